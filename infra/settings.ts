@@ -1,0 +1,84 @@
+/**
+ * Settings: where and how to run, read from the environment here and nowhere else. They never move a job key;
+ * what changes results is a param.
+ */
+import { availableParallelism, homedir } from "node:os"
+import { join, resolve } from "node:path"
+import { Config, Context, Effect, Layer, Option, Schema } from "effect"
+
+export interface SettingsValue {
+  /** Where the user stands: `.distillery/` with reports and built code lies here. */
+  readonly projectDir: string
+  /** Folder of the artifact store. */
+  readonly storeDir: string
+  /** Shared by all projects of the user: native library, fetched files. */
+  readonly cacheDir: string
+  /** Folder that is asked first for data files. */
+  readonly mirrorDir: string | undefined
+  readonly backend: "auto" | "native" | "portable"
+  /** Folder with TensorFlow's libraries, where the user brings their own. */
+  readonly tensorflowDir: string | undefined
+  /** Threads of the native runtime. */
+  readonly threads: number
+  /** Light jobs that run at once. */
+  readonly concurrency: number
+}
+
+export class SettingsInvalid extends Schema.TaggedError<SettingsInvalid>()("SettingsInvalid", {
+  message: Schema.String
+}) {}
+
+export class Settings extends Context.Service<Settings, SettingsValue>()("infra/Settings") {}
+
+const directory = (name: string): Config.Config<Option.Option<string>> =>
+  Config.String(name).pipe(
+    Config.option,
+    Config.map((value) =>
+      Option.map(
+        Option.filter(value, (text) => text !== ""),
+        (path) => resolve(path)
+      )
+    )
+  )
+
+const count = (name: string, fallback: number): Config.Config<number> =>
+  Config.schema(
+    Schema.NumberFromString.check(Schema.isInt(), Schema.isBetween({ minimum: 1, maximum: 1024 })),
+    name
+  ).pipe(Config.withDefault(fallback))
+
+const settings = Config.all({
+  store: directory("DISTILLERY_STORE"),
+  cache: directory("DISTILLERY_CACHE"),
+  xdgCache: directory("XDG_CACHE_HOME"),
+  mirror: directory("DISTILLERY_MIRROR"),
+  tensorflow: directory("DISTILLERY_TENSORFLOW"),
+  backend: Config.schema(Schema.Literals(["auto", "native", "portable"]), "DISTILLERY_BACKEND").pipe(
+    Config.withDefault("auto" as const)
+  ),
+  threads: count("DISTILLERY_THREADS", availableParallelism()),
+  concurrency: count("DISTILLERY_CONCURRENCY", availableParallelism())
+})
+
+/** Reads the environment. Fails with `SettingsInvalid`, which names the variable and what it may be. */
+export const read: Effect.Effect<SettingsValue, SettingsInvalid> = Effect.gen(function* () {
+  const found = yield* settings
+  const projectDir = process.cwd()
+  const userCache = Option.getOrElse(found.xdgCache, () => join(homedir(), ".cache"))
+  return {
+    projectDir,
+    storeDir: Option.getOrElse(found.store, () => join(projectDir, ".distillery", "store")),
+    cacheDir: Option.getOrElse(found.cache, () => join(userCache, "distillery")),
+    mirrorDir: Option.getOrUndefined(found.mirror),
+    tensorflowDir: Option.getOrUndefined(found.tensorflow),
+    backend: found.backend,
+    threads: found.threads,
+    concurrency: found.concurrency
+  }
+}).pipe(
+  Effect.mapError(
+    (error) => new SettingsInvalid({ message: `A setting in the environment is wrong: ${error.message}` })
+  )
+)
+
+export const layer: Layer.Layer<Settings, SettingsInvalid> = Layer.effect(Settings, read)

@@ -1,0 +1,243 @@
+/**
+ * An `ObjectStore` in a folder: `objects/<key>` beside `tmp/`, `locks/` and `format.json`.
+ *
+ * Writers on one machine may be many processes; each key's replacing writes take turns by a lock file.
+ */
+import type { Stats } from "node:fs"
+import { mkdir, readdir, readFile, rm, stat } from "node:fs/promises"
+import { join, relative, resolve, sep } from "node:path"
+import { Effect, Layer, Schema, Stream } from "effect"
+import { hexOf } from "../../lib/storage/Digest.ts"
+import { conditionText } from "../../lib/storage/MemoryObjectStore.ts"
+import {
+  type ObjectInfo,
+  ObjectNotFound,
+  ObjectStore,
+  PreconditionFailed,
+  type PutCondition,
+  type StoreError,
+  StoreFull,
+  StoreUnavailable,
+  StoreUnusable
+} from "../../lib/storage/ObjectStore.ts"
+import { isObjectKey, keyRule } from "../../lib/storage/objectKeys.ts"
+import { digestOf } from "../hashing.ts"
+import { errorCode, withLockFile, writeAtomically } from "./atomicFiles.ts"
+
+interface Folders {
+  readonly root: string
+  readonly objects: string
+  readonly temporary: string
+  readonly locks: string
+}
+
+const foldersOf = (root: string): Folders => ({
+  root,
+  objects: join(root, "objects"),
+  temporary: join(root, "tmp"),
+  locks: join(root, "locks")
+})
+
+const isAbsence = (error: unknown): boolean => ["ENOENT", "ENOTDIR", "EISDIR"].includes(errorCode(error))
+const isFullness = (error: unknown): boolean => ["ENOSPC", "EDQUOT", "EFBIG"].includes(errorCode(error))
+
+const translated =
+  (location: string, operation: string, key: string, sizeBytes: number) =>
+  (error: unknown): StoreError => {
+    if (error instanceof PreconditionFailed) return error
+    if (isFullness(error)) return new StoreFull({ key, sizeBytes, location })
+    if (operation !== "write" && isAbsence(error)) return new ObjectNotFound({ key })
+    return new StoreUnavailable({ operation, key, reason: String((error as Error).message ?? error) })
+  }
+
+/** Larger objects are told apart by inode and times; reading them for a version would cost too much. */
+const hashedVersionBytesMax = 65_536
+
+const versionOf = (stats: Stats, content: Uint8Array | undefined): string =>
+  content === undefined ? `${stats.ino}-${stats.size}-${stats.mtimeMs}` : digestOf(content)
+
+const infoOf = async (path: string, key: string): Promise<ObjectInfo> => {
+  const stats = await stat(path)
+  if (!stats.isFile()) throw Object.assign(new Error("not a file"), { code: "EISDIR" })
+  const content = stats.size <= hashedVersionBytesMax ? await readFile(path) : undefined
+  return { key, sizeBytes: stats.size, version: versionOf(stats, content) }
+}
+
+const presentVersion = async (path: string, key: string): Promise<string | undefined> => {
+  try {
+    return (await infoOf(path, key)).version
+  } catch (error) {
+    if (isAbsence(error)) return undefined
+    throw error
+  }
+}
+
+const lockOf = (folders: Folders, key: string): string =>
+  join(folders.locks, `${hexOf(digestOf(key)).slice(0, 32)}.lock`)
+
+const put = async (
+  folders: Folders,
+  key: string,
+  bytes: Uint8Array,
+  condition: PutCondition | undefined
+): Promise<ObjectInfo> => {
+  const target = join(folders.objects, key)
+  const onlyIfAbsent = condition?._tag === "Absent"
+  const lost = () => new PreconditionFailed({ key, condition: conditionText(condition!) })
+  const write = async () => {
+    // Spares the work of writing what cannot win; the decision itself is made again at the last moment.
+    const holds = async () =>
+      condition?._tag !== "Version" || (await presentVersion(target, key)) === condition.version
+    if (!(await holds())) throw lost()
+    const stats = await writeAtomically({
+      temporaryFolder: folders.temporary,
+      target,
+      bytes,
+      onlyIfAbsent,
+      lastCheck: holds
+    })
+    if (stats === undefined) throw lost()
+    const content = stats.size <= hashedVersionBytesMax ? bytes : undefined
+    return { key, sizeBytes: stats.size, version: versionOf(stats, content) }
+  }
+  if (!onlyIfAbsent) return withLockFile(lockOf(folders, key), write)
+  if ((await presentVersion(target, key)) !== undefined) throw lost()
+  return write().catch((error: unknown) => {
+    throw errorCode(error) === "EEXIST" ? lost() : error
+  })
+}
+
+/** All keys under `objects/`, read from the deepest folder that the prefix names. */
+const keysWith = async (folders: Folders, prefix: string): Promise<ReadonlyArray<string>> => {
+  const start = join(folders.objects, prefix.slice(0, prefix.lastIndexOf("/") + 1))
+  const entries = await readdir(start, { recursive: true, withFileTypes: true }).catch((error: unknown) => {
+    if (isAbsence(error)) return []
+    throw error
+  })
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(folders.objects, join(entry.parentPath, entry.name)).split(sep).join("/"))
+    .filter((key) => key.startsWith(prefix))
+    .sort()
+}
+
+const make = (folders: Folders): ObjectStore["Service"] => {
+  const location = folders.root
+  const reading = <A>(operation: string, key: string, read: (path: string) => Promise<A>) =>
+    isObjectKey(key)
+      ? Effect.tryPromise({
+          try: () => read(join(folders.objects, key)),
+          catch: translated(location, operation, key, 0)
+        })
+      : Effect.fail(new ObjectNotFound({ key }))
+  const head = (key: string) => reading("look up", key, (path) => infoOf(path, key))
+  return {
+    location,
+    head,
+    get: (key) => reading("read", key, async (path) => new Uint8Array(await readFile(path))),
+    put: (key, bytes, condition) =>
+      isObjectKey(key)
+        ? Effect.uninterruptible(
+            Effect.tryPromise({
+              try: () => put(folders, key, bytes, condition),
+              catch: translated(location, "write", key, bytes.length)
+            })
+          )
+        : Effect.fail(new StoreUnavailable({ operation: "write", key, reason: keyRule })),
+    remove: (key) =>
+      reading("remove", key, (path) =>
+        withLockFile(lockOf(folders, key), () => rm(path, { force: true }))
+      ).pipe(Effect.catchTag("ObjectNotFound", () => Effect.void)),
+    list: (prefix) =>
+      Stream.fromIterableEffect(
+        Effect.tryPromise({
+          try: () => keysWith(folders, prefix),
+          catch: translated(location, "list", prefix, 0)
+        })
+      ).pipe(
+        // An object removed since it was listed is left out.
+        Stream.mapEffect((key) =>
+          head(key).pipe(
+            Effect.map((info): ReadonlyArray<ObjectInfo> => [info]),
+            Effect.catchTag("ObjectNotFound", () => Effect.succeed([]))
+          )
+        ),
+        Stream.flattenIterable
+      )
+  }
+}
+
+const Format = Schema.fromJsonString(
+  Schema.Struct({ format: Schema.Literal("distillery-store"), version: Schema.Int })
+)
+const formatVersion = 1
+const formatText = `${JSON.stringify({ format: "distillery-store", version: formatVersion })}\n`
+
+const checkFormat = async (folders: Folders): Promise<StoreUnusable | undefined> => {
+  const file = join(folders.root, "format.json")
+  const text = await readFile(file, "utf8").catch(async (error: unknown) => {
+    if (!isAbsence(error)) throw error
+    await writeAtomically({
+      temporaryFolder: folders.temporary,
+      target: file,
+      bytes: new TextEncoder().encode(formatText),
+      onlyIfAbsent: true
+    }).catch((race: unknown) => {
+      if (errorCode(race) !== "EEXIST") throw race
+    })
+    return readFile(file, "utf8")
+  })
+  const format = Schema.decodeUnknownOption(Format)(text)
+  const unusable = (reason: string) => new StoreUnusable({ location: folders.root, reason })
+  if (format._tag === "None") {
+    return unusable(
+      `its format.json is not what this program writes (${JSON.stringify(text.slice(0, 80))}). ` +
+        `If this is a store, put ${formatText.trim()} there; if not, point DISTILLERY_STORE to another folder.`
+    )
+  }
+  if (format.value.version <= formatVersion) return undefined
+  return unusable(
+    `its format is version ${format.value.version}, this program knows version ${formatVersion}: ` +
+      "update distillery, or point DISTILLERY_STORE to another folder."
+  )
+}
+
+/** What dead writers left: nobody writes one object, or holds one lock, for an hour. */
+const leftoverAgeMillis = 3_600_000
+
+const sweep = async (folder: string): Promise<void> => {
+  for (const name of await readdir(folder)) {
+    const path = join(folder, name)
+    const stats = await stat(path).catch(() => undefined)
+    if (stats !== undefined && Date.now() - stats.mtimeMs > leftoverAgeMillis) await rm(path, { force: true })
+  }
+}
+
+const openStore = async (folders: Folders): Promise<StoreUnusable | undefined> => {
+  for (const folder of [folders.objects, folders.temporary, folders.locks]) {
+    await mkdir(folder, { recursive: true })
+  }
+  const unusable = await checkFormat(folders)
+  if (unusable !== undefined) return unusable
+  await sweep(folders.temporary)
+  await sweep(folders.locks)
+  return undefined
+}
+
+/** Opens or makes the store in `folder`. Fails with `StoreUnusable` for a newer format or a broken `format.json`. */
+export const fileObjectStoreLayer = (folder: string): Layer.Layer<ObjectStore, StoreError> =>
+  Layer.effect(
+    ObjectStore,
+    Effect.gen(function* () {
+      const folders = foldersOf(resolve(folder))
+      const unusable = yield* Effect.tryPromise({
+        try: () => openStore(folders),
+        catch: (error) =>
+          isFullness(error)
+            ? new StoreFull({ key: "format.json", sizeBytes: formatText.length, location: folders.root })
+            : new StoreUnusable({ location: folders.root, reason: String((error as Error).message ?? error) })
+      })
+      if (unusable !== undefined) return yield* unusable
+      return make(folders)
+    })
+  )

@@ -1,0 +1,125 @@
+/** Whole-file writes that a crash cannot tear, and a lock per name that outlives no process. */
+import { randomBytes } from "node:crypto"
+import type { Stats } from "node:fs"
+import { link, mkdir, open, readFile, rename, rm, stat } from "node:fs/promises"
+import { hostname } from "node:os"
+import { dirname } from "node:path"
+import { setTimeout as delay } from "node:timers/promises"
+
+export const errorCode = (error: unknown): string =>
+  String((error as { readonly code?: unknown } | undefined)?.code ?? "unknown")
+
+/** Writes and syncs `bytes` under a name that nobody reads, for `publishFile` or `publishNewFile` to move. */
+const writeTemporary = async (temporaryFolder: string, bytes: Uint8Array): Promise<string> => {
+  const temporary = `${temporaryFolder}/${process.pid}-${randomBytes(8).toString("hex")}`
+  const file = await open(temporary, "wx")
+  try {
+    await file.writeFile(bytes)
+    await file.sync()
+  } catch (error) {
+    await file.close()
+    await rm(temporary, { force: true })
+    throw error
+  }
+  await file.close()
+  return temporary
+}
+
+const syncFolder = async (folder: string): Promise<void> => {
+  const handle = await open(folder, "r")
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
+
+export interface AtomicWrite {
+  /** In the same file system as `target`. */
+  readonly temporaryFolder: string
+  readonly target: string
+  readonly bytes: Uint8Array
+  /** Fails with EEXIST where the target exists: of many writers exactly one wins. */
+  readonly onlyIfAbsent: boolean
+  /** Asked when the bytes are on disk, right before they are moved; `false` gives the write up. */
+  readonly lastCheck?: () => Promise<boolean>
+}
+
+/**
+ * Readers see the old file or the new one; after return it survives a power cut.
+ * Resolves to the written file's inode, size and times, `undefined` where `lastCheck` gave it up.
+ */
+export const writeAtomically = async (write: AtomicWrite): Promise<Stats | undefined> => {
+  await mkdir(dirname(write.target), { recursive: true })
+  const temporary = await writeTemporary(write.temporaryFolder, write.bytes)
+  try {
+    if (write.lastCheck !== undefined && !(await write.lastCheck())) return undefined
+    const stats = await stat(temporary)
+    if (write.onlyIfAbsent) await link(temporary, write.target)
+    else await rename(temporary, write.target)
+    await syncFolder(dirname(write.target))
+    return stats
+  } finally {
+    await rm(temporary, { force: true })
+  }
+}
+
+const alive = (pid: number): boolean => {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return errorCode(error) === "EPERM"
+  }
+}
+
+/** A lock is held for milliseconds; one this old belongs to a process that is gone, frozen, or on a dead machine. */
+const lockAgeMaxMillis = 60_000
+
+const isStale = async (lockFile: string): Promise<boolean> => {
+  try {
+    const [host, pid] = (await readFile(lockFile, "utf8")).split(" ")
+    const ageMillis = Date.now() - (await stat(lockFile)).mtimeMs
+    if (host === hostname() && pid !== undefined && !alive(Number(pid))) return true
+    return ageMillis > lockAgeMaxMillis
+  } catch {
+    return false
+  }
+}
+
+/** Creates `file` unless it exists. */
+const createExclusively = async (file: string): Promise<boolean> => {
+  try {
+    const handle = await open(file, "wx")
+    await handle.writeFile(`${hostname()} ${process.pid}`)
+    await handle.close()
+    return true
+  } catch (error) {
+    if (errorCode(error) === "EEXIST") return false
+    throw error
+  }
+}
+
+/** Removes a lock whose owner is gone. Guarded itself, so that nobody removes the lock of the next owner. */
+const removeStale = async (lockFile: string): Promise<void> => {
+  const guard = `${lockFile}.steal`
+  if (!(await createExclusively(guard))) return
+  try {
+    if (await isStale(lockFile)) await rm(lockFile, { force: true })
+  } finally {
+    await rm(guard, { force: true })
+  }
+}
+
+/** Runs `action` while holding `lockFile`; waits for other holders in this and other processes. */
+export const withLockFile = async <A>(lockFile: string, action: () => Promise<A>): Promise<A> => {
+  while (!(await createExclusively(lockFile))) {
+    if (await isStale(lockFile)) await removeStale(lockFile)
+    else await delay(1 + Math.random() * 5)
+  }
+  try {
+    return await action()
+  } finally {
+    await rm(lockFile, { force: true })
+  }
+}

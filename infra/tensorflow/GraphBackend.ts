@@ -1,0 +1,232 @@
+/**
+ * A tfjs backend whose kernels compute nothing: they record nodes into a TensorFlow graph. Ordinary tfjs code run on
+ * it (forward pass, tfjs's own gradient tape, optimizer update) leaves behind a graph that a session runs as a whole.
+ */
+import { tf } from "../../lib/tensor/tf.ts"
+import { type Attributes, attribute } from "./attributes.ts"
+import { DataType, type Output } from "./capi.ts"
+import type { Graph, NodeInputs } from "./graph.ts"
+import { dataTypeOf, dtypeOf, type TfjsDtype, type Values, valuesOf } from "./tensors.ts"
+import { TracingError, type Trace } from "./Trace.ts"
+import type { VariableCell } from "./variables.ts"
+
+/** What stands behind a tfjs data id: known values, or a node, or a variable of the session. */
+export interface Stored {
+  readonly shape: ReadonlyArray<number>
+  readonly dtype: TfjsDtype
+  refCount: number
+  values?: Values | undefined
+  /** The node in tfjs's own dtype. */
+  output?: Output | undefined
+  /** The same tensor as bfloat16: the source if `computedLow`, else a cast made when first wanted. */
+  low?: Output | undefined
+  readonly computedLow?: boolean
+  cell?: VariableCell | undefined
+  /** The trace whose placeholders this node hangs on; a constant belongs to none. */
+  readonly trace?: Trace | undefined
+  /** Set on the input of a ReLU: what came out of it. */
+  rectified?: Stored
+  /** Set on `step(x)`: the tensor whose positive entries it marks (see `Multiply`). */
+  marksPositive?: Stored
+}
+
+/** Every tensor of tfjs has at least these. */
+export type TensorInfo = tf.TensorInfo
+
+export class GraphBackend extends tf.KernelBackend {
+  readonly graph: Graph
+  /** The trace in progress. */
+  trace: Trace | undefined
+  private readonly data: tf.DataStorage<Stored>
+  private readonly readCell: (cell: VariableCell) => Values
+  /** Data ids of session variables that another backend holds a copy of. */
+  private readonly lent = new Set<object>()
+
+  constructor(graph: Graph, readCell: (cell: VariableCell) => Values) {
+    super()
+    this.graph = graph
+    this.readCell = readCell
+    this.data = new tf.DataStorage<Stored>(this, tf.engine())
+  }
+
+  stored({ dataId }: { readonly dataId: object }): Stored {
+    return this.data.get(dataId)
+  }
+
+  /** The node of a tensor in tfjs's dtype. */
+  output(tensor: TensorInfo): Output {
+    const stored = this.stored(tensor)
+    this.refuseStale(stored)
+    const cell = this.cellOf(tensor, stored)
+    if (cell !== undefined) return this.tracing("read").read(cell)
+    stored.output ??=
+      stored.low === undefined
+        ? this.graph.constant(stored.values ?? new Float32Array(0), stored.shape, stored.dtype)
+        : this.graph.cast(stored.low, DataType.bfloat16, DataType.float32)
+    return stored.output
+  }
+
+  /** The node of a float32 tensor as bfloat16. */
+  lowOutput(tensor: TensorInfo): Output {
+    const stored = this.stored(tensor)
+    this.refuseStale(stored)
+    const cell = this.cellOf(tensor, stored)
+    if (cell !== undefined) return this.tracing("read").readLow(cell)
+    stored.low ??= this.graph.cast(this.output(tensor), DataType.float32, DataType.bfloat16)
+    return stored.low
+  }
+
+  /** A new tfjs tensor for a node; bfloat16 nodes look like float32 to tfjs. */
+  wrap(output: Output): TensorInfo {
+    const { shape, type } = this.graph.describe(output)
+    const low = type === DataType.bfloat16
+    const dtype = low ? "float32" : dtypeOf(type)
+    const source = low ? { low: output, computedLow: true } : { output }
+    const dataId = {}
+    this.data.set(dataId, { shape, dtype, refCount: 1, trace: this.trace, ...source })
+    return { dataId, shape, dtype }
+  }
+
+  /** Records a node and wraps its first output. */
+  emit(type: string, inputs: NodeInputs, attributes?: Attributes): TensorInfo {
+    return this.wrap(this.graph.output(type, inputs, attributes))
+  }
+
+  /** Records a node and wraps its first `count` outputs. */
+  emitMany(type: string, inputs: NodeInputs, attributes: Attributes, count: number): Array<TensorInfo> {
+    const oper = this.graph.node(type, inputs, attributes)
+    return Array.from({ length: count }, (_, index) => this.wrap({ oper, index }))
+  }
+
+  /** The same data under a second handle. */
+  share(tensor: TensorInfo): TensorInfo {
+    this.incRef(tensor.dataId)
+    return { dataId: tensor.dataId, shape: tensor.shape, dtype: tensor.dtype }
+  }
+
+  /** Known values as a tensor. */
+  literal(values: ArrayLike<number>, shape: Array<number>, dtype: TfjsDtype): TensorInfo {
+    return { dataId: this.write(valuesOf(dtype, values), shape, dtype), shape, dtype }
+  }
+
+  /** `{ T: ... }`, the attribute most operations have. */
+  typeOf(tensor: TensorInfo): Attributes {
+    return { T: attribute.type(dataTypeOf(tensor.dtype)) }
+  }
+
+  // What follows is tfjs's backend interface.
+
+  override write(values: tf.BackendValues, shape: Array<number>, dtype: tf.DataType): object {
+    const dataId = {}
+    this.move(dataId, values, shape, dtype, 1)
+    return dataId
+  }
+
+  override move(
+    dataId: object,
+    values: tf.BackendValues,
+    shape: Array<number>,
+    dtype: tf.DataType,
+    refCount: number
+  ): void {
+    dataTypeOf(dtype)
+    const own = valuesOf(dtype as TfjsDtype, values as ArrayLike<number>)
+    this.data.set(dataId, { values: own, shape, dtype: dtype as TfjsDtype, refCount })
+  }
+
+  override readSync(dataId: object): Values {
+    const stored = this.data.get(dataId)
+    if (stored.values !== undefined) return stored.values
+    if (stored.cell !== undefined && this.trace === undefined) return this.readCell(stored.cell)
+    throw new TracingError(
+      "dataSync",
+      `the step asks for the values of a ${stored.dtype} tensor of shape [${stored.shape}] (dataSync, data, array or ` +
+        "print), but while it is traced there are none: return the tensor as an output and read it after the run"
+    )
+  }
+
+  override async read(dataId: object): Promise<Values> {
+    return this.readSync(dataId)
+  }
+
+  override disposeData(dataId: object, force = false): boolean {
+    if (!this.data.has(dataId)) return true
+    const stored = this.data.get(dataId)
+    if (force && stored.cell !== undefined) {
+      // tfjs moves the data to the backend that wants to use it; the session keeps the original.
+      this.lent.add(dataId)
+      return true
+    }
+    stored.refCount -= 1
+    if (!force && stored.refCount > 0) return false
+    this.data.delete(dataId)
+    return true
+  }
+
+  /** Takes variables back that eager code on another backend has read: its copies are stale after a run. */
+  reclaim(): void {
+    for (const dataId of this.lent) {
+      const info = tf.engine().state.tensorInfo.get(dataId)
+      if (info !== undefined && info.backend !== this) {
+        this.data.get(dataId).refCount = info.backend.refCount(dataId)
+        info.backend.disposeData(dataId, true)
+        info.backend = this
+      }
+    }
+    this.lent.clear()
+  }
+
+  override refCount(dataId: object): number {
+    return this.data.has(dataId) ? this.data.get(dataId).refCount : 0
+  }
+
+  override incRef(dataId: object): void {
+    this.data.get(dataId).refCount += 1
+  }
+
+  decRef(dataId: object): void {
+    if (this.data.has(dataId)) this.data.get(dataId).refCount -= 1
+  }
+
+  override numDataIds(): number {
+    return this.data.numDataIds()
+  }
+
+  override floatPrecision(): 16 | 32 {
+    return 32
+  }
+
+  override epsilon(): number {
+    return EPSILON
+  }
+
+  override memory(): { unreliable: boolean } {
+    return { unreliable: true }
+  }
+
+  override timerAvailable(): boolean {
+    return false
+  }
+
+  override dispose(): void {}
+
+  private cellOf(tensor: TensorInfo, stored: Stored): VariableCell | undefined {
+    return stored.cell ?? this.trace?.bind(tensor.dataId, stored)
+  }
+
+  private tracing(operation: string): Trace {
+    if (this.trace === undefined) throw new TracingError(operation, "the graph backend works inside a trace only")
+    return this.trace
+  }
+
+  private refuseStale(stored: Stored): void {
+    if (stored.trace === undefined || stored.trace === this.trace) return
+    throw new TracingError(
+      "use",
+      `a tensor of shape [${stored.shape}] made while another step was traced is used again: it had no values to keep`
+    )
+  }
+}
+
+/** What tfjs takes for the smallest float that matters, the same as its other float32 backends. */
+const EPSILON = 1e-7

@@ -1,0 +1,204 @@
+/** The tensor runtime on TensorFlow itself: each step is traced into a graph once and then runs as one call. */
+import { Effect, Layer, type Scope } from "effect"
+import {
+  type Compiled,
+  ExecutionError,
+  type Feeds,
+  type Fetches,
+  type JitOptions,
+  TensorRuntime,
+  TraceError
+} from "../../lib/tensor/Runtime.ts"
+import { tf } from "../../lib/tensor/tf.ts"
+import { type Pointer, TensorFlow } from "./capi.ts"
+import { GraphBackend } from "./GraphBackend.ts"
+import { Graph } from "./graph.ts"
+import { registerKernels, unregisterKernels } from "./kernels/all.ts"
+import { startWasm } from "./portable/wasm.ts"
+import { Session } from "./session.ts"
+import { allocateTensor, bytesOf, sizeOf, takeValues, type Values, writeTensor } from "./tensors.ts"
+import { TracingError } from "./Trace.ts"
+import {
+  onGraphBackend,
+  type Program,
+  type ProgramInput,
+  type Step,
+  type TracingContext,
+  traceStep
+} from "./trace-step.ts"
+import { Variables } from "./variables.ts"
+
+export interface NativeOptions {
+  /** Where the two shared objects lie (see `library.ts`). */
+  readonly library: { readonly directory: string; readonly api: string; readonly framework: string }
+  /** Threads that one operation may use. */
+  readonly threads: number
+}
+
+/** A `TensorRuntime` whose graph and session live as long as the layer. */
+export const layerNative = (options: NativeOptions): Layer.Layer<TensorRuntime, ExecutionError> =>
+  Layer.effect(TensorRuntime, makeNativeRuntime(options))
+
+export const makeNativeRuntime = Effect.fn("NativeRuntime.make")(function* (options: NativeOptions) {
+  const library = yield* Effect.try({
+    try: () => TensorFlow.load(options.library),
+    catch: (cause) => executionError(cause, `TensorFlow cannot be loaded from ${options.library.directory}`)
+  })
+  // Eager code (building weights, looking at results) needs a backend that computes.
+  yield* startWasm
+  const native = yield* Effect.acquireRelease(
+    Effect.sync(() => openNative(library, options.threads)),
+    (opened) => Effect.sync(() => closeNative(opened))
+  )
+  return TensorRuntime.of({
+    numerics: { backend: "tensorflow", library: `tensorflow ${library.version}`, threads: options.threads },
+    precisions: ["float32", "bfloat16"],
+    jit: (step, jitOptions) => compile(native, step, jitOptions),
+    read: (variables) => readVariables(native, variables)
+  })
+})
+
+interface Native extends TracingContext {
+  readonly library: TensorFlow
+  readonly session: Session
+}
+
+let opened = 0
+
+const openNative = (library: TensorFlow, threads: number): Native => {
+  const graph = new Graph(library)
+  const session = new Session(graph, threads)
+  const variables = new Variables(graph, session)
+  const backend = new GraphBackend(graph, (cell) => variables.readAll([cell])[0] as Values)
+  // Each runtime is a backend of its own: two may live side by side in tests.
+  opened += 1
+  const backendName = `tensorflow-graph-${opened}`
+  registerKernels(backendName)
+  tf.registerBackend(backendName, () => backend, 0)
+  return { library, graph, session, variables, backend, backendName }
+}
+
+const closeNative = ({ backendName, session, graph }: Native): void => {
+  unregisterKernels(backendName)
+  tf.removeBackend(backendName)
+  session.close()
+  graph.close()
+}
+
+const compile = <I extends string, O extends string>(
+  native: Native,
+  step: (inputs: { readonly [K in I]: tf.Tensor }) => { readonly [K in O]: tf.Tensor },
+  options: JitOptions<I>
+): Effect.Effect<Compiled<I, O>, TraceError | ExecutionError> =>
+  Effect.try({
+    try: () => {
+      const program = traceStep(native, step as Step, options)
+      native.variables.flush()
+      const buffers = program.inputs.map(({ spec }) => allocateTensor(native.library, spec.shape, spec.dtype))
+      return { run: (feeds: Feeds<I>) => runProgram<O>(native, program, buffers, feeds) }
+    },
+    catch: traceError
+  })
+
+const runProgram = <O extends string>(
+  native: Native,
+  program: Program,
+  buffers: ReadonlyArray<Pointer>,
+  feeds: Feeds<string>
+): Effect.Effect<Fetches<O>, ExecutionError> =>
+  Effect.callback((resume) => {
+    const fail = (cause: unknown) => resume(Effect.fail(executionError(cause, "TensorFlow could not run the step")))
+    try {
+      synchronise(native)
+      program.inputs.forEach((input, index) => {
+        writeTensor(bytesOf(native.library, buffers[index] as Pointer), checkedFeed(input, feeds))
+      })
+    } catch (cause) {
+      return fail(cause)
+    }
+    const request = {
+      feeds: program.inputs.map(({ feed }) => feed),
+      values: buffers,
+      fetches: program.outputs.map(({ fetch }) => fetch),
+      targets: program.assignments
+    }
+    native.session.runAsync(request, (failure, fetched) => {
+      native.backend.reclaim()
+      if (failure !== null) return fail(failure)
+      resume(Effect.succeed(fetchesOf<O>(native, program, fetched)))
+    })
+  })
+
+/** Takes in what eager code assigned to variables since the last run. */
+const synchronise = ({ backendName, backend, variables }: Native): void => {
+  const { reassigned } = variables
+  if (reassigned.length > 0) {
+    onGraphBackend(backendName, () => {
+      backend.reclaim()
+      for (const variable of reassigned) variables.adopt(variable)
+    })
+  }
+  variables.flush()
+}
+
+const checkedFeed = ({ name, spec }: ProgramInput, feeds: Feeds<string>): Values => {
+  const values = feeds[name]
+  const wanted = spec.dtype === "float32" ? Float32Array : Int32Array
+  const size = sizeOf(spec.shape)
+  if (!(values instanceof wanted) || values.length !== size) {
+    const got = values === undefined ? "nothing" : `${values.constructor.name} of ${values.length}`
+    throw new Error(`input "${name}" is a ${wanted.name} of ${size} values, shape [${spec.shape}], but got ${got}`)
+  }
+  return values
+}
+
+const fetchesOf = <O extends string>(
+  { library }: Native,
+  program: Program,
+  fetched: ReadonlyArray<Pointer>
+): Fetches<O> => {
+  const values = program.outputs.map(({ name, dtype }, index) => [
+    name,
+    takeValues(library, fetched[index] as Pointer, dtype)
+  ])
+  return Object.fromEntries(values) as Fetches<O>
+}
+
+const readVariables = (
+  native: Native,
+  variables: ReadonlyArray<tf.Variable>
+): Effect.Effect<ReadonlyArray<Float32Array>, ExecutionError> =>
+  Effect.try({
+    try: () => {
+      synchronise(native)
+      const cells = variables.map((variable) => native.variables.cellOf(variable))
+      const bound = cells.filter((cell) => cell !== undefined)
+      const values = new Map(native.variables.readAll(bound).map((read, index) => [bound[index], read]))
+      return variables.map((variable, index) =>
+        asFloats(values.get(cells[index]) ?? (variable.dataSync() as Values))
+      )
+    },
+    catch: (cause) => executionError(cause, "The variables cannot be read")
+  })
+
+const asFloats = (values: Values): Float32Array =>
+  values instanceof Float32Array ? values : Float32Array.from(values)
+
+const executionError = (cause: unknown, what: string): ExecutionError =>
+  new ExecutionError({ message: `${what}: ${cause instanceof Error ? cause.message : String(cause)}` })
+
+/** tfjs's words for an operation the current backend does not have. */
+const MISSING_KERNEL = /Kernel '(\w+)' not registered/
+
+const traceError = (cause: unknown): TraceError | ExecutionError => {if(process.env.DBG)console.error(cause);
+  const message = cause instanceof Error ? cause.message : String(cause)
+  if (cause instanceof TracingError) return new TraceError({ operation: cause.operation, message })
+  const missing = MISSING_KERNEL.exec(message)?.[1]
+  if (missing === undefined) return new TraceError({ operation: "step", message: `The step failed: ${message}` })
+  return new TraceError({
+    operation: missing,
+    message:
+      `The step uses ${missing}, which the TensorFlow runtime cannot record. ` +
+      "Write it with other operations, or add a kernel under infra/tensorflow/kernels"
+  })
+}

@@ -1,0 +1,74 @@
+/** What one tracing of a step remembers: which session variables it read, and in which precision it computes. */
+import type { Precision } from "../../lib/tensor/Runtime.ts"
+import type { tf } from "../../lib/tensor/tf.ts"
+import { attribute } from "./attributes.ts"
+import { DataType, type Output } from "./capi.ts"
+import type { Stored } from "./GraphBackend.ts"
+import type { Graph } from "./graph.ts"
+import { dataTypeOf } from "./tensors.ts"
+import type { VariableCell, Variables } from "./variables.ts"
+
+/** The step cannot be traced; becomes a `TraceError` at the border. */
+export class TracingError extends Error {
+  override readonly name = "TracingError"
+  readonly operation: string
+
+  constructor(operation: string, message: string) {
+    super(message)
+    this.operation = operation
+  }
+}
+
+export class Trace {
+  readonly precision: Precision
+  private readonly graph: Graph
+  private readonly variables: Variables
+  /** Registered variables that no session variable stands for yet, by the data they hold as the trace begins. */
+  private readonly unbound = new Map<object, tf.Variable>()
+  private readonly reads = new Map<VariableCell, Output>()
+  private readonly lowReads = new Map<VariableCell, Output>()
+
+  constructor(graph: Graph, variables: Variables, precision: Precision) {
+    this.graph = graph
+    this.variables = variables
+    this.precision = precision
+  }
+
+  /** Lets the step use a variable: it becomes one of the session when it is first read. */
+  offer(variable: tf.Variable): void {
+    this.unbound.set(variable.dataId, variable)
+  }
+
+  /** The session variable for a data id, made now if a registered variable holds that data. */
+  bind(dataId: object, stored: Stored): VariableCell | undefined {
+    const variable = this.unbound.get(dataId)
+    if (variable === undefined) return undefined
+    this.unbound.delete(dataId)
+    return this.variables.bind(variable, dataId, stored)
+  }
+
+  /** The value of a variable at the beginning of the run; read once however often it is used. */
+  read(cell: VariableCell): Output {
+    const known = this.reads.get(cell)
+    if (known !== undefined) return known
+    const read = this.graph.output("ReadVariableOp", [cell.handle], {
+      dtype: attribute.type(dataTypeOf(cell.dtype))
+    })
+    this.reads.set(cell, read)
+    return read
+  }
+
+  readLow(cell: VariableCell): Output {
+    const known = this.lowReads.get(cell)
+    if (known !== undefined) return known
+    const low = this.graph.cast(this.read(cell), DataType.float32, DataType.bfloat16)
+    this.lowReads.set(cell, low)
+    return low
+  }
+
+  /** Nodes that must run before the variable is overwritten. */
+  readersOf(cell: VariableCell): ReadonlyArray<bigint> {
+    const read = this.reads.get(cell)
+    return read === undefined ? [] : [read.oper]
+  }
+}

@@ -1,0 +1,42 @@
+/**
+ * Mixed precision decided while tracing: tfjs sees float32 everywhere, while nodes may be bfloat16 inside with casts
+ * where the two meet. Weights, statistics of batch norm, reductions and the loss stay float32.
+ */
+import type { Attributes } from "./attributes.ts"
+import { attribute } from "./attributes.ts"
+import { DataType, type Output } from "./capi.ts"
+import type { GraphBackend, TensorInfo } from "./GraphBackend.ts"
+import type { NodeInputs } from "./graph.ts"
+import { dataTypeOf } from "./tensors.ts"
+
+/** The arithmetic of one node: its type, and its inputs in that type. */
+export interface Arithmetic {
+  readonly type: DataType
+  readonly input: (tensor: TensorInfo) => Output
+  /** Records the node with attribute `T`. */
+  readonly emit: (type: string, inputs: NodeInputs, attributes?: Attributes) => TensorInfo
+}
+
+/** For the operations that autocast is for (convolutions, large matrix products): low if the trace asks for it. */
+export const heavy = (backend: GraphBackend, ...tensors: ReadonlyArray<TensorInfo>): Arithmetic =>
+  arithmetic(backend, tensors, backend.trace?.precision === "bfloat16")
+
+/** For cheap operations between heavy ones: low if all their inputs were computed so, thus without casts. */
+export const light = (backend: GraphBackend, ...tensors: ReadonlyArray<TensorInfo>): Arithmetic =>
+  arithmetic(
+    backend,
+    tensors,
+    tensors.every((tensor) => backend.stored(tensor).computedLow === true)
+  )
+
+const arithmetic = (backend: GraphBackend, tensors: ReadonlyArray<TensorInfo>, wanted: boolean): Arithmetic => {
+  const first = tensors[0]
+  const low = wanted && tensors.every(({ dtype }) => dtype === "float32")
+  const type = low ? DataType.bfloat16 : dataTypeOf(first?.dtype ?? "float32")
+  return {
+    type,
+    input: (tensor) => (low ? backend.lowOutput(tensor) : backend.output(tensor)),
+    emit: (name, inputs, attributes) =>
+      backend.emit(name, inputs, { T: attribute.type(type), ...attributes })
+  }
+}

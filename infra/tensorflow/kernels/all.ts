@@ -1,0 +1,37 @@
+/** The kernels the graph backend has, and their registration with tfjs under the name of one backend. */
+import { tf } from "../../../lib/tensor/tf.ts"
+import { array } from "./array.ts"
+import { batchNorm } from "./batch-norm.ts"
+import { conv } from "./conv.ts"
+import { elementwise } from "./elementwise.ts"
+import { image } from "./image.ts"
+import type { Kernel } from "./Kernel.ts"
+import { matmul } from "./matmul.ts"
+import { pool } from "./pool.ts"
+import { reduce } from "./reduce.ts"
+
+const kernels: ReadonlyArray<Kernel> = [
+  ...elementwise,
+  ...reduce,
+  ...array,
+  ...matmul,
+  ...conv,
+  ...pool,
+  ...image,
+  ...batchNorm
+]
+
+export const registerKernels = (backendName: string): void => {
+  for (const { name, record } of kernels) {
+    tf.registerKernel({
+      kernelName: name,
+      backendName,
+      kernelFunc: ({ inputs, attrs, backend }) =>
+        record(backend as never, inputs as never, (attrs ?? {}) as never)
+    })
+  }
+}
+
+export const unregisterKernels = (backendName: string): void => {
+  for (const { name } of kernels) tf.unregisterKernel(name, backendName)
+}

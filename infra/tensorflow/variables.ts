@@ -1,0 +1,134 @@
+/**
+ * Session variables: where the weights live while compiled steps run. A `tf.Variable` is bound to one when a traced
+ * step first touches it, all steps of a runtime share it, and from then on its data id stands for the session's value.
+ */
+import { tf } from "../../lib/tensor/tf.ts"
+import { attribute } from "./attributes.ts"
+import type { Output, Pointer } from "./capi.ts"
+import type { Stored } from "./GraphBackend.ts"
+import type { Graph } from "./graph.ts"
+import type { Session } from "./session.ts"
+import { dataTypeOf, type TfjsDtype, takeValues, tensorFrom, type Values } from "./tensors.ts"
+
+/** One variable of the session. */
+export interface VariableCell {
+  readonly variable: tf.Variable
+  readonly dataId: object
+  readonly shape: ReadonlyArray<number>
+  readonly dtype: TfjsDtype
+  readonly handle: Output
+  /** Reads the value outside of any step. */
+  readonly read: Output
+  readonly upload: { readonly feed: Output; readonly assign: Pointer }
+}
+
+export class Variables {
+  private readonly graph: Graph
+  private readonly session: Session
+  private readonly cells = new Map<tf.Variable, VariableCell>()
+  /** Keeps the bound data alive while a step assigns something else to the variable. */
+  private readonly holds = new Map<object, tf.Tensor>()
+  private uploads: Array<{ readonly cell: VariableCell; readonly values: Values }> = []
+
+  constructor(graph: Graph, session: Session) {
+    this.graph = graph
+    this.session = session
+  }
+
+  cellOf(variable: tf.Variable): VariableCell | undefined {
+    return this.cells.get(variable)
+  }
+
+  /** Keeps the data of a variable from vanishing when the traced step assigns to it. */
+  hold(variable: tf.Variable): void {
+    if (!this.holds.has(variable.dataId)) this.holds.set(variable.dataId, tf.keep(variable.clone()))
+  }
+
+  /** Gives back what was held for variables that no session variable came to stand for. */
+  releaseUnbound(): void {
+    const bound = new Set(Array.from(this.cells.values(), ({ dataId }) => dataId))
+    for (const [dataId, tensor] of this.holds) {
+      if (bound.has(dataId)) continue
+      tensor.dispose()
+      this.holds.delete(dataId)
+    }
+  }
+
+  bind(variable: tf.Variable, dataId: object, stored: Stored): VariableCell {
+    const type = { dtype: attribute.type(dataTypeOf(stored.dtype)) }
+    const shape = { shape: attribute.shape(stored.shape) }
+    const name = { shared_name: attribute.string(`variable_${this.cells.size}`) }
+    const handle = this.graph.output("VarHandleOp", [], { ...type, ...shape, ...name })
+    const feed = this.graph.output("Placeholder", [], { ...type, ...shape })
+    const cell: VariableCell = {
+      variable,
+      dataId,
+      shape: stored.shape,
+      dtype: stored.dtype,
+      handle,
+      read: this.graph.output("ReadVariableOp", [handle], type),
+      upload: { feed, assign: this.graph.node("AssignVariableOp", [handle, feed], type) }
+    }
+    this.cells.set(variable, cell)
+    if (stored.values !== undefined) this.uploads.push({ cell, values: stored.values })
+    stored.cell = cell
+    stored.values = undefined
+    stored.output = undefined
+    stored.low = undefined
+    return cell
+  }
+
+  /** Points a variable at its session variable again, whatever was assigned to it since. */
+  restore(variable: tf.Variable): void {
+    const dataId = this.cells.get(variable)?.dataId
+    const held = dataId === undefined ? undefined : this.holds.get(dataId)
+    if (held !== undefined && variable.dataId !== dataId) variable.assign(held)
+  }
+
+  /** Variables that code outside of steps has assigned to since the last run. */
+  get reassigned(): ReadonlyArray<tf.Variable> {
+    const changed: Array<tf.Variable> = []
+    for (const { variable, dataId } of this.cells.values()) {
+      if (variable.dataId !== dataId && !variable.isDisposed) changed.push(variable)
+    }
+    return changed
+  }
+
+  /** Takes the value that was assigned outside into the session. Call with the graph backend active. */
+  adopt(variable: tf.Variable): void {
+    const cell = this.cells.get(variable)
+    if (cell === undefined) return
+    this.uploads.push({ cell, values: variable.dataSync() as Values })
+    this.restore(variable)
+  }
+
+  /** Writes all pending values in one run. */
+  flush(): void {
+    const pending = this.uploads
+    if (pending.length === 0) return
+    this.uploads = []
+    const { library } = this.graph
+    const tensors = pending.map(({ cell, values }) => tensorFrom(library, values, cell.shape, cell.dtype))
+    try {
+      this.session.run({
+        feeds: pending.map(({ cell }) => cell.upload.feed),
+        values: tensors,
+        fetches: [],
+        targets: pending.map(({ cell }) => cell.upload.assign)
+      })
+    } finally {
+      for (const tensor of tensors) library.call.TF_DeleteTensor(tensor)
+    }
+  }
+
+  /** The values of several variables in one run. */
+  readAll(cells: ReadonlyArray<VariableCell>): ReadonlyArray<Values> {
+    this.flush()
+    if (cells.length === 0) return []
+    const fetches = cells.map(({ read }) => read)
+    const fetched = this.session.run({ feeds: [], values: [], fetches, targets: [] })
+    return fetched.map((tensor, index) =>
+      takeValues(this.graph.library, tensor, cells[index]?.dtype ?? "float32")
+    )
+  }
+}

@@ -1,0 +1,26 @@
+import { Schema } from "effect"
+
+/** Files that can be read one by one, but do not make a dataset. */
+export class DatasetInvalid extends Schema.TaggedError<DatasetInvalid>()("DatasetInvalid", {
+  dataset: Schema.String,
+  reason: Schema.String
+}) {
+  override get message() {
+    return `Dataset "${this.dataset}" cannot be used: ${this.reason}`
+  }
+}
+
+/** A folder whose content is not, or not yet, the one that the pipeline names. */
+export class FolderChanged extends Schema.TaggedError<FolderChanged>()("FolderChanged", {
+  path: Schema.String,
+  expected: Schema.NullOr(Schema.String),
+  found: Schema.String
+}) {
+  override get message() {
+    const why =
+      this.expected === null
+        ? "its content is not named in the pipeline, so a result could not be told from one of other files"
+        : `its content is no longer ${this.expected}`
+    return `Folder "${this.path}": ${why}. To use it as it is now, write digest: "${this.found}" in the pipeline.`
+  }
+}

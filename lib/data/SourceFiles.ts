@@ -1,0 +1,80 @@
+/**
+ * Files from the outside world: fetched from the first place that has them, checked against a digest before anything
+ * reads them. Implemented in `infra/sources`; only `ingest` uses it.
+ */
+import { Context, type Effect, Schema, type Stream } from "effect"
+import { Digest } from "../storage/Digest.ts"
+
+/** One place a file may be had from; they are asked in the order given. */
+export const SourceLocation = Schema.Union([
+  /** A file below `DISTILLERY_MIRROR`, or a member of an archive there: `fashion-mnist.tar/…/x.gz`. */
+  Schema.TaggedStruct("Mirror", { path: Schema.String }),
+  /** A file inside a Debian package, unpacked from `apt-get download`, without installing it. */
+  Schema.TaggedStruct("Debian", { package: Schema.String, path: Schema.String }),
+  Schema.TaggedStruct("Https", { url: Schema.String })
+])
+export type SourceLocation = typeof SourceLocation.Type
+
+/** A file by its content: `sha256` is of the decompressed bytes, since one content has many `.gz`. */
+export const SourceFile = Schema.Struct({
+  name: Schema.String,
+  sha256: Digest,
+  compression: Schema.Literals(["none", "gzip"]),
+  locations: Schema.Array(SourceLocation)
+})
+export type SourceFile = typeof SourceFile.Type
+
+/** No location had the file, or what they had was wrong; `attempts` says what each one answered. */
+export class SourceUnavailable extends Schema.TaggedError<SourceUnavailable>()("SourceUnavailable", {
+  file: Schema.String,
+  attempts: Schema.Array(Schema.String)
+}) {
+  override get message() {
+    return `"${this.file}" could not be had:\n${this.attempts.map((line) => `  - ${line}`).join("\n")}`
+  }
+}
+
+/** Bytes arrived whole but are not the ones named in the pipeline. */
+export class SourceDigestMismatch extends Schema.TaggedError<SourceDigestMismatch>()("SourceDigestMismatch", {
+  file: Schema.String,
+  location: Schema.String,
+  expected: Schema.String,
+  found: Schema.String
+}) {
+  override get message() {
+    return (
+      `"${this.file}" from ${this.location} has the wrong content: expected ${this.expected}, found ${this.found}. ` +
+      "Remove or replace that copy; nothing of it was used."
+    )
+  }
+}
+
+/** A folder or file of the user's own that cannot be read or is not what it should be. */
+export class SourceUnreadable extends Schema.TaggedError<SourceUnreadable>()("SourceUnreadable", {
+  path: Schema.String,
+  reason: Schema.String
+}) {
+  override get message() {
+    return `"${this.path}" cannot be read: ${this.reason}`
+  }
+}
+
+export type SourceError = SourceUnavailable | SourceDigestMismatch | SourceUnreadable
+
+export interface FolderEntry {
+  /** Path below the folder, `/`-separated, sorted by code unit. */
+  readonly path: string
+  readonly bytes: Effect.Effect<Uint8Array, SourceUnreadable>
+}
+
+export class SourceFiles extends Context.Service<
+  SourceFiles,
+  {
+    /** The file's decompressed, verified bytes. */
+    readonly fetch: (file: SourceFile) => Effect.Effect<Uint8Array, SourceError>
+    /** The files below a folder of the user's. */
+    readonly folder: (path: string) => Stream.Stream<FolderEntry, SourceUnreadable>
+    /** A digest over the names and bytes below a folder: what an ingest of it depends on. */
+    readonly folderDigest: (path: string) => Effect.Effect<Digest, SourceUnreadable>
+  }
+>()("lib/data/SourceFiles") {}

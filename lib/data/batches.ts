@@ -1,0 +1,128 @@
+/**
+ * Batches from a dataset in memory. Order and augmentation are functions of (seed, epoch, example) alone: any
+ * batch can be made at any time, by anyone, so resuming in the middle of an epoch changes nothing.
+ */
+import { writeTargets } from "../losses/targets.ts"
+import type { Feeds, TensorSpec } from "../tensor/Runtime.ts"
+import { RandomStream } from "../tensor/random.ts"
+import { type Normalization, normalizationTable, normalizeInto } from "./augment/normalization.ts"
+import { writeCropFlip } from "./augment/pad-crop-flip.ts"
+
+/** Images `[N, H, W, C]`, 0…255, and their class ids `[N]`. */
+export interface LabelledImages {
+  readonly images: Uint8Array
+  readonly labels: Int32Array
+  readonly height: number
+  readonly width: number
+  readonly channels: number
+}
+
+/** What a training loop needs to know of its data: how many steps, and how to make any batch. */
+export interface TrainingBatches<I extends string> {
+  readonly batchSize: number
+  readonly stepsPerEpoch: number
+  readonly inputs: { readonly [K in I]: TensorSpec }
+  /** Writes the batch of a step into `feeds` (arrays of the inputs' sizes); pure but for that. */
+  readonly fill: (position: { readonly epoch: number; readonly step: number }, feeds: Feeds<I>) => void
+}
+
+export interface ClassificationBatchesOptions {
+  readonly dataset: LabelledImages
+  readonly normalization: Normalization
+  readonly numClasses: number
+  readonly batchSize: number
+  readonly seed: number
+  readonly labelSmoothing: number
+  readonly augment: { readonly pad: number; readonly flip: boolean }
+}
+
+/**
+ * Shuffled, augmented batches of `images` `[N, H, W, C]` and `targets` `[N, K]`. The last partial batch of an
+ * epoch is dropped (another order brings its images back in the next).
+ */
+export const classificationBatches = (
+  options: ClassificationBatchesOptions
+): TrainingBatches<"images" | "targets"> => {
+  const { dataset, numClasses, batchSize, seed, augment } = options
+  const { height, width, channels } = dataset
+  const table = normalizationTable(options.normalization)
+  const orderOf = epochOrder(dataset.labels.length, seed)
+  const pixelsPerImage = height * width * channels
+  const labels = new Int32Array(batchSize)
+  const augmentation = RandomStream.make(seed, "augment")
+  return {
+    batchSize,
+    stepsPerEpoch: Math.floor(dataset.labels.length / batchSize),
+    inputs: {
+      images: { shape: [batchSize, height, width, channels], dtype: "float32" },
+      targets: { shape: [batchSize, numClasses], dtype: "float32" }
+    },
+    fill: ({ epoch, step }, feeds) => {
+      const order = orderOf(epoch)
+      const random = augmentation.derive(epoch)
+      for (let slot = 0; slot < batchSize; slot++) {
+        const example = order[step * batchSize + slot]!
+        labels[slot] = dataset.labels[example]!
+        writeCropFlip({
+          output: feeds.images as Float32Array,
+          to: slot * pixelsPerImage,
+          pixels: dataset.images,
+          from: example * pixelsPerImage,
+          size: dataset,
+          pad: augment.pad,
+          crop: cropFlipOf(random.derive(example), augment),
+          table
+        })
+      }
+      writeTargets(feeds.targets as Float32Array, labels, numClasses, options.labelSmoothing)
+    }
+  }
+}
+
+const cropFlipOf = (
+  random: RandomStream,
+  { pad, flip }: { readonly pad: number; readonly flip: boolean }
+) => ({
+  top: random.below(2 * pad + 1),
+  left: random.below(2 * pad + 1),
+  flip: flip && random.uniform() < 0.5
+})
+
+/** The order of an epoch's examples. The last one asked for is kept: a permutation of 60,000 takes a while. */
+const epochOrder = (count: number, seed: number): ((epoch: number) => Int32Array) => {
+  let known: { readonly epoch: number; readonly order: Int32Array } | undefined
+  return (epoch) => {
+    if (known?.epoch !== epoch) {
+      known = { epoch, order: RandomStream.make(seed, "order", epoch).permutation(count) }
+    }
+    return known.order
+  }
+}
+
+/** A batch of consecutive examples: `start` … `start + count - 1`. */
+export interface EvaluationBatch {
+  readonly start: number
+  readonly count: number
+}
+
+/** Consecutive batches over all examples; the last one may be short. */
+export const evaluationBatches = (examples: number, batchSize: number): ReadonlyArray<EvaluationBatch> =>
+  Array.from({ length: Math.ceil(examples / batchSize) }, (_, index) => ({
+    start: index * batchSize,
+    count: Math.min(batchSize, examples - index * batchSize)
+  }))
+
+/**
+ * Writes the images of a batch into `output` `[batch size, H, W, C]`, normalised and not augmented. Rows past
+ * `count` keep what they held: the caller ignores what comes of them.
+ */
+export const fillEvaluationBatch = (
+  dataset: LabelledImages,
+  { start, count }: EvaluationBatch,
+  table: Float32Array,
+  output: Float32Array
+): void => {
+  const pixelsPerImage = dataset.height * dataset.width * dataset.channels
+  const rows = output.subarray(0, count * pixelsPerImage)
+  normalizeInto(rows, dataset.images, start * pixelsPerImage, dataset.channels, table)
+}

@@ -1,0 +1,46 @@
+/** Batch normalisation (Ioffe & Szegedy 2015), with PyTorch's names, epsilon and momentum. */
+import { batchNormTraining } from "../tensor/batch-norm.ts"
+import { tf } from "../tensor/tf.ts"
+import type { Mode } from "./Mode.ts"
+import { type WeightSpec, type WeightTensors, weightOf } from "./Weights.ts"
+
+const epsilon = 1e-5
+
+/** The share of the newest batch in the running statistics (PyTorch's convention; MXNet calls it 0.9). */
+const momentum = 0.1
+
+export interface BatchNorm {
+  readonly name: string
+  readonly channels: number
+}
+
+export const batchNormWeights = ({ name, channels }: BatchNorm): ReadonlyArray<WeightSpec> => [
+  { name: `${name}.weight`, shape: [channels], role: "scale" },
+  { name: `${name}.bias`, shape: [channels], role: "shift" },
+  { name: `${name}.running_mean`, shape: [channels], role: "running-mean" },
+  { name: `${name}.running_var`, shape: [channels], role: "running-variance" }
+]
+
+/** Normalises each channel of `[N, H, W, C]` over N, H and W; training mode records the batch's statistics. */
+export const batchNorm = (
+  weights: WeightTensors,
+  { name }: BatchNorm,
+  x: tf.Tensor4D,
+  mode: Mode
+): tf.Tensor4D => {
+  const gamma = weightOf(weights, `${name}.weight`) as tf.Tensor1D
+  const beta = weightOf(weights, `${name}.bias`) as tf.Tensor1D
+  if (mode.kind === "training") {
+    const { y, mean, variance } = batchNormTraining(x, gamma, beta, epsilon)
+    mode.statistics.record(`${name}.running_mean`, mean)
+    mode.statistics.record(`${name}.running_var`, variance)
+    return y
+  }
+  const mean = weightOf(weights, `${name}.running_mean`) as tf.Tensor1D
+  const variance = weightOf(weights, `${name}.running_var`) as tf.Tensor1D
+  return tf.batchNorm(x, mean, variance, beta, gamma, epsilon) as tf.Tensor4D
+}
+
+/** running + momentum (observed - running) */
+export const movedStatistic = (running: tf.Tensor, observed: tf.Tensor): tf.Tensor =>
+  tf.add(running, tf.mul(tf.sub(observed, running), momentum))

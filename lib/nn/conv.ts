@@ -1,0 +1,64 @@
+/**
+ * 2-D convolution with PyTorch's padding: `padding` zeros on every side, the window walking from the top left.
+ * TensorFlow's "same" puts the odd zero at the bottom right, which differs for stride 2 on even sizes.
+ */
+import { tf } from "../tensor/tf.ts"
+import { type WeightSpec, type WeightTensors, weightOf } from "./Weights.ts"
+
+/** A square convolution without bias (a normalisation follows). */
+export interface Conv {
+  readonly name: string
+  readonly size: number
+  readonly inputs: number
+  readonly outputs: number
+  readonly stride: number
+}
+
+/** Zeros on each side, as PyTorch's ResNets choose them: 3x3 gets 1, 1x1 gets 0. */
+const padding = (conv: Conv): number => (conv.size - 1) / 2
+
+export const convWeights = (conv: Conv): ReadonlyArray<WeightSpec> => [
+  { name: `${conv.name}.weight`, shape: [conv.size, conv.size, conv.inputs, conv.outputs], role: "kernel" }
+]
+
+/** Rows (or columns) that come out of `extent` rows: floor((extent + 2 padding - size) / stride) + 1. */
+export const convExtent = (conv: Conv, extent: number): number =>
+  Math.floor((extent + 2 * padding(conv) - conv.size) / conv.stride) + 1
+
+/** Multiply-accumulates for one image of `height` x `width` input pixels; products with padding count. */
+export const convMacs = (conv: Conv, height: number, width: number): number =>
+  conv.size ** 2 * conv.inputs * conv.outputs * convExtent(conv, height) * convExtent(conv, width)
+
+/** `[N, H, W, inputs]` → `[N, H', W', outputs]`, H' = {@link convExtent}. */
+export const conv2d = (weights: WeightTensors, conv: Conv, x: tf.Tensor4D): tf.Tensor4D => {
+  const kernel = weightOf(weights, `${conv.name}.weight`) as tf.Tensor4D
+  const rows = zerosAround(conv, x.shape[1])
+  const columns = zerosAround(conv, x.shape[2])
+  if (isNone(rows) && isNone(columns)) return tf.conv2d(x, kernel, conv.stride, "valid")
+  // "same" is a plain kernel everywhere; padding by hand costs a copy, so it is kept for where they differ.
+  if (isSame(conv, rows, x.shape[1]) && isSame(conv, columns, x.shape[2])) {
+    return tf.conv2d(x, kernel, conv.stride, "same")
+  }
+  const padded = tf.pad(x, [[0, 0], [...rows], [...columns], [0, 0]])
+  return tf.conv2d(padded, kernel, conv.stride, "valid")
+}
+
+type Zeros = readonly [before: number, after: number]
+
+/** The zeros that windows really touch: a last row of padding no window reaches is left out. */
+const zerosAround = (conv: Conv, extent: number): Zeros => {
+  const reached = (convExtent(conv, extent) - 1) * conv.stride + conv.size
+  return [padding(conv), Math.max(0, reached - padding(conv) - extent)]
+}
+
+const isNone = ([before, after]: Zeros): boolean => before === 0 && after === 0
+
+const isSame = (conv: Conv, [before, after]: Zeros, extent: number): boolean => {
+  const extentOut = Math.ceil(extent / conv.stride)
+  const total = Math.max(0, (extentOut - 1) * conv.stride + conv.size - extent)
+  return (
+    extentOut === convExtent(conv, extent) &&
+    before === Math.floor(total / 2) &&
+    after === Math.ceil(total / 2)
+  )
+}

@@ -1,0 +1,70 @@
+/**
+ * How weights start. Every weight draws from its own random stream, so adding a layer changes no other weight.
+ * Fans count the kernel's area: fan in = height x width x in, fan out = height x width x out.
+ */
+import { Schema } from "effect"
+import type { RandomStream } from "../tensor/random.ts"
+import { sizeOf, type Weight, type WeightSpec, type Weights } from "./Weights.ts"
+
+/**
+ * - `torch-default`: uniform within 1/sqrt(fan in), biases too: what PyTorch does when nothing is said
+ * - `he-normal-fan-out`, `he-normal-fan-in`: normal of variance 2/fan (He et al. 2015); biases 0
+ * - `xavier-uniform`: uniform within sqrt(6 / (fan in + fan out)) (Glorot & Bengio 2010); biases 0. The paper's.
+ */
+export const Initializer = Schema.Literals([
+  "torch-default",
+  "he-normal-fan-out",
+  "he-normal-fan-in",
+  "xavier-uniform"
+])
+export type Initializer = typeof Initializer.Type
+
+/** Fresh weights for all `specs`; `random` is the stream of the whole network (seed and purpose). */
+export const initializeWeights = (
+  specs: ReadonlyArray<WeightSpec>,
+  initializer: Initializer,
+  random: RandomStream
+): Weights =>
+  Object.fromEntries(
+    specs.map((spec) => [spec.name, initialWeight(spec, initializer, random.derive(spec.name))])
+  )
+
+const initialWeight = (spec: WeightSpec, initializer: Initializer, random: RandomStream): Weight => {
+  const { shape, role } = spec
+  const draw =
+    role === "kernel" ? kernelDraw(shape, initializer, random) : otherDraw(spec, initializer, random)
+  return { shape, values: Float32Array.from({ length: sizeOf(shape) }, draw) }
+}
+
+/** What to call for each number of a kernel `[…, in, out]`. */
+const kernelDraw = (
+  shape: ReadonlyArray<number>,
+  initializer: Initializer,
+  random: RandomStream
+): (() => number) => {
+  const area = sizeOf(shape.slice(0, -2))
+  const fanIn = area * shape.at(-2)!
+  const fanOut = area * shape.at(-1)!
+  const uniform = (bound: number) => () => random.between(-bound, bound)
+  const normal = (deviation: number) => () => random.gaussian() * deviation
+  switch (initializer) {
+    case "torch-default":
+      return uniform(1 / Math.sqrt(fanIn))
+    case "he-normal-fan-out":
+      return normal(Math.sqrt(2 / fanOut))
+    case "he-normal-fan-in":
+      return normal(Math.sqrt(2 / fanIn))
+    case "xavier-uniform":
+      return uniform(Math.sqrt(6 / (fanIn + fanOut)))
+  }
+}
+
+/** Normalisations start as the identity, biases at 0 (or as PyTorch's). */
+const otherDraw = (spec: WeightSpec, initializer: Initializer, random: RandomStream): (() => number) => {
+  if (spec.role === "scale" || spec.role === "running-variance") return () => 1
+  if (spec.role === "bias" && initializer === "torch-default" && spec.fanIn !== undefined) {
+    const bound = 1 / Math.sqrt(spec.fanIn)
+    return () => random.between(-bound, bound)
+  }
+  return () => 0
+}

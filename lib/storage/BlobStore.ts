@@ -1,0 +1,33 @@
+/**
+ * Content-addressed bytes on an `ObjectStore`: a blob's name is its digest, it is written once and verified on reading.
+ */
+import { Context, type Effect, Schema } from "effect"
+import { Digest } from "./Digest.ts"
+import type { StoreError } from "./ObjectStore.ts"
+
+/** How an artifact points to bytes. The engine finds these in an artifact's JSON by the key `blob`. */
+export const BlobRef = Schema.Struct({ blob: Digest, sizeBytes: Schema.Int })
+export type BlobRef = typeof BlobRef.Type
+
+export class BlobCorrupt extends Schema.TaggedError<BlobCorrupt>()("BlobCorrupt", {
+  blob: Schema.String,
+  found: Schema.String
+}) {
+  override get message() {
+    return `Blob ${this.blob} holds other bytes (${this.found}): it was damaged. Rerun the job that made it.`
+  }
+}
+
+export type BlobError = StoreError | BlobCorrupt
+
+export class BlobStore extends Context.Service<
+  BlobStore,
+  {
+    /** Stores bytes under their digest; does nothing where they are already. */
+    readonly put: (bytes: Uint8Array) => Effect.Effect<BlobRef, StoreError>
+    /** Reads and verifies. */
+    readonly get: (ref: BlobRef) => Effect.Effect<Uint8Array, BlobError>
+    /** Whether the store holds an object of this size under the digest (the content is not read). */
+    readonly has: (ref: BlobRef) => Effect.Effect<boolean, StoreError>
+  }
+>()("lib/storage/BlobStore") {}

@@ -1,0 +1,62 @@
+/** An `ObjectStore` that lives as long as its layer: for tests, and the plainest statement of the contract. */
+import { Effect, Layer, Stream } from "effect"
+import { Hasher } from "./Digest.ts"
+import {
+  type ObjectInfo,
+  ObjectNotFound,
+  ObjectStore,
+  PreconditionFailed,
+  type PutCondition,
+  StoreUnavailable
+} from "./ObjectStore.ts"
+import { isObjectKey, keyRule } from "./objectKeys.ts"
+
+interface Held {
+  readonly info: ObjectInfo
+  readonly bytes: Uint8Array
+}
+
+const holds = (condition: PutCondition, held: Held | undefined): boolean =>
+  condition._tag === "Absent" ? held === undefined : held?.info.version === condition.version
+
+/** How a failed condition is told; stores share the words. */
+export const conditionText = (condition: PutCondition): string =>
+  condition._tag === "Absent" ? "that it is absent" : `that it is version ${condition.version}`
+
+const make = (hasher: Hasher["Service"]): ObjectStore["Service"] => {
+  const objects = new Map<string, Held>()
+  const found = (key: string): Effect.Effect<Held, ObjectNotFound> =>
+    Effect.suspend(() => {
+      const held = objects.get(key)
+      return held === undefined ? Effect.fail(new ObjectNotFound({ key })) : Effect.succeed(held)
+    })
+  return {
+    location: "memory",
+    get: (key) => Effect.map(found(key), (held) => held.bytes.slice()),
+    head: (key) => Effect.map(found(key), (held) => held.info),
+    put: Effect.fn("MemoryObjectStore.put")(function* (key, bytes, condition) {
+      if (!isObjectKey(key)) return yield* new StoreUnavailable({ operation: "write", key, reason: keyRule })
+      if (condition !== undefined && !holds(condition, objects.get(key))) {
+        return yield* new PreconditionFailed({ key, condition: conditionText(condition) })
+      }
+      const info = { key, sizeBytes: bytes.length, version: hasher.digest(bytes) }
+      objects.set(key, { info, bytes: bytes.slice() })
+      return info
+    }),
+    remove: (key) => Effect.sync(() => void objects.delete(key)),
+    list: (prefix) =>
+      Stream.suspend(() =>
+        Stream.fromIterable(
+          [...objects.values()]
+            .map((held) => held.info)
+            .filter((info) => info.key.startsWith(prefix))
+            .sort((a, b) => (a.key < b.key ? -1 : 1))
+        )
+      )
+  }
+}
+
+export const memoryObjectStoreLayer: Layer.Layer<ObjectStore, never, Hasher> = Layer.effect(
+  ObjectStore,
+  Effect.map(Hasher, make)
+)

@@ -1,0 +1,91 @@
+/**
+ * Bytes under string keys: the one interface every store implements (`test/suites/objectStore.ts` is its contract).
+ *
+ * Keys are `/`-separated segments of `[A-Za-z0-9._=-]+`; no key may be the folder of another (some servers refuse it).
+ * A `put` is atomic: a reader sees the old bytes, the new bytes or nothing, never a part.
+ */
+import { Context, type Effect, Schema, type Stream } from "effect"
+
+export class ObjectNotFound extends Schema.TaggedError<ObjectNotFound>()("ObjectNotFound", {
+  key: Schema.String
+}) {
+  override get message() {
+    return `The store holds no object "${this.key}".`
+  }
+}
+
+/** A conditional write lost: the object exists (`absent`), or is no longer the version that was named. */
+export class PreconditionFailed extends Schema.TaggedError<PreconditionFailed>()("PreconditionFailed", {
+  key: Schema.String,
+  condition: Schema.String
+}) {
+  override get message() {
+    return `Object "${this.key}" was not written: ${this.condition} does not hold any more.`
+  }
+}
+
+export class StoreFull extends Schema.TaggedError<StoreFull>()("StoreFull", {
+  key: Schema.String,
+  sizeBytes: Schema.Number,
+  location: Schema.String
+}) {
+  override get message() {
+    return (
+      `No space left for ${this.sizeBytes} bytes of "${this.key}" in ${this.location}. ` +
+      "Free some space or point DISTILLERY_STORE somewhere else, then run again: finished jobs are kept."
+    )
+  }
+}
+
+export class StoreUnavailable extends Schema.TaggedError<StoreUnavailable>()("StoreUnavailable", {
+  operation: Schema.String,
+  key: Schema.String,
+  reason: Schema.String
+}) {
+  override get message() {
+    return `The store could not ${this.operation} "${this.key}": ${this.reason}`
+  }
+}
+
+/** The store is of a newer format than this program knows, or its settings make no sense. */
+export class StoreUnusable extends Schema.TaggedError<StoreUnusable>()("StoreUnusable", {
+  location: Schema.String,
+  reason: Schema.String
+}) {
+  override get message() {
+    return `The store at ${this.location} cannot be used: ${this.reason}`
+  }
+}
+
+export type StoreError = ObjectNotFound | PreconditionFailed | StoreFull | StoreUnavailable | StoreUnusable
+
+export interface ObjectInfo {
+  readonly key: string
+  readonly sizeBytes: number
+  /** Opaque; changes whenever the bytes do. */
+  readonly version: string
+}
+
+export type PutCondition =
+  | { readonly _tag: "Absent" }
+  | { readonly _tag: "Version"; readonly version: string }
+
+export class ObjectStore extends Context.Service<
+  ObjectStore,
+  {
+    /** Where it is, for messages. */
+    readonly location: string
+    readonly get: (key: string) => Effect.Effect<Uint8Array, StoreError>
+    readonly head: (key: string) => Effect.Effect<ObjectInfo, StoreError>
+    /** Writes or replaces. With a condition the write happens only while it holds, decided atomically. */
+    readonly put: (
+      key: string,
+      bytes: Uint8Array,
+      condition?: PutCondition
+    ) => Effect.Effect<ObjectInfo, StoreError>
+    /** Removing what is absent succeeds. */
+    readonly remove: (key: string) => Effect.Effect<void, StoreError>
+    /** Objects whose key starts with `prefix`, in key order. */
+    readonly list: (prefix: string) => Stream.Stream<ObjectInfo, StoreError>
+  }
+>()("lib/storage/ObjectStore") {}

@@ -1,0 +1,42 @@
+/** `BlobStore` on any `ObjectStore`: `blobs/sha256/ab/<the other 62 digits>`, verified on reading. */
+import { Effect, Layer } from "effect"
+import { BlobCorrupt, type BlobRef, BlobStore } from "./BlobStore.ts"
+import { type Digest, Hasher, hexOf } from "./Digest.ts"
+import { ObjectStore } from "./ObjectStore.ts"
+
+/** The object that holds a blob. Two levels, so that no folder of a file store grows huge. */
+export const blobKey = (digest: Digest): string => {
+  const hex = hexOf(digest)
+  return `blobs/sha256/${hex.slice(0, 2)}/${hex.slice(2)}`
+}
+
+const make = (store: ObjectStore["Service"], hasher: Hasher["Service"]): BlobStore["Service"] => {
+  const has = (ref: BlobRef) =>
+    store.head(blobKey(ref.blob)).pipe(
+      Effect.map((info) => info.sizeBytes === ref.sizeBytes),
+      Effect.catchTag("ObjectNotFound", () => Effect.succeed(false))
+    )
+  return {
+    has,
+    put: Effect.fn("BlobStore.put")(function* (bytes) {
+      const ref: BlobRef = { blob: hasher.digest(bytes), sizeBytes: bytes.length }
+      // What is there is read, not trusted: else a damaged blob could never be repaired by rerunning its job.
+      if ((yield* has(ref)) && hasher.digest(yield* store.get(blobKey(ref.blob))) === ref.blob) return ref
+      yield* store.put(blobKey(ref.blob), bytes)
+      return ref
+    }),
+    get: Effect.fn("BlobStore.get")(function* (ref) {
+      const bytes = yield* store.get(blobKey(ref.blob))
+      const found = hasher.digest(bytes)
+      if (found !== ref.blob) return yield* new BlobCorrupt({ blob: ref.blob, found })
+      return bytes
+    })
+  }
+}
+
+export const blobStoreLayer: Layer.Layer<BlobStore, never, ObjectStore | Hasher> = Layer.effect(
+  BlobStore,
+  Effect.gen(function* () {
+    return make(yield* ObjectStore, yield* Hasher)
+  })
+)

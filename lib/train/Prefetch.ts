@@ -1,0 +1,84 @@
+/**
+ * Two sets of feed arrays: while a step runs on one, the batch of the next step is written into the other. The
+ * time steps wait for their batch is measured, so that a starving machine shows.
+ */
+import { Clock, Effect, Fiber } from "effect"
+import type { TrainingBatches } from "../data/batches.ts"
+import { sizeOf } from "../nn/Weights.ts"
+import type { Feeds, TensorSpec } from "../tensor/Runtime.ts"
+
+export interface Position {
+  readonly epoch: number
+  readonly step: number
+}
+
+export class Prefetch<I extends string> {
+  readonly #batches: TrainingBatches<I>
+  #ready: Feeds<I>
+  #spare: Feeds<I>
+  #nanos = { preparing: 0n, waiting: 0n }
+
+  constructor(batches: TrainingBatches<I>) {
+    this.#batches = batches
+    this.#ready = allocate(batches.inputs)
+    this.#spare = allocate(batches.inputs)
+  }
+
+  /** Makes the very first batch ready; nothing runs meanwhile, so all of it is waiting. */
+  begin(position: Position): Effect.Effect<void> {
+    return Effect.map(this.#prepare(position), (nanos) => {
+      this.#nanos.waiting += nanos
+      this.#swap()
+    })
+  }
+
+  /**
+   * Runs one step on the batch that is ready while the batch of `next` is prepared (none after the last step).
+   * A step that ends before the preparation counts as having waited for all of it: an upper bound.
+   */
+  overlap<A, E, R>(
+    step: (feeds: Feeds<I>) => Effect.Effect<A, E, R>,
+    next: Position | undefined
+  ): Effect.Effect<A, E, R> {
+    return Effect.gen({ self: this }, function* () {
+      const running = yield* Effect.forkChild(step(this.#ready), { startImmediately: true })
+      const nanos = next === undefined ? 0n : yield* this.#prepare(next)
+      // Two turns of the event loop, so that a result from another thread has arrived if it is there.
+      yield* Effect.yieldNow
+      yield* Effect.yieldNow
+      if (running.pollUnsafe() !== undefined) this.#nanos.waiting += nanos
+      const result = yield* Fiber.join(running)
+      this.#swap()
+      return result
+    })
+  }
+
+  /** Seconds spent on making batches, and the part of them that steps waited for. */
+  get seconds(): { readonly preparing: number; readonly waiting: number } {
+    return { preparing: Number(this.#nanos.preparing) / 1e9, waiting: Number(this.#nanos.waiting) / 1e9 }
+  }
+
+  #prepare(position: Position): Effect.Effect<bigint> {
+    return Effect.gen({ self: this }, function* () {
+      const began = yield* Clock.monotonicTimeNanos
+      this.#batches.fill(position, this.#spare)
+      const nanos = (yield* Clock.monotonicTimeNanos) - began
+      this.#nanos.preparing += nanos
+      return nanos
+    })
+  }
+
+  #swap(): void {
+    const ready = this.#ready
+    this.#ready = this.#spare
+    this.#spare = ready
+  }
+}
+
+const allocate = <I extends string>(inputs: { readonly [K in I]: TensorSpec }): Feeds<I> => {
+  const arrays = Object.entries<TensorSpec>(inputs).map(([name, { shape, dtype }]) => [
+    name,
+    dtype === "int32" ? new Int32Array(sizeOf(shape)) : new Float32Array(sizeOf(shape))
+  ])
+  return Object.fromEntries(arrays) as Feeds<I>
+}

@@ -1,0 +1,104 @@
+/**
+ * Everything a training run needs to go on as if it had never stopped. Random numbers are functions of (seed,
+ * epoch, example), so weights, velocities and a position are all there is.
+ */
+import { Effect, Schema } from "effect"
+import type { NamedArray } from "../models/safetensors.ts"
+import { decodeSafetensors, encodeSafetensors, SafetensorsError } from "../models/safetensors.ts"
+import { checkWeights } from "../models/weights.ts"
+import { isTrainable, sizeOf, type Weight, type WeightSpec, type Weights } from "../nn/Weights.ts"
+
+/** What one epoch came to. Only what the mathematics decides: no times, so that equal runs give equal bytes. */
+export const EpochRecord = Schema.Struct({
+  /** From 1. */
+  epoch: Schema.Int,
+  /** Of the epoch's last step. */
+  learningRate: Schema.Number,
+  /** Means over the epoch, on augmented images, the weights moving all the while. */
+  trainLoss: Schema.Number,
+  trainTop1: Schema.Number,
+  validationLoss: Schema.optionalKey(Schema.Number),
+  validationTop1: Schema.optionalKey(Schema.Number)
+})
+export type EpochRecord = typeof EpochRecord.Type
+
+/** Sums over the steps of the epoch under way. */
+export const EpochSums = Schema.Struct({ loss: Schema.Number, correct: Schema.Int, examples: Schema.Int })
+export type EpochSums = typeof EpochSums.Type
+
+export const noSums: EpochSums = { loss: 0, correct: 0, examples: 0 }
+
+const Position = Schema.Struct({
+  schemaVersion: Schema.Literal(1),
+  epoch: Schema.Int,
+  step: Schema.Int,
+  sums: EpochSums,
+  history: Schema.Array(EpochRecord)
+})
+const PositionJson = Schema.fromJsonString(Position)
+
+export interface ResumePoint {
+  /** Epochs that are finished. */
+  readonly epoch: number
+  /** Steps done in the epoch after those; 0 at its start. */
+  readonly step: number
+  readonly sums: EpochSums
+  readonly history: ReadonlyArray<EpochRecord>
+  readonly weights: Weights
+  /** The optimizer's velocity of every trainable weight. */
+  readonly velocities: Weights
+}
+
+/** Where training starts: given weights, no velocity. */
+export const beginning = (weights: Weights, specs: ReadonlyArray<WeightSpec>): ResumePoint => ({
+  epoch: 0,
+  step: 0,
+  sums: noSums,
+  history: [],
+  weights,
+  velocities: Object.fromEntries(
+    specs
+      .filter(isTrainable)
+      .map(({ name, shape }) => [name, { shape, values: new Float32Array(sizeOf(shape)) }])
+  )
+})
+
+/** Equal resume points give equal bytes. */
+export const encodeResumePoint = (point: ResumePoint): Uint8Array<ArrayBuffer> => {
+  const { epoch, step, sums, history } = point
+  const position = Schema.encodeSync(PositionJson)({ schemaVersion: 1, epoch, step, sums, history })
+  return encodeSafetensors({
+    arrays: { ...prefixed("weights/", point.weights), ...prefixed("velocities/", point.velocities) },
+    metadata: { resumePoint: position }
+  })
+}
+
+/** Fails when the bytes are broken, or are the state of a run with another network. */
+export const decodeResumePoint = Effect.fn("decodeResumePoint")(function* (
+  bytes: Uint8Array,
+  specs: ReadonlyArray<WeightSpec>
+) {
+  const { arrays, metadata } = yield* decodeSafetensors(bytes)
+  const position = yield* Schema.decodeUnknownEffect(PositionJson)(metadata.resumePoint).pipe(
+    Effect.mapError((error) => new SafetensorsError({ reason: `it is no resume point (${error.message})` }))
+  )
+  const weights = unprefixed("weights/", arrays)
+  const velocities = unprefixed("velocities/", arrays)
+  yield* checkWeights(weights, specs)
+  yield* checkWeights(velocities, specs.filter(isTrainable))
+  const { epoch, step, sums, history } = position
+  return { epoch, step, sums, history, weights, velocities } satisfies ResumePoint
+})
+
+const prefixed = (prefix: string, weights: Weights): Weights =>
+  Object.fromEntries(Object.entries(weights).map(([name, weight]) => [prefix + name, weight]))
+
+const unprefixed = (prefix: string, arrays: Readonly<Record<string, NamedArray>>): Weights =>
+  Object.fromEntries(
+    Object.entries(arrays).flatMap(
+      ([name, { shape, values }]): ReadonlyArray<readonly [string, Weight]> =>
+        name.startsWith(prefix) && values instanceof Float32Array
+          ? [[name.slice(prefix.length), { shape, values }]]
+          : []
+    )
+  )

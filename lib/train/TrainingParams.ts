@@ -1,0 +1,65 @@
+/** What decides a training run's mathematics, as data; light enough for a stage's contract. */
+import { Effect, Schema } from "effect"
+import { Initializer } from "../nn/initializers.ts"
+import { Precision } from "../tensor/Runtime.ts"
+
+const inRange = (what: string, minimum: number, maximum: number) =>
+  Schema.Number.check(
+    Schema.makeFilter(
+      (value: number) =>
+        (value >= minimum && value <= maximum) ||
+        `${what} must be from ${minimum} to ${maximum}, got ${value}`
+    )
+  )
+
+const integerInRange = (what: string, minimum: number, maximum: number) =>
+  Schema.Number.check(
+    Schema.makeFilter(
+      (value: number) =>
+        (Number.isInteger(value) && value >= minimum && value <= maximum) ||
+        `${what} must be a whole number from ${minimum} to ${maximum}, got ${value}`
+    )
+  )
+
+/** A key that may be left out, when made in code and when read from JSON. */
+const optional = <S extends Schema.Top & Schema.WithoutConstructorDefault>(schema: S, value: S["Type"]) => {
+  const decoding = Schema.withDecodingDefaultTypeKey(Effect.succeed(value))(schema)
+  return Schema.withConstructorDefault<typeof decoding>(Effect.succeed(value))(decoding)
+}
+
+/** After the warm-up: half a cosine to 0, or constant, or divided at the start of given epochs (from 0). */
+export const LrSchedule = Schema.Union([
+  Schema.Struct({ kind: Schema.Literal("cosine") }),
+  Schema.Struct({ kind: Schema.Literal("constant") }),
+  Schema.Struct({
+    kind: Schema.Literal("step"),
+    milestones: Schema.Array(Schema.Int),
+    factor: inRange("factor", 0, 1)
+  })
+])
+export type LrSchedule = typeof LrSchedule.Type
+
+export const Augment = Schema.Struct({
+  /** Pixels on each side before a random crop of the original size. */
+  pad: optional(integerInRange("pad", 0, 64), 0),
+  /** Whether half of the images are mirrored left to right. */
+  flip: optional(Schema.Boolean, false)
+})
+
+export const TrainingParams = Schema.Struct({
+  epochs: integerInRange("epochs", 1, 10_000),
+  batchSize: optional(integerInRange("batchSize", 1, 65_536), 128),
+  /** The peak, reached at the end of the warm-up. */
+  learningRate: optional(inRange("learningRate", 0, 100), 0.1),
+  warmupEpochs: optional(integerInRange("warmupEpochs", 0, 10_000), 1),
+  lrSchedule: optional(LrSchedule, { kind: "cosine" }),
+  momentum: optional(inRange("momentum", 0, 1), 0.9),
+  /** On kernels only; biases and normalisations do not decay. */
+  weightDecay: optional(inRange("weightDecay", 0, 1), 5e-4),
+  labelSmoothing: optional(inRange("labelSmoothing", 0, 1), 0),
+  augment: optional(Augment, { pad: 0, flip: false }),
+  precision: optional(Precision, "float32"),
+  initializer: optional(Initializer, "torch-default"),
+  seed: optional(integerInRange("seed", 0, 2 ** 32 - 1), 0)
+})
+export type TrainingParams = typeof TrainingParams.Type

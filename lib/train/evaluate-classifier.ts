@@ -1,0 +1,79 @@
+/** A classifier's logits on a dataset, and what they come to: validation between epochs, evaluation at the end. */
+import { Effect, type Scope } from "effect"
+import { type Normalization, normalizationTable } from "../data/augment/normalization.ts"
+import { evaluationBatches, fillEvaluationBatch, type LabelledImages } from "../data/batches.ts"
+import { meanCrossEntropy } from "../metrics/cross-entropy.ts"
+import { topK } from "../metrics/top-k.ts"
+import type { Classifier } from "../models/Classifier.ts"
+import { evaluation } from "../nn/Mode.ts"
+import type { Weights } from "../nn/Weights.ts"
+import { type Precision, type TensorError, TensorRuntime } from "../tensor/Runtime.ts"
+import type { tf } from "../tensor/tf.ts"
+import type { MakeValidation } from "./Trainer.ts"
+import { makeVariables, type Variables } from "./variables.ts"
+
+export interface EvaluationOptions {
+  readonly classifier: Classifier
+  readonly dataset: LabelledImages
+  readonly normalization: Normalization
+  /** Examples a step; 250 if not said. It changes no example's logits by more than rounding. */
+  readonly batchSize?: number | undefined
+  /** "float32" if not said, whatever the network was trained in. */
+  readonly precision?: Precision | undefined
+}
+
+/** An effect that runs the network over the whole dataset: logits `[N, K]` of the variables as they then are. */
+const compileLogits = Effect.fnUntraced(function* (
+  { batchSize = 250, classifier, dataset, normalization, precision = "float32" }: EvaluationOptions,
+  variables: Variables
+) {
+  const { height, width, channels } = dataset
+  const numExamples = dataset.labels.length
+  const shape = [Math.min(batchSize, numExamples), height, width, channels]
+  const runtime = yield* TensorRuntime
+  const compiled = yield* runtime.jit<"images", "logits">(
+    ({ images }) => ({ logits: classifier.apply(variables, images as tf.Tensor4D, evaluation) }),
+    { inputs: { images: { shape, dtype: "float32" } }, precision }
+  )
+  const table = normalizationTable(normalization)
+  const images = new Float32Array(shape.reduce((size, extent) => size * extent, 1))
+  return Effect.gen(function* () {
+    const logits = new Float32Array(numExamples * classifier.numClasses)
+    for (const batch of evaluationBatches(numExamples, batchSize)) {
+      fillEvaluationBatch(dataset, batch, table, images)
+      const fetched = yield* compiled.run({ images })
+      // Rows past the count are what the last batch was padded with.
+      const rows = (fetched.logits as Float32Array).subarray(0, batch.count * classifier.numClasses)
+      logits.set(rows, batch.start * classifier.numClasses)
+    }
+    return logits
+  })
+})
+
+/** Logits `[N, K]` of a classifier with these weights, in the order of the dataset. */
+export const classifierLogits = (
+  options: EvaluationOptions & { readonly weights: Weights }
+): Effect.Effect<Float32Array, TensorError, TensorRuntime> =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const variables = yield* makeVariables(options.weights)
+      return yield* yield* compileLogits(options, variables)
+    })
+  )
+
+/** For the trainer: loss and top-1 on a validation set, compiled once. */
+export const classifierValidation =
+  (options: EvaluationOptions): MakeValidation =>
+  (
+    variables
+  ): Effect.Effect<
+    Effect.Effect<{ readonly loss: number; readonly top1: number }, TensorError>,
+    TensorError,
+    TensorRuntime | Scope.Scope
+  > =>
+    Effect.map(compileLogits(options, variables), (run) =>
+      Effect.map(run, (logits) => ({
+        loss: meanCrossEntropy(logits, options.dataset.labels),
+        top1: topK(logits, options.dataset.labels, 1)
+      }))
+    )

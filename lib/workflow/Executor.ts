@@ -1,0 +1,75 @@
+/**
+ * An Executor runs one job somewhere: in this process, in a child process, later on a queue. It never publishes.
+ * `test/suites/executor.ts` is its contract.
+ */
+import { Context, type Effect, Schema } from "effect"
+import type { Digest } from "../storage/Digest.ts"
+import type { Progress } from "./JobContext.ts"
+import type { AnyStage } from "./Stage.ts"
+
+/** All that a job needs; plain data but for the stage, which executors elsewhere find by its name. */
+export interface JobRequest {
+  readonly jobName: string
+  readonly jobKey: Digest
+  readonly stage: AnyStage
+  readonly params: Schema.JsonObject
+  /** Encoded artifact values by input; a record of them where the input takes many. */
+  readonly inputs: { readonly [input: string]: Schema.Json }
+}
+
+export interface JobResult {
+  /** The encoded artifact value. */
+  readonly value: Schema.Json
+  readonly provenance: Schema.JsonObject
+}
+
+export type JobSignal =
+  | { readonly _tag: "Progress"; readonly progress: Progress }
+  | { readonly _tag: "Note"; readonly line: string }
+
+/** The body failed with one of its own errors, or with a defect. */
+export class StageFailed extends Schema.TaggedError<StageFailed>()("StageFailed", {
+  jobName: Schema.String,
+  stage: Schema.String,
+  errorTag: Schema.String,
+  reason: Schema.String,
+  logTail: Schema.Array(Schema.String)
+}) {
+  override get message() {
+    return `Job "${this.jobName}" (stage ${this.stage}) failed: ${this.reason}`
+  }
+}
+
+/** The process that ran the job is gone: killed, crashed or out of memory. */
+export class WorkerLost extends Schema.TaggedError<WorkerLost>()("WorkerLost", {
+  jobName: Schema.String,
+  how: Schema.String,
+  logTail: Schema.Array(Schema.String)
+}) {
+  override get message() {
+    return `The process of job "${this.jobName}" ended early (${this.how}). Run again: it goes on from its last saved state.`
+  }
+}
+
+/** The job stopped on request, its state saved. */
+export class JobInterrupted extends Schema.TaggedError<JobInterrupted>()("JobInterrupted", {
+  jobName: Schema.String
+}) {
+  override get message() {
+    return `Job "${this.jobName}" was stopped; its state is kept, run again to go on.`
+  }
+}
+
+export type JobError = StageFailed | WorkerLost | JobInterrupted
+
+export class Executor extends Context.Service<
+  Executor,
+  {
+    readonly execute: (
+      request: JobRequest,
+      onSignal: (signal: JobSignal) => Effect.Effect<void>
+    ) => Effect.Effect<JobResult, JobError>
+    /** Asks all running jobs to stop at their next step; `execute` then fails with `JobInterrupted`. */
+    readonly requestStop: Effect.Effect<void>
+  }
+>()("lib/workflow/Executor") {}

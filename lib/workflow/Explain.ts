@@ -1,0 +1,124 @@
+/** Why a job misses: how its description differs from the nearest earlier manifest, leaf by leaf, old → new. */
+import type { Schema } from "effect"
+import type { CodeIdentity } from "./CodeClosure.ts"
+import { canonicalJson, type InputDigests } from "./Fingerprint.ts"
+import { inputDigests, type Manifest } from "./Manifest.ts"
+
+/** All that enters a job's key. */
+export interface JobDescription {
+  readonly stage: string
+  readonly params: Schema.JsonObject
+  readonly code: CodeIdentity
+  readonly inputs: InputDigests
+}
+
+export interface Change {
+  readonly kind: "stage" | "param" | "package" | "module" | "input"
+  /** Path of the param, name of the package or input, file of the module. */
+  readonly path: string
+  readonly before: string | undefined
+  readonly after: string | undefined
+  /** For people: `temperature 4 → 8`. */
+  readonly text: string
+}
+
+export interface MissReason {
+  readonly kind: "never-ran" | "changed" | "forced" | "damaged"
+  readonly changes: ReadonlyArray<Change>
+  readonly text: string
+}
+
+interface Leaves {
+  readonly [path: string]: string
+}
+
+/** Every scalar and every empty object or array of a value, as JSON by path: `optimizer.learningRate`, `sizes[2]`. */
+export const leavesOf = (value: Schema.Json, path = ""): Leaves => {
+  const isBranch = typeof value === "object" && value !== null && Object.keys(value).length > 0
+  if (!isBranch) return { [path]: canonicalJson(value) }
+  const inner = Array.isArray(value)
+    ? value.map((item, index) => leavesOf(item, `${path}[${index}]`))
+    : Object.entries(value).map(([key, item]) => leavesOf(item, path === "" ? key : `${path}.${key}`))
+  return Object.assign({}, ...inner) as Leaves
+}
+
+const flatInputs = (inputs: InputDigests): Leaves =>
+  Object.fromEntries(
+    Object.entries(inputs).flatMap(([name, digest]) =>
+      typeof digest === "string"
+        ? [[name, digest]]
+        : Object.entries(digest).map(([key, inner]) => [`${name}.${key}`, inner])
+    )
+  )
+
+type Say = (path: string, before: string | undefined, after: string | undefined) => string
+
+const sayParam: Say = (path, before, after) => {
+  if (before === undefined) return `${path} added (${after})`
+  return after === undefined ? `${path} removed (was ${before})` : `${path} ${before} → ${after}`
+}
+
+const sayModule: Say = (path, before, after) => {
+  if (before === undefined) return `code of ${path} is now used`
+  return `code of ${path} ${after === undefined ? "is no longer used" : "changed"}`
+}
+
+const versionOf = (locked: string): string => locked.split(" ")[0]!
+
+const sayPackage: Say = (path, before, after) => {
+  if (before === undefined) return `package ${path} is now used`
+  if (after === undefined) return `package ${path} is no longer used`
+  const [from, to] = [versionOf(before), versionOf(after)]
+  return from === to ? `package ${path} ${from} has other content` : `package ${path} ${from} → ${to}`
+}
+
+const sayInput: Say = (path, before, after) => {
+  if (before === undefined) return `input ${path} added`
+  return `input ${path} ${after === undefined ? "removed" : "changed"}`
+}
+
+const compared = (kind: Change["kind"], say: Say, before: Leaves, after: Leaves): ReadonlyArray<Change> =>
+  [...new Set([...Object.keys(before), ...Object.keys(after)])]
+    .filter((path) => before[path] !== after[path])
+    .sort()
+    .map((path) => ({
+      kind,
+      path,
+      before: before[path],
+      after: after[path],
+      text: say(path, before[path], after[path])
+    }))
+
+/** All differences, the ones a person most likely made on purpose first. */
+export const changesSince = (manifest: Manifest, job: JobDescription): ReadonlyArray<Change> => [
+  ...compared(
+    "stage",
+    (_, before, after) => `stage ${before} → ${after}`,
+    { stage: manifest.stage },
+    { stage: job.stage }
+  ),
+  ...compared("param", sayParam, leavesOf(manifest.params), leavesOf(job.params)),
+  ...compared("package", sayPackage, manifest.code.packages, job.code.packages),
+  ...compared("module", sayModule, manifest.code.modules, job.code.modules),
+  ...compared("input", sayInput, flatInputs(inputDigests(manifest.inputs)), flatInputs(job.inputs))
+]
+
+const numChangesShown = 3
+
+const summary = (changes: ReadonlyArray<Change>): string => {
+  if (changes.length === 0) return "its result is gone from the store"
+  const shown = changes.slice(0, numChangesShown).map((change) => change.text)
+  const rest = changes.length - shown.length
+  return rest === 0 ? shown.join(", ") : `${shown.join(", ")} and ${rest} more`
+}
+
+/** Compares with the manifest that differs in the fewest leaves; the latest among equals, `recent` being in order. */
+export const explain = (job: JobDescription, recent: ReadonlyArray<Manifest>): MissReason => {
+  const [first, ...rest] = recent.map((manifest) => changesSince(manifest, job))
+  if (first === undefined) return { kind: "never-ran", changes: [], text: "never ran" }
+  const changes = rest.reduce((best, next) => (next.length < best.length ? next : best), first)
+  return { kind: "changed", changes, text: summary(changes) }
+}
+
+export const forced: MissReason = { kind: "forced", changes: [], text: "forced" }
+export const damaged = (reason: string): MissReason => ({ kind: "damaged", changes: [], text: reason })

@@ -1,0 +1,200 @@
+/**
+ * What a run would do, without doing it: per job a hit, a miss with the reason, or what it waits for.
+ * No stage's body is loaded; what can fail before the work starts fails here.
+ */
+import { Effect, Schema } from "effect"
+import type { Digest } from "../storage/Digest.ts"
+import { Hasher } from "../storage/Digest.ts"
+import type { StoreError } from "../storage/ObjectStore.ts"
+import { Capabilities, CodeClosure, type CodeIdentity, type CodeUnreadable } from "./CodeClosure.ts"
+import { damaged, explain, forced, leavesOf, type MissReason } from "./Explain.ts"
+import { jobKey, type NotCanonical } from "./Fingerprint.ts"
+import { inputDigests, type Manifest, type ManifestInputs } from "./Manifest.ts"
+import { ManifestStore } from "./ManifestStore.ts"
+import { dependenciesOf, type Pipeline, type PipelineJob } from "./Pipeline.ts"
+import { type Selected, type Selection, select } from "./Selection.ts"
+import { DefinitionError } from "./Stage.ts"
+
+export type JobState =
+  | { readonly _tag: "Hit"; readonly key: Digest; readonly manifest: Manifest }
+  | { readonly _tag: "Miss"; readonly key: Digest; readonly reason: MissReason }
+  /** Its key depends on what the jobs in `on` will make; they run first. */
+  | { readonly _tag: "Waits"; readonly on: ReadonlyArray<string> }
+
+export interface PlannedJob {
+  readonly name: string
+  readonly stage: string
+  readonly pool: "light" | "tensor"
+  readonly dependsOn: ReadonlyArray<string>
+  /** Whether the run may run it; otherwise it is here because a selected job reads from it, and is a hit. */
+  readonly selected: boolean
+  readonly forced: boolean
+  readonly code: CodeIdentity
+  readonly job: PipelineJob
+  readonly state: JobState
+}
+
+export interface Plan {
+  readonly pipeline: Pipeline
+  /** The selected jobs and what they read from, in an order in which every job stands behind its inputs. */
+  readonly jobs: ReadonlyArray<PlannedJob>
+}
+
+/** The machine, with its settings, cannot do what a param asks for. */
+export class CapabilityRefused extends Schema.TaggedError<CapabilityRefused>()("CapabilityRefused", {
+  job: Schema.String,
+  param: Schema.String,
+  capability: Schema.String,
+  reason: Schema.String
+}) {
+  override get message() {
+    return `Job "${this.job}" asks for ${this.capability} (${this.param}), which this machine cannot do: ${this.reason}`
+  }
+}
+
+/** A selected job reads from one that has no result and is not selected. */
+export class UpstreamMissing extends Schema.TaggedError<UpstreamMissing>()("UpstreamMissing", {
+  job: Schema.String,
+  missing: Schema.Array(Schema.Struct({ job: Schema.String, reason: Schema.String }))
+}) {
+  override get message() {
+    const missing = this.missing.map(({ job, reason }) => `"${job}" (${reason})`).join(", ")
+    const names = this.missing.map(({ job }) => job).join(",")
+    return `Job "${this.job}" needs the results of ${missing}, which are not there. Run ${names} first, or select them too.`
+  }
+}
+
+export type PlanError = DefinitionError | CapabilityRefused | UpstreamMissing | CodeUnreadable | StoreError
+
+export type Identified = Pick<PlannedJob, "job" | "code">
+
+/** The state of a job whose inputs are known: a hit needs a sound manifest whose value still fits the stage's type. */
+export const lookUp = Effect.fn("Plan.lookUp")(function* (
+  pipeline: string,
+  { job, code }: Identified,
+  inputs: ManifestInputs,
+  isForced: boolean
+) {
+  const store = yield* ManifestStore
+  const { stage, params } = job.ref
+  const description = { stage: stage.stageName, params, code, inputs: inputDigests(inputs) }
+  const hasher = yield* Hasher
+  const key = yield* Effect.try({
+    try: () => jobKey(hasher, { ...description, code: code.digest }),
+    catch: (error) =>
+      new DefinitionError({ where: `params of job "${job.name}"`, message: (error as NotCanonical).message })
+  })
+  const miss = (reason: MissReason): JobState => ({ _tag: "Miss", key, reason })
+  if (isForced) return miss(forced)
+  const found = yield* store.find(key)
+  if (found._tag === "Broken") return miss(damaged(found.reason))
+  if (found._tag === "Absent") return miss(explain(description, yield* store.recent(pipeline, job.name)))
+  const fits = Schema.decodeUnknownResult(stage.output.schema)(found.manifest.output.value)
+  if (fits._tag === "Failure" || found.manifest.output.type !== stage.output.name) {
+    return miss(damaged(`the stored result does not fit the type "${stage.output.name}" any more`))
+  }
+  return { _tag: "Hit", key, manifest: found.manifest } as JobState
+})
+
+/** The inputs of a job as its manifest records them. */
+export const inputsFrom = (job: PipelineJob, manifestOf: (job: string) => Manifest): ManifestInputs => {
+  const record = (name: string) => {
+    const { jobKey: key, output } = manifestOf(name)
+    return { digest: output.digest, jobKey: key }
+  }
+  return Object.fromEntries(
+    Object.entries(job.inputs).map(([input, names]) => [
+      input,
+      typeof names === "string"
+        ? { _tag: "One" as const, artifact: record(names) }
+        : {
+            _tag: "Many" as const,
+            artifacts: Object.fromEntries(Object.entries(names).map(([key, name]) => [key, record(name)]))
+          }
+    ])
+  )
+}
+
+const capabilityParam = (params: Schema.JsonObject, capability: string): string => {
+  const leaf = Object.entries(leavesOf(params)).find(([, value]) => value === JSON.stringify(capability))
+  return leaf === undefined ? "its params" : `${leaf[0]} = ${leaf[1]}`
+}
+
+const checkCapabilities = Effect.fn("Plan.checkCapabilities")(function* (planned: PlannedJob) {
+  const { stage, params } = planned.job.ref
+  if (stage.capabilities === undefined || !planned.selected || planned.state._tag === "Hit") return
+  const { refusal } = yield* Capabilities
+  const decoded = Schema.decodeUnknownSync(stage.params)(params)
+  for (const capability of stage.capabilities(decoded as never)) {
+    const reason = yield* refusal(capability)
+    if (reason !== undefined) {
+      const param = capabilityParam(params, capability)
+      return yield* new CapabilityRefused({ job: planned.name, param, capability, reason })
+    }
+  }
+})
+
+const reasonText = (state: JobState): string => {
+  if (state._tag === "Miss") return state.reason.text
+  return state._tag === "Waits" ? `waits for ${state.on.join(", ")}` : "hit"
+}
+
+const checkUpstream = (jobs: ReadonlyArray<PlannedJob>): Effect.Effect<void, UpstreamMissing> => {
+  const missing = jobs.filter((job) => !job.selected && job.state._tag !== "Hit")
+  const reader = jobs.find((job) => job.selected && job.dependsOn.some((d) => missing.some((m) => m.name === d)))
+  if (reader === undefined) return Effect.void
+  const named = missing.map((job) => ({ job: job.name, reason: reasonText(job.state) }))
+  return new UpstreamMissing({ job: reader.name, missing: named })
+}
+
+const planJob = Effect.fn("Plan.planJob")(function* (
+  pipeline: Pipeline,
+  selected: Selected,
+  job: PipelineJob,
+  before: ReadonlyMap<string, PlannedJob>
+) {
+  const { stage } = job.ref
+  const code = yield* (yield* CodeClosure).of(stage.stageName, stage.resultServices ?? [])
+  const dependsOn = dependenciesOf(job)
+  const on = dependsOn.filter((name) => before.get(name)!.state._tag !== "Hit")
+  const isForced = selected.isForced(job.name)
+  const manifestOf = (name: string) => {
+    const state = before.get(name)!.state
+    return (state as Extract<JobState, { readonly _tag: "Hit" }>).manifest
+  }
+  const state: JobState =
+    on.length > 0
+      ? { _tag: "Waits", on }
+      : yield* lookUp(pipeline.name, { job, code }, inputsFrom(job, manifestOf), isForced)
+  return {
+    name: job.name,
+    stage: stage.stageName,
+    pool: stage.pool ?? "light",
+    dependsOn,
+    selected: selected.mayRun(job.name),
+    forced: isForced,
+    code,
+    job,
+    state
+  } satisfies PlannedJob
+})
+
+/** Plans a pipeline, or the part of it that is selected. */
+export const make = Effect.fn("Plan.make")(function* (pipeline: Pipeline, selection: Selection) {
+  const selected = yield* Effect.try({
+    try: () => select(pipeline, selection),
+    catch: (error) => error as DefinitionError
+  })
+  const planned = new Map<string, PlannedJob>()
+  for (const job of selected.jobs) {
+    planned.set(job.name, yield* planJob(pipeline, selected, job, planned))
+  }
+  const jobs = [...planned.values()]
+  yield* checkUpstream(jobs)
+  yield* Effect.forEach(jobs, checkCapabilities, { discard: true })
+  return { pipeline, jobs } satisfies Plan
+})
+
+/** The selected jobs that are no hits: what a run would, or may, do. */
+export const pendingJobs = (plan: Plan): ReadonlyArray<PlannedJob> =>
+  plan.jobs.filter((job) => job.selected && job.state._tag !== "Hit")

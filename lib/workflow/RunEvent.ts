@@ -1,0 +1,24 @@
+/** What happens during a run, in order; a `Reporter` turns it into lines, live views or JSON. */
+import type { Digest } from "../storage/Digest.ts"
+import type { Progress } from "./JobContext.ts"
+import type { Plan } from "./Plan.ts"
+import type { JobFailure, RunReport } from "./RunReport.ts"
+
+export type RunEvent =
+  | { readonly _tag: "RunStarted"; readonly runId: string; readonly plan: Plan }
+  /** It has a place in its pool and its body is about to run. */
+  | { readonly _tag: "JobStarted"; readonly job: string; readonly key: Digest }
+  | { readonly _tag: "JobProgress"; readonly job: string; readonly progress: Progress }
+  | { readonly _tag: "JobNote"; readonly job: string; readonly line: string }
+  | { readonly _tag: "JobHit"; readonly job: string; readonly key: Digest }
+  | {
+      readonly _tag: "JobFinished"
+      readonly job: string
+      readonly key: Digest
+      readonly seconds: number
+      readonly outputDigest: Digest
+    }
+  | { readonly _tag: "JobFailed"; readonly job: string; readonly error: JobFailure }
+  /** It will not run: an input failed, or the run was asked to stop. */
+  | { readonly _tag: "JobSkipped"; readonly job: string; readonly because: string }
+  | { readonly _tag: "RunFinished"; readonly report: RunReport }

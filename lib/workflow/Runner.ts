@@ -1,0 +1,122 @@
+/**
+ * Walks a plan: every job as soon as its inputs are there, as wide as its pool allows.
+ *
+ * Keys are made from content digests when inputs are known, so a rebuilt but equal input makes hits again (early
+ * cutoff). A job that fails, by an error or a defect, takes only its dependants with it; what is finished is kept.
+ */
+import { Cause, Context, DateTime, Deferred, Effect, Exit, Layer, Random, Ref } from "effect"
+import { BlobStore } from "../storage/BlobStore.ts"
+import { Hasher } from "../storage/Digest.ts"
+import { ObjectStore } from "../storage/ObjectStore.ts"
+import { Capabilities, CodeClosure } from "./CodeClosure.ts"
+import { Executor } from "./Executor.ts"
+import { type JobOutcome, makeJobSlots, runJob, type RunScope } from "./JobRun.ts"
+import { writeJson } from "./jsonObjects.ts"
+import type { Manifest } from "./Manifest.ts"
+import { ManifestStore } from "./ManifestStore.ts"
+import type { Pipeline } from "./Pipeline.ts"
+import * as Plan from "./Plan.ts"
+import { Reporter } from "./Reporter.ts"
+import { RunReport, statusOf } from "./RunReport.ts"
+import type { Selection } from "./Selection.ts"
+
+export interface RunOptions {
+  readonly selection: Selection
+  /** How many jobs of the pool `light` run at a time; of the pool `tensor` it is always one. */
+  readonly concurrency: number
+}
+
+export interface RunOutcome {
+  readonly report: RunReport
+  /** Of the jobs that were hits or ran. */
+  readonly manifests: { readonly [job: string]: Manifest }
+}
+
+export class Runner extends Context.Service<
+  Runner,
+  {
+    /** Fails only before anything started; what fails later is in the report. Interrupting it kills running jobs. */
+    readonly run: (pipeline: Pipeline, options: RunOptions) => Effect.Effect<RunOutcome, Plan.PlanError>
+    /** Nothing new starts, running jobs stop at their next step with their state saved; `run` then ends "stopped". */
+    readonly requestStop: Effect.Effect<void>
+  }
+>()("lib/workflow/Runner") {}
+
+/** Sortable by time, readable, distinct: `20261123-233036-4f2ab7`. */
+const makeRunId = Effect.gen(function* () {
+  const time = DateTime.formatIso(yield* DateTime.now)
+  const suffix = yield* Random.nextIntBetween(0, 0xffffff)
+  const digits = time.slice(0, 19).replaceAll(/[-:]/g, "").replace("T", "-")
+  return `${digits}-${suffix.toString(16).padStart(6, "0")}`
+})
+
+/** Every job waits for its inputs' outcomes and settles its own, whatever happens to it. */
+const walk = Effect.fn("Runner.walk")(function* (scope: RunScope) {
+  const outcomes = new Map<string, Deferred.Deferred<JobOutcome>>()
+  for (const planned of scope.plan.jobs) outcomes.set(planned.name, yield* Deferred.make<JobOutcome>())
+  return yield* Effect.forEach(
+    scope.plan.jobs,
+    Effect.fnUntraced(function* (planned) {
+      const inputs = new Map<string, JobOutcome>()
+      for (const name of planned.dependsOn) inputs.set(name, yield* Deferred.await(outcomes.get(name)!))
+      const outcome = yield* runJob(scope, planned, inputs)
+      yield* Deferred.succeed(outcomes.get(planned.name)!, outcome)
+      return outcome
+    }),
+    { concurrency: "unbounded" }
+  )
+})
+
+const run = Effect.fn("Runner.run")(function* (
+  pipeline: Pipeline,
+  options: RunOptions,
+  stopping: Effect.Effect<boolean>
+) {
+  const { emit } = yield* Reporter
+  const started = yield* DateTime.now
+  const plan = yield* Plan.make(pipeline, options.selection)
+  const runId = yield* makeRunId
+  yield* emit({ _tag: "RunStarted", runId, plan })
+  const slots = yield* makeJobSlots(options.concurrency)
+  const outcomes = yield* walk({ plan, runId, slots, stopping })
+  const jobs = outcomes.map((outcome) => outcome.record)
+  const report: RunReport = {
+    schemaVersion: 1,
+    runId,
+    pipeline: pipeline.name,
+    status: statusOf(jobs),
+    startedAt: DateTime.formatIso(started),
+    seconds: ((yield* DateTime.now).epochMilliseconds - started.epochMilliseconds) / 1000,
+    jobs
+  }
+  // The caller gets the report in any case; a full disk has been told already, by the job that met it.
+  yield* Effect.ignore(writeJson(RunReport, `runs/${runId}.json`, report))
+  yield* emit({ _tag: "RunFinished", report })
+  const manifests = Object.fromEntries(
+    outcomes.flatMap(({ record, manifest }) => (manifest === undefined ? [] : [[record.name, manifest]]))
+  )
+  return { report, manifests } satisfies RunOutcome
+})
+
+type RunnerServices =
+  | ManifestStore
+  | ObjectStore
+  | BlobStore
+  | Hasher
+  | CodeClosure
+  | Capabilities
+  | Executor
+  | Reporter
+
+export const runnerLayer: Layer.Layer<Runner, never, RunnerServices> = Layer.effect(
+  Runner,
+  Effect.gen(function* () {
+    const context = yield* Effect.context<RunnerServices>()
+    const stopping = yield* Ref.make(false)
+    const executor = yield* Executor
+    return {
+      run: (pipeline, options) => Effect.provideContext(run(pipeline, options, Ref.get(stopping)), context),
+      requestStop: Effect.andThen(Ref.set(stopping, true), executor.requestStop)
+    }
+  })
+)

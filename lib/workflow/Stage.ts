@@ -1,0 +1,112 @@
+/**
+ * A stage: a kind of work with typed params, typed inputs and one typed output.
+ *
+ * The contract is light (no tensor library, no I/O); the body is loaded by a literal `import()` when a job runs.
+ * Applying a stage gives an inert `ArtifactRef`; params are checked there and then, so a wrong pipeline dies early.
+ */
+import { type Effect, Schema } from "effect"
+import type { ArtifactRef, ArtifactType, RefInputs } from "./Artifact.ts"
+
+/** A pipeline that makes no sense: a wrong param, a cycle, an unnamed job. */
+export class DefinitionError extends Schema.TaggedError<DefinitionError>()("DefinitionError", {
+  where: Schema.String,
+  message: Schema.String
+}) {}
+
+/** An input that takes any number of artifacts of a kind, by name. */
+export interface ManyInput<A> {
+  readonly _tag: "Many"
+  readonly type: ArtifactType<A>
+}
+export const many = <A>(type: ArtifactType<A>): ManyInput<A> => ({ _tag: "Many", type })
+
+/** `never` lets an artifact type of any value stand here (their codecs are invariant). */
+export type AnyInput = ArtifactType<never> | ManyInput<never>
+export interface StageInputs {
+  readonly [name: string]: { readonly name: string } | { readonly _tag: "Many" }
+}
+
+export type RefsOf<I> = {
+  readonly [K in keyof I]: I[K] extends ManyInput<infer A>
+    ? { readonly [name: string]: ArtifactRef<A> }
+    : I[K] extends ArtifactType<infer A>
+      ? ArtifactRef<A>
+      : never
+}
+export type ValuesOf<I> = {
+  readonly [K in keyof I]: I[K] extends ManyInput<infer A>
+    ? { readonly [name: string]: A }
+    : I[K] extends ArtifactType<infer A>
+      ? A
+      : never
+}
+
+export type ParamsSchema = Schema.Codec<unknown, unknown>
+
+/** What a body module exports as `run`. */
+export interface StageBody<P, V, A, E, R> {
+  readonly run: (args: { readonly params: P; readonly inputs: V }) => Effect.Effect<A, E, R>
+}
+
+export interface StageOptions<P, PE, I, A, E, R> {
+  readonly params: Schema.Codec<P, PE>
+  readonly inputs: I
+  readonly output: ArtifactType<A>
+  /** Services whose implementation changes results (image codec, ...): their identity enters the job key. */
+  readonly resultServices?: ReadonlyArray<string>
+  /** What the machine must offer for these params ("bfloat16"); checked while planning. */
+  readonly capabilities?: (params: P) => ReadonlyArray<string>
+  /** Which pool of workers the job occupies; training jobs take the whole machine ("tensor"). */
+  readonly pool?: "light" | "tensor"
+  /** Loads the body: `() => import("./<stage name>.run.ts")`, literally, so that its code can be hashed. */
+  readonly run: () => Promise<StageBody<NoInfer<P>, ValuesOf<NoInfer<I>>, NoInfer<A>, E, R>>
+}
+
+export interface Stage<P, PE, I, A, E, R> extends StageOptions<P, PE, I, A, E, R> {
+  (args: { readonly params: PE; readonly inputs: RefsOf<I> }): ArtifactRef<A>
+  readonly stageName: string
+}
+
+/** A stage whose types are forgotten; the engine handles only these. */
+export interface AnyStage {
+  readonly stageName: string
+  readonly params: ParamsSchema
+  readonly inputs: { readonly [name: string]: ArtifactType<unknown> | ManyInput<unknown> }
+  readonly output: ArtifactType<unknown>
+  readonly resultServices?: ReadonlyArray<string>
+  readonly capabilities?: (params: never) => ReadonlyArray<string>
+  readonly pool?: "light" | "tensor"
+  readonly run: () => Promise<StageBody<never, never, unknown, unknown, unknown>>
+}
+
+/** Checks params against a schema, unknown keys included, and returns their canonical (encoded, defaulted) form. */
+export const canonicalParams = (
+  stageName: string,
+  schema: ParamsSchema,
+  params: unknown
+): Schema.JsonObject => {
+  const strict = { onExcessProperty: "error", errors: "all" } as const
+  const decoded = Schema.decodeUnknownResult(schema, strict)(params)
+  if (decoded._tag === "Failure") {
+    throw new DefinitionError({
+      where: `stage "${stageName}"`,
+      message: `params are wrong: ${decoded.failure}`
+    })
+  }
+  return Schema.encodeUnknownSync(schema)(decoded.success) as Schema.JsonObject
+}
+
+export const make = <P, PE, const I extends StageInputs, A, E, R>(
+  stageName: string,
+  options: StageOptions<P, PE, I, A, E, R>
+): Stage<P, PE, I, A, E, R> => {
+  const erased = { stageName, ...options } as unknown as AnyStage
+  const apply = (args: { readonly params: PE; readonly inputs: RefsOf<I> }): ArtifactRef<A> => ({
+    _tag: "ArtifactRef",
+    type: options.output,
+    stage: erased,
+    params: canonicalParams(stageName, erased.params, args.params),
+    inputs: args.inputs as unknown as RefInputs
+  })
+  return Object.assign(apply, { stageName, ...options })
+}

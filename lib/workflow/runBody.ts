@@ -1,0 +1,115 @@
+/**
+ * Runs a stage's body for one job: decodes its params and inputs, offers it a `JobContext`, encodes its output.
+ * Every executor does its work through this function, whatever the process it runs in.
+ */
+import { Cause, Effect, Exit, Option, Ref, Schema } from "effect"
+import { Hasher } from "../storage/Digest.ts"
+import { ObjectStore } from "../storage/ObjectStore.ts"
+import { type JobError, JobInterrupted, type JobRequest, type JobSignal, StageFailed } from "./Executor.ts"
+import { JobContext } from "./JobContext.ts"
+import * as ResumePoint from "./ResumePoint.ts"
+import type { AnyStage } from "./Stage.ts"
+
+export interface BodyLink {
+  readonly onSignal: (signal: JobSignal) => Effect.Effect<void>
+  readonly stopRequested: Effect.Effect<boolean>
+}
+
+interface Failing {
+  readonly jobName: string
+  readonly stage: AnyStage
+}
+
+const failure = ({ jobName, stage }: Failing, errorTag: string, reason: string): StageFailed =>
+  new StageFailed({ jobName, stage: stage.stageName, errorTag, reason, logTail: [] })
+
+const decoded = (request: JobRequest, what: string, schema: Schema.Codec<unknown, unknown>, value: unknown) =>
+  Schema.decodeUnknownEffect(schema)(value).pipe(
+    Effect.mapError((error) => failure(request, "InputUnfit", `its ${what} does not fit: ${error.message}`))
+  )
+
+const decodedInput = (request: JobRequest, name: string) => {
+  const input = request.stage.inputs[name]
+  const value = request.inputs[name]
+  if (input === undefined) return Effect.fail(failure(request, "InputUnfit", `it has no input "${name}"`))
+  if (!("_tag" in input)) return decoded(request, `input "${name}"`, input.schema, value)
+  return Effect.forEach(Object.entries(value as Schema.JsonObject), ([key, one]) =>
+    Effect.map(decoded(request, `input "${name}.${key}"`, input.type.schema, one), (a) => [key, a] as const)
+  ).pipe(Effect.map(Object.fromEntries))
+}
+
+const contextOf = Effect.fn("runBody.contextOf")(function* (
+  request: JobRequest,
+  link: BodyLink,
+  facts: Ref.Ref<Schema.JsonObject>
+) {
+  const services = yield* Effect.context<ObjectStore | Hasher>()
+  const note = (line: string) => link.onSignal({ _tag: "Note", line })
+  return JobContext.of({
+    jobName: request.jobName,
+    report: (progress) => link.onSignal({ _tag: "Progress", progress }),
+    note,
+    stopRequested: link.stopRequested,
+    loadResumePoint: ResumePoint.load(request.jobKey).pipe(
+      Effect.tap(({ problem }) =>
+        problem === undefined ? Effect.void : note(`its saved state is not used: ${problem}; it starts anew`)
+      ),
+      Effect.map(({ bytes }) => bytes),
+      Effect.provideContext(services)
+    ),
+    saveResumePoint: (bytes) => Effect.provideContext(ResumePoint.save(request.jobKey, bytes), services),
+    provenance: (more) => Ref.update(facts, (sofar) => ({ ...sofar, ...more }))
+  })
+})
+
+const messageOf = (error: unknown): string => {
+  const message = (error as { readonly message?: unknown } | null)?.message
+  return typeof message === "string" && message !== "" ? message : String(error)
+}
+
+/** The closed set of job errors, from whatever a body fails with. Interruption stays interruption. */
+const asJobError = (request: JobRequest, cause: Cause.Cause<unknown>): Effect.Effect<never, JobError> => {
+  const error = Cause.findErrorOption(cause)
+  if (Option.isSome(error)) {
+    const tag = (error.value as { readonly _tag?: unknown } | null)?._tag
+    if (error.value instanceof StageFailed) return Effect.fail(error.value)
+    if (tag === "JobStopped") return Effect.fail(new JobInterrupted({ jobName: request.jobName }))
+    return Effect.fail(failure(request, typeof tag === "string" ? tag : "Error", messageOf(error.value)))
+  }
+  if (Cause.hasInterruptsOnly(cause)) return Effect.failCause(cause as Cause.Cause<never>)
+  const squashed = Cause.squash(cause)
+  const stack = squashed instanceof Error && squashed.stack !== undefined ? squashed.stack : String(squashed)
+  return Effect.fail(failure(request, "Defect", stack))
+}
+
+const run = Effect.fn("runBody.run")(function* (request: JobRequest, link: BodyLink) {
+  const { stage } = request
+  const params = yield* decoded(request, "params", stage.params, request.params)
+  const inputs: Record<string, unknown> = {}
+  for (const name of Object.keys(request.inputs)) inputs[name] = yield* decodedInput(request, name)
+  const body = yield* Effect.tryPromise({
+    try: () => stage.run(),
+    catch: (error) => failure(request, "BodyUnloadable", `its code cannot be loaded: ${messageOf(error)}`)
+  })
+  const facts = yield* Ref.make<Schema.JsonObject>({})
+  const context = yield* contextOf(request, link, facts)
+  const made = body.run({ params: params as never, inputs: inputs as never }) as Effect.Effect<unknown, unknown>
+  const output = yield* Effect.provideService(made, JobContext, context)
+  const value = yield* Schema.encodeUnknownEffect(stage.output.schema)(output).pipe(
+    Effect.mapError((error) =>
+      failure(request, "OutputUnfit", `its output is no "${stage.output.name}": ${error.message}`)
+    )
+  )
+  return { value: value as Schema.Json, provenance: yield* Ref.get(facts) }
+})
+
+/**
+ * The body's services (`JobContext` apart) are taken from the surrounding context: stages forget which ones they
+ * need, so an executor must provide all that any stage may ask for.
+ */
+export const runBody = (request: JobRequest, link: BodyLink) =>
+  Effect.exit(run(request, link)).pipe(
+    Effect.flatMap((exit) =>
+      Exit.isSuccess(exit) ? Effect.succeed(exit.value) : asJobError(request, exit.cause)
+    )
+  )

@@ -1,0 +1,11 @@
+/** The pipelines by the names they have on the command line: the only list of them. */
+import type { Pipeline } from "../lib/workflow/Pipeline.ts"
+
+export interface PipelineModule {
+  readonly pipeline: Pipeline
+}
+
+export const pipelines: { readonly [name: string]: () => Promise<PipelineModule> } = {
+  quickstart: () => import("./quickstart.ts"),
+  "fashion-mnist": () => import("./fashion-mnist.ts")
+}

@@ -1,0 +1,89 @@
+/** The body of `distill`. */
+import { Effect, Schema } from "effect"
+import { decodeLabelledImages } from "../lib/data/labelled-images.ts"
+import { loadClassifier } from "../lib/models/Classifier.ts"
+import { decodeWeights, encodeWeights } from "../lib/models/weights.ts"
+import { BlobStore } from "../lib/storage/BlobStore.ts"
+import { fitClassifier } from "../lib/train/fit-classifier.ts"
+import { distillationTask } from "../lib/train/tasks/distillation.ts"
+import { makeVariables } from "../lib/train/variables.ts"
+import { JobContext, JobStopped } from "../lib/workflow/JobContext.ts"
+import type { ValuesOf } from "../lib/workflow/Stage.ts"
+import { ClassifierValue } from "./artifacts.ts"
+import type { DistillParams, distillInputs } from "./distill.ts"
+
+/** The teacher was trained for something else than this student: its answers would mean nothing. */
+export class TeacherMismatch extends Schema.TaggedError<TeacherMismatch>()("TeacherMismatch", {
+  field: Schema.String,
+  teacher: Schema.String,
+  dataset: Schema.String
+}) {
+  override get message() {
+    return (
+      `The teacher's ${this.field} is ${this.teacher}, the dataset's is ${this.dataset}. ` +
+      "Train the teacher on the same prepared dataset as the student."
+    )
+  }
+}
+
+type Inputs = ValuesOf<typeof distillInputs>
+
+/** Classes in the same order, images of the same size and normalisation; else fails with `TeacherMismatch`. */
+const checkTeacher = Effect.fnUntraced(function* ({ dataset, teacher }: Inputs) {
+  const facts = ({ classes, preprocessing }: Inputs["teacher"] | Inputs["dataset"]) => ({
+    classes,
+    ...preprocessing
+  })
+  const own = facts(teacher)
+  for (const [field, value] of Object.entries(facts(dataset))) {
+    const [there, here] = [JSON.stringify(own[field as keyof typeof own]), JSON.stringify(value)]
+    if (there !== here) return yield* new TeacherMismatch({ field, teacher: there, dataset: here })
+  }
+})
+
+export const run = Effect.fn("distill")(function* (args: {
+  readonly params: typeof DistillParams.Type
+  readonly inputs: Inputs
+}) {
+  const { architecture, combination, temperature, training } = args.params
+  const { dataset, teacher } = args.inputs
+  const { classes, preprocessing } = dataset
+  yield* checkTeacher(args.inputs)
+  const blobs = yield* BlobStore
+  const host = yield* JobContext
+  const size = { imageChannels: preprocessing.channels, numClasses: classes.length }
+  const student = yield* loadClassifier({ architecture, ...size })
+  const master = yield* loadClassifier({ architecture: teacher.architecture, ...size })
+  const teacherWeights = yield* Effect.flatMap(blobs.get(teacher.weights), (bytes) =>
+    decodeWeights(bytes, master.weights)
+  )
+  const { dataSeconds, state, status } = yield* fitClassifier({
+    classifier: student,
+    task: distillationTask({
+      student,
+      teacher: master,
+      teacherWeights: yield* makeVariables(teacherWeights),
+      temperature,
+      combination
+    }),
+    params: training,
+    dataset: yield* Effect.flatMap(blobs.get(dataset.train.tensors), decodeLabelledImages),
+    validation:
+      dataset.validation === null
+        ? undefined
+        : yield* Effect.flatMap(blobs.get(dataset.validation.tensors), decodeLabelledImages),
+    normalization: preprocessing,
+    host
+  })
+  if (status === "stopped") return yield* new JobStopped({ message: `stopped in epoch ${state.epoch + 1}` })
+  yield* host.provenance({ dataSeconds })
+  return ClassifierValue.make({
+    architecture,
+    classes,
+    preprocessing,
+    weights: yield* blobs.put(encodeWeights(state.weights)),
+    numParams: student.parameters,
+    macs: student.macs(preprocessing.height, preprocessing.width),
+    history: state.history
+  })
+}, Effect.scoped)

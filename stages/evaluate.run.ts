@@ -1,0 +1,51 @@
+/** The body of `evaluate`. */
+import { Effect } from "effect"
+import { decodeLabelledImages } from "../lib/data/labelled-images.ts"
+import { classificationMetrics } from "../lib/metrics/classification.ts"
+import { loadClassifier } from "../lib/models/Classifier.ts"
+import { decodeWeights } from "../lib/models/weights.ts"
+import { BlobStore } from "../lib/storage/BlobStore.ts"
+import { classifierLogits } from "../lib/train/evaluate-classifier.ts"
+import { JobContext } from "../lib/workflow/JobContext.ts"
+import type { ValuesOf } from "../lib/workflow/Stage.ts"
+import { EvaluationValue } from "./artifacts.ts"
+import type { evaluateInputs } from "./evaluate.ts"
+
+/** Steps of the test pass: few enough images each for any machine's memory. */
+const batchSize = 250
+
+export const run = Effect.fn("evaluate")(function* (args: {
+  readonly inputs: ValuesOf<typeof evaluateInputs>
+}) {
+  const { dataset, model } = args.inputs
+  const { height, width, channels } = model.preprocessing
+  const blobs = yield* BlobStore
+  const { report } = yield* JobContext
+  const classifier = yield* loadClassifier({
+    architecture: model.architecture,
+    imageChannels: channels,
+    numClasses: model.classes.length
+  })
+  const weights = yield* Effect.flatMap(blobs.get(model.weights), (bytes) =>
+    decodeWeights(bytes, classifier.weights)
+  )
+  const test = yield* Effect.flatMap(blobs.get(dataset.test.tensors), decodeLabelledImages)
+  const numExamples = test.labels.length
+  yield* report({ phase: "test", done: 0, total: numExamples, unit: "images", facts: {} })
+  const logits = yield* classifierLogits({
+    classifier,
+    weights,
+    dataset: test,
+    normalization: model.preprocessing,
+    batchSize
+  })
+  const { confusionMatrix, loss, perClass, top1, top5 } = classificationMetrics(logits, test.labels)
+  return EvaluationValue.make({
+    protocol: `test split, ${numExamples} images of ${height} × ${width}, one view each, float32`,
+    numExamples,
+    metrics: { top1, top5, loss, macs: model.macs, params: model.numParams },
+    perClass: perClass.map((row, label) => ({ name: model.classes[label]!, ...row })),
+    confusion: confusionMatrix,
+    history: model.history
+  })
+})

@@ -1,0 +1,176 @@
+import { Effect, Stream } from "effect"
+import { DatasetInvalid, FolderChanged } from "../lib/data/DatasetInvalid.ts"
+import { decodeIdxImages, decodeIdxLabels, type IdxImages } from "../lib/data/formats/idx.ts"
+import { type FolderImage, planImageFolder } from "../lib/data/formats/image-folder.ts"
+import { imageKindOf, notAnImage } from "../lib/data/formats/image-kind.ts"
+import { encodeNetpbm } from "../lib/data/formats/netpbm.ts"
+import { type FolderEntry, SourceFiles } from "../lib/data/SourceFiles.ts"
+import { renderScene } from "../lib/data/scenes/scene.ts"
+import { shapeNames } from "../lib/data/scenes/shapes.ts"
+import { type LabelledImage, ShardWriter } from "../lib/data/shards.ts"
+import { stratifiedSplit } from "../lib/data/stratified-split.ts"
+import { BlobStore } from "../lib/storage/BlobStore.ts"
+import { JobContext } from "../lib/workflow/JobContext.ts"
+import type { ImageDatasetValue, Split } from "./artifacts.ts"
+import type { IdxSource, ImageFolderSource, IngestParams, ScenesSource } from "./ingest.ts"
+
+type Quarantine = ReadonlyArray<{ readonly file: string; readonly reason: string }>
+
+/** Images between two lines of progress: often enough to see it move. */
+const reportEvery = 500
+
+/** Writes images as shards while they arrive; `total` is for the progress shown. */
+const writeSplit = Effect.fnUntraced(function* <E, R>(
+  name: string,
+  total: number,
+  images: Stream.Stream<LabelledImage, E, R>
+) {
+  const store = yield* BlobStore
+  const job = yield* JobContext
+  const writer = new ShardWriter()
+  const shards: Array<Split["shards"][number]> = []
+  const put = Effect.fnUntraced(function* (shard: Uint8Array | undefined) {
+    if (shard !== undefined) shards.push(yield* store.put(shard))
+  })
+  const report = Effect.suspend(() =>
+    job.report({ phase: name, done: writer.numExamples, total, unit: "images", facts: {} })
+  )
+  yield* Stream.runForEach(
+    images,
+    Effect.fnUntraced(function* (image) {
+      yield* put(writer.add(image))
+      if (writer.numExamples % reportEvery === 0) yield* report
+    })
+  )
+  yield* put(writer.finish())
+  yield* report
+  return { numExamples: writer.numExamples, shards } satisfies Split
+})
+
+function* idxExamples(images: IdxImages, labels: Uint8Array): Generator<LabelledImage> {
+  const { height, width, pixels } = images
+  const size = height * width
+  for (let index = 0; index < labels.length; index++) {
+    const image = {
+      pixels: pixels.subarray(index * size, (index + 1) * size),
+      height,
+      width,
+      channels: 1
+    } as const
+    yield { name: "image.pgm", bytes: encodeNetpbm(image), label: labels[index]! }
+  }
+}
+
+const ingestIdx = Effect.fnUntraced(function* ({ classes, files }: typeof IdxSource.Type) {
+  const sources = yield* SourceFiles
+  const read = Effect.fnUntraced(function* (split: "train" | "test") {
+    const [imageFile, labelFile] =
+      split === "train" ? [files.trainImages, files.trainLabels] : [files.testImages, files.testLabels]
+    const imageBytes = yield* sources.fetch(imageFile)
+    const images = yield* Effect.fromResult(decodeIdxImages(imageFile.name, imageBytes))
+    const labelBytes = yield* sources.fetch(labelFile)
+    const labels = yield* Effect.fromResult(decodeIdxLabels(labelFile.name, labelBytes, classes.length))
+    if (labels.length !== images.count) {
+      const reason = `${images.count} images, but ${labelFile.name} has ${labels.length} labels`
+      return yield* new DatasetInvalid({ dataset: imageFile.name, reason })
+    }
+    return yield* writeSplit(split, images.count, Stream.fromIterable(idxExamples(images, labels)))
+  })
+  return { classes, splits: { train: yield* read("train"), test: yield* read("test") }, quarantined: [] }
+})
+
+/** Scenes of the test split start here: how many are trained on does not change what is tested on. */
+const firstTestScene = 2 ** 30
+
+function* scenes(options: {
+  seed: number
+  size: number
+  first: number
+  count: number
+}): Generator<LabelledImage> {
+  for (let index = options.first; index < options.first + options.count; index++) {
+    const scene = renderScene({ seed: options.seed, index, size: options.size, maxShapes: 1 })
+    yield { name: "scene.ppm", bytes: encodeNetpbm(scene.image), label: scene.shapes[0]!.classIndex }
+  }
+}
+
+const ingestScenes = Effect.fnUntraced(function* ({
+  seed,
+  size,
+  numTrain,
+  numTest
+}: typeof ScenesSource.Type) {
+  const render = (name: string, first: number, count: number) =>
+    writeSplit(name, count, Stream.fromIterable(scenes({ seed, size, first, count })))
+  const splits = {
+    train: yield* render("train", 0, numTrain),
+    test: yield* render("test", firstTestScene, numTest)
+  }
+  return { classes: shapeNames, splits, quarantined: [] }
+})
+
+/** `all` cut into train and test where the folder itself has no test split. */
+const withTestSplit = (
+  splits: Readonly<Record<string, ReadonlyArray<FolderImage>>>,
+  { testFraction, seed }: typeof ImageFolderSource.Type
+): Readonly<Record<string, ReadonlyArray<FolderImage>>> => {
+  if (splits.test !== undefined) return splits
+  const { all, ...others } = splits
+  const images = all ?? others.train!
+  const labels = images.map(({ label }) => label)
+  const { kept, taken } = stratifiedSplit(labels, testFraction, seed)
+  const pick = (indices: Int32Array) => Array.from(indices, (index) => images[index]!)
+  return { ...others, train: pick(kept), test: pick(taken) }
+}
+
+const checkDigest = Effect.fnUntraced(function* ({ path, digest }: typeof ImageFolderSource.Type) {
+  const found = yield* (yield* SourceFiles).folderDigest(path)
+  if (found !== digest) return yield* new FolderChanged({ path, expected: digest, found })
+})
+
+const ingestFolder = Effect.fnUntraced(function* (source: typeof ImageFolderSource.Type) {
+  const job = yield* JobContext
+  yield* checkDigest(source)
+  const entries = yield* Stream.runCollect((yield* SourceFiles).folder(source.path))
+  const byPath = new Map<string, FolderEntry>(entries.map((entry) => [entry.path, entry]))
+  const plan = yield* Effect.fromResult(planImageFolder(source.path, [...byPath.keys()]))
+  if (plan.ignored.length > 0) {
+    yield* job.note(`${plan.ignored.length} files are not images by their ending (${plan.ignored[0]}, …)`)
+  }
+  const quarantined: Array<Quarantine[number]> = []
+  const images = (files: ReadonlyArray<FolderImage>) =>
+    Stream.fromIterable(files).pipe(
+      Stream.mapEffect(({ path, label }) =>
+        Effect.map(byPath.get(path)!.bytes, (bytes) => ({ name: path, origin: path, bytes, label }))
+      ),
+      Stream.filter(({ name, bytes }) => {
+        const readable = imageKindOf(bytes) !== undefined
+        if (!readable) quarantined.push({ file: name, reason: notAnImage(bytes) })
+        return readable
+      })
+    )
+  const splits: Record<string, Split> = {}
+  for (const [name, files] of Object.entries(withTestSplit(plan.splits, source))) {
+    splits[name] = yield* writeSplit(name, files.length, images(files))
+  }
+  return { classes: plan.classes, splits, quarantined }
+})
+
+const ingestSource = (source: (typeof IngestParams.Type)["source"]) => {
+  switch (source._tag) {
+    case "Idx":
+      return ingestIdx(source)
+    case "Scenes":
+      return ingestScenes(source)
+    case "ImageFolder":
+      return ingestFolder(source)
+  }
+}
+
+export const run = Effect.fn("ingest")(function* ({ params }: { readonly params: typeof IngestParams.Type }) {
+  const dataset = yield* ingestSource(params.source)
+  if (dataset.quarantined.length > 0) {
+    yield* (yield* JobContext).note(`${dataset.quarantined.length} files were set aside: see "quarantined"`)
+  }
+  return { _tag: "ImageDataset", task: "classification", ...dataset } satisfies ImageDatasetValue
+})
