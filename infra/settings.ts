@@ -22,6 +22,8 @@ export interface SettingsValue {
   readonly threads: number
   /** Light jobs that run at once. */
   readonly concurrency: number
+  /** What child processes may be given a part of. */
+  readonly environment: { readonly [name: string]: string | undefined }
 }
 
 export class SettingsInvalid extends Schema.TaggedError<SettingsInvalid>()("SettingsInvalid", {
@@ -47,8 +49,18 @@ const count = (name: string, fallback: number): Config.Config<number> =>
     name
   ).pipe(Config.withDefault(fallback))
 
+/** A folder; an address of another kind is refused rather than taken for a strange folder name. */
+const storeFolder = Config.schema(
+  Schema.String.check(
+    Schema.makeFilter(
+      (place) => !/^[a-z0-9+.-]+:/i.test(place) || `a folder: stores such as "${place}" are not supported yet`
+    )
+  ),
+  "DISTILLERY_STORE"
+).pipe(Config.option, Config.map(Option.map((path) => resolve(path))))
+
 const settings = Config.all({
-  store: directory("DISTILLERY_STORE"),
+  store: storeFolder,
   cache: directory("DISTILLERY_CACHE"),
   xdgCache: directory("XDG_CACHE_HOME"),
   mirror: directory("DISTILLERY_MIRROR"),
@@ -73,7 +85,8 @@ export const read: Effect.Effect<SettingsValue, SettingsInvalid> = Effect.gen(fu
     tensorflowDir: Option.getOrUndefined(found.tensorflow),
     backend: found.backend,
     threads: found.threads,
-    concurrency: found.concurrency
+    concurrency: found.concurrency,
+    environment: process.env
   }
 }).pipe(
   Effect.mapError(

@@ -4,6 +4,7 @@ import { decodeLabelledImages } from "../lib/data/labelled-images.ts"
 import { loadClassifier } from "../lib/models/Classifier.ts"
 import { decodeWeights, encodeWeights } from "../lib/models/weights.ts"
 import { BlobStore } from "../lib/storage/BlobStore.ts"
+import { TensorRuntime } from "../lib/tensor/Runtime.ts"
 import { fitClassifier } from "../lib/train/fit-classifier.ts"
 import { distillationTask } from "../lib/train/tasks/distillation.ts"
 import { makeVariables } from "../lib/train/variables.ts"
@@ -76,7 +77,8 @@ export const run = Effect.fn("distill")(function* (args: {
     host
   })
   if (status === "stopped") return yield* new JobStopped({ message: `stopped in epoch ${state.epoch + 1}` })
-  yield* host.provenance({ dataSeconds })
+  const { numerics } = yield* TensorRuntime
+  yield* host.provenance({ numerics: { ...numerics }, dataSeconds })
   return ClassifierValue.make({
     architecture,
     classes,

@@ -5,6 +5,7 @@ import { classificationMetrics } from "../lib/metrics/classification.ts"
 import { loadClassifier } from "../lib/models/Classifier.ts"
 import { decodeWeights } from "../lib/models/weights.ts"
 import { BlobStore } from "../lib/storage/BlobStore.ts"
+import { TensorRuntime } from "../lib/tensor/Runtime.ts"
 import { classifierLogits } from "../lib/train/evaluate-classifier.ts"
 import { JobContext } from "../lib/workflow/JobContext.ts"
 import type { ValuesOf } from "../lib/workflow/Stage.ts"
@@ -20,7 +21,8 @@ export const run = Effect.fn("evaluate")(function* (args: {
   const { dataset, model } = args.inputs
   const { height, width, channels } = model.preprocessing
   const blobs = yield* BlobStore
-  const { report } = yield* JobContext
+  const { provenance, report } = yield* JobContext
+  const { numerics } = yield* TensorRuntime
   const classifier = yield* loadClassifier({
     architecture: model.architecture,
     imageChannels: channels,
@@ -39,6 +41,7 @@ export const run = Effect.fn("evaluate")(function* (args: {
     normalization: model.preprocessing,
     batchSize
   })
+  yield* provenance({ numerics: { ...numerics } })
   const { confusionMatrix, loss, perClass, top1, top5 } = classificationMetrics(logits, test.labels)
   return EvaluationValue.make({
     protocol: `test split, ${numExamples} images of ${height} × ${width}, one view each, float32`,

@@ -2,9 +2,9 @@ import { Effect, Result } from "effect"
 import { channelStatistics } from "../lib/data/channel-statistics.ts"
 import { DatasetInvalid } from "../lib/data/DatasetInvalid.ts"
 import { ImageCodec, type ImageUnreadable } from "../lib/data/ImageCodec.ts"
+import { encodeLabelledImages } from "../lib/data/labelled-images.ts"
 import { type LabelledImage, readShard } from "../lib/data/shards.ts"
 import { stratifiedSplit } from "../lib/data/stratified-split.ts"
-import { encodeSafetensors } from "../lib/models/safetensors.ts"
 import { BlobStore } from "../lib/storage/BlobStore.ts"
 import { RandomStream } from "../lib/tensor/random.ts"
 import { JobContext } from "../lib/workflow/JobContext.ts"
@@ -115,14 +115,9 @@ const pick = (pixels: Pixels, indices: Int32Array, sizePerImage: number): Pixels
   return { images, labels: Int32Array.from(indices, (index) => pixels.labels[index]!) }
 }
 
-/** A safetensors blob with `images` U8 `[N, H, W, C]` and `labels` I32 `[N]`. */
-const writeSplit = Effect.fnUntraced(function* ({ images, labels }: Pixels, params: Params) {
-  const shape = [labels.length, params.height, params.width, params.channels]
-  const bytes = encodeSafetensors({
-    arrays: { images: { shape, values: images }, labels: { shape: [labels.length], values: labels } },
-    metadata: {}
-  })
-  return { numExamples: labels.length, tensors: yield* (yield* BlobStore).put(bytes) }
+const writeSplit = Effect.fnUntraced(function* (pixels: Pixels, { height, width, channels }: Params) {
+  const bytes = encodeLabelledImages({ ...pixels, height, width, channels })
+  return { numExamples: pixels.labels.length, tensors: yield* (yield* BlobStore).put(bytes) }
 })
 
 const splitNamed = (dataset: ImageDatasetValue, name: string) => {

@@ -4,6 +4,7 @@ import { decodeLabelledImages } from "../lib/data/labelled-images.ts"
 import { loadClassifier } from "../lib/models/Classifier.ts"
 import { encodeWeights } from "../lib/models/weights.ts"
 import { BlobStore } from "../lib/storage/BlobStore.ts"
+import { TensorRuntime } from "../lib/tensor/Runtime.ts"
 import { fitClassifier } from "../lib/train/fit-classifier.ts"
 import { classificationTask } from "../lib/train/tasks/classification.ts"
 import { JobContext, JobStopped } from "../lib/workflow/JobContext.ts"
@@ -37,7 +38,8 @@ export const run = Effect.fn("pretrain")(function* (args: {
     host
   })
   if (status === "stopped") return yield* new JobStopped({ message: `stopped in epoch ${state.epoch + 1}` })
-  yield* host.provenance({ dataSeconds })
+  const { numerics } = yield* TensorRuntime
+  yield* host.provenance({ numerics: { ...numerics }, dataSeconds })
   return ClassifierValue.make({
     architecture,
     classes,

@@ -6,8 +6,8 @@ import { tf } from "../../lib/tensor/tf.ts"
 import { type Attributes, attribute } from "./attributes.ts"
 import { DataType, type Output } from "./capi.ts"
 import type { Graph, NodeInputs } from "./graph.ts"
+import { type Trace, TracingError } from "./Trace.ts"
 import { dataTypeOf, dtypeOf, type TfjsDtype, type Values, valuesOf } from "./tensors.ts"
-import { TracingError, type Trace } from "./Trace.ts"
 import type { VariableCell } from "./variables.ts"
 
 /** What stands behind a tfjs data id: known values, or a node, or a variable of the session. */
@@ -176,6 +176,15 @@ export class GraphBackend extends tf.KernelBackend {
     this.lent.clear()
   }
 
+  /** Gives session variables known values instead, for when the session is about to close. */
+  settle(cells: ReadonlyArray<VariableCell>, values: ReadonlyArray<Values>): void {
+    cells.forEach(({ dataId }, index) => {
+      const stored = this.data.get(dataId)
+      stored.values = values[index]
+      stored.cell = undefined
+    })
+  }
+
   override refCount(dataId: object): number {
     return this.data.has(dataId) ? this.data.get(dataId).refCount : 0
   }
@@ -215,7 +224,8 @@ export class GraphBackend extends tf.KernelBackend {
   }
 
   private tracing(operation: string): Trace {
-    if (this.trace === undefined) throw new TracingError(operation, "the graph backend works inside a trace only")
+    if (this.trace === undefined)
+      throw new TracingError(operation, "the graph backend works inside a trace only")
     return this.trace
   }
 

@@ -1,31 +1,25 @@
 /** The tensor runtime on TensorFlow itself: each step is traced into a graph once and then runs as one call. */
-import { Effect, Layer, type Scope } from "effect"
+import { Effect, Layer } from "effect"
 import {
   type Compiled,
-  ExecutionError,
+  type ExecutionError,
   type Feeds,
   type Fetches,
   type JitOptions,
   TensorRuntime,
-  TraceError
+  type TraceError
 } from "../../lib/tensor/Runtime.ts"
 import { tf } from "../../lib/tensor/tf.ts"
 import { type Pointer, TensorFlow } from "./capi.ts"
+import { executionError, traceError } from "./errors.ts"
+import { checkedFeed } from "./feeds.ts"
 import { GraphBackend } from "./GraphBackend.ts"
 import { Graph } from "./graph.ts"
 import { registerKernels, unregisterKernels } from "./kernels/all.ts"
 import { startWasm } from "./portable/wasm.ts"
 import { Session } from "./session.ts"
-import { allocateTensor, bytesOf, sizeOf, takeValues, type Values, writeTensor } from "./tensors.ts"
-import { TracingError } from "./Trace.ts"
-import {
-  onGraphBackend,
-  type Program,
-  type ProgramInput,
-  type Step,
-  type TracingContext,
-  traceStep
-} from "./trace-step.ts"
+import { allocateTensor, bytesOf, takeValues, type Values, writeTensor } from "./tensors.ts"
+import { onGraphBackend, type Program, type Step, type TracingContext, traceStep } from "./trace-step.ts"
 import { Variables } from "./variables.ts"
 
 export interface NativeOptions {
@@ -78,7 +72,11 @@ const openNative = (library: TensorFlow, threads: number): Native => {
   return { library, graph, session, variables, backend, backendName }
 }
 
-const closeNative = ({ backendName, session, graph }: Native): void => {
+/** Variables outlive the session: their last values come back to this side before it closes. */
+const closeNative = ({ backendName, backend, variables, session, graph }: Native): void => {
+  backend.reclaim()
+  const cells = variables.live
+  backend.settle(cells, variables.readAll(cells))
   unregisterKernels(backendName)
   tf.removeBackend(backendName)
   session.close()
@@ -89,7 +87,7 @@ const compile = <I extends string, O extends string>(
   native: Native,
   step: (inputs: { readonly [K in I]: tf.Tensor }) => { readonly [K in O]: tf.Tensor },
   options: JitOptions<I>
-): Effect.Effect<Compiled<I, O>, TraceError | ExecutionError> =>
+): Effect.Effect<Compiled<I, O>, TraceError> =>
   Effect.try({
     try: () => {
       const program = traceStep(native, step as Step, options)
@@ -107,11 +105,12 @@ const runProgram = <O extends string>(
   feeds: Feeds<string>
 ): Effect.Effect<Fetches<O>, ExecutionError> =>
   Effect.callback((resume) => {
-    const fail = (cause: unknown) => resume(Effect.fail(executionError(cause, "TensorFlow could not run the step")))
+    const fail = (cause: unknown) =>
+      resume(Effect.fail(executionError(cause, "TensorFlow could not run the step")))
     try {
       synchronise(native)
-      program.inputs.forEach((input, index) => {
-        writeTensor(bytesOf(native.library, buffers[index] as Pointer), checkedFeed(input, feeds))
+      program.inputs.forEach(({ name, spec }, index) => {
+        writeTensor(bytesOf(native.library, buffers[index] as Pointer), checkedFeed(name, spec, feeds))
       })
     } catch (cause) {
       return fail(cause)
@@ -139,17 +138,6 @@ const synchronise = ({ backendName, backend, variables }: Native): void => {
     })
   }
   variables.flush()
-}
-
-const checkedFeed = ({ name, spec }: ProgramInput, feeds: Feeds<string>): Values => {
-  const values = feeds[name]
-  const wanted = spec.dtype === "float32" ? Float32Array : Int32Array
-  const size = sizeOf(spec.shape)
-  if (!(values instanceof wanted) || values.length !== size) {
-    const got = values === undefined ? "nothing" : `${values.constructor.name} of ${values.length}`
-    throw new Error(`input "${name}" is a ${wanted.name} of ${size} values, shape [${spec.shape}], but got ${got}`)
-  }
-  return values
 }
 
 const fetchesOf = <O extends string>(
@@ -183,22 +171,3 @@ const readVariables = (
 
 const asFloats = (values: Values): Float32Array =>
   values instanceof Float32Array ? values : Float32Array.from(values)
-
-const executionError = (cause: unknown, what: string): ExecutionError =>
-  new ExecutionError({ message: `${what}: ${cause instanceof Error ? cause.message : String(cause)}` })
-
-/** tfjs's words for an operation the current backend does not have. */
-const MISSING_KERNEL = /Kernel '(\w+)' not registered/
-
-const traceError = (cause: unknown): TraceError | ExecutionError => {if(process.env.DBG)console.error(cause);
-  const message = cause instanceof Error ? cause.message : String(cause)
-  if (cause instanceof TracingError) return new TraceError({ operation: cause.operation, message })
-  const missing = MISSING_KERNEL.exec(message)?.[1]
-  if (missing === undefined) return new TraceError({ operation: "step", message: `The step failed: ${message}` })
-  return new TraceError({
-    operation: missing,
-    message:
-      `The step uses ${missing}, which the TensorFlow runtime cannot record. ` +
-      "Write it with other operations, or add a kernel under infra/tensorflow/kernels"
-  })
-}

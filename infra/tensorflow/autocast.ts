@@ -29,14 +29,17 @@ export const light = (backend: GraphBackend, ...tensors: ReadonlyArray<TensorInf
     tensors.every((tensor) => backend.stored(tensor).computedLow === true)
   )
 
-const arithmetic = (backend: GraphBackend, tensors: ReadonlyArray<TensorInfo>, wanted: boolean): Arithmetic => {
+const arithmetic = (
+  backend: GraphBackend,
+  tensors: ReadonlyArray<TensorInfo>,
+  wanted: boolean
+): Arithmetic => {
   const first = tensors[0]
   const low = wanted && tensors.every(({ dtype }) => dtype === "float32")
   const type = low ? DataType.bfloat16 : dataTypeOf(first?.dtype ?? "float32")
   return {
     type,
     input: (tensor) => (low ? backend.lowOutput(tensor) : backend.output(tensor)),
-    emit: (name, inputs, attributes) =>
-      backend.emit(name, inputs, { T: attribute.type(type), ...attributes })
+    emit: (name, inputs, attributes) => backend.emit(name, inputs, { T: attribute.type(type), ...attributes })
   }
 }

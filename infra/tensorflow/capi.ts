@@ -2,7 +2,7 @@
  * TensorFlow's C API (`tensorflow/c/c_api.h`), as much of it as graphs, sessions and tensors need, bound by koffi.
  * Pointers are opaque here: nobody but this library looks behind them.
  */
-import koffi from "koffi"
+import koffi, { type LibraryHandle } from "koffi"
 
 /** An address inside TensorFlow's memory. */
 export type Pointer = bigint
@@ -62,7 +62,7 @@ const declarations = {
 
 type FunctionName = keyof typeof declarations
 
-type Callable = ReturnType<koffi.LibraryHandle["func"]>
+type Callable = ReturnType<LibraryHandle["func"]>
 
 /** TensorFlow as a library in this process. A failed call throws `TensorFlowFailure` with TensorFlow's own words. */
 export class TensorFlow {
@@ -77,7 +77,11 @@ export class TensorFlow {
   private static readonly loaded = new Map<string, TensorFlow>()
 
   /** Loads the pair of shared objects once a process. Throws what the dynamic linker says. */
-  static load(files: { readonly directory: string; readonly api: string; readonly framework: string }): TensorFlow {
+  static load(files: {
+    readonly directory: string
+    readonly api: string
+    readonly framework: string
+  }): TensorFlow {
     const known = TensorFlow.loaded.get(files.directory)
     if (known !== undefined) return known
     openForGood([files.framework, files.api])
@@ -110,7 +114,8 @@ export class TensorFlow {
   }
 
   check(status: Pointer): void {
-    if (this.call.TF_GetCode(status) !== 0) throw new TensorFlowFailure(this.call.TF_Message(status) as string)
+    if (this.call.TF_GetCode(status) !== 0)
+      throw new TensorFlowFailure(this.call.TF_Message(status) as string)
   }
 }
 
@@ -119,7 +124,7 @@ export class TensorFlowFailure extends Error {
   override readonly name = "TensorFlowFailure"
 }
 
-const bind = (declaration: string, api: koffi.LibraryHandle, framework: koffi.LibraryHandle): Callable => {
+const bind = (declaration: string, api: LibraryHandle, framework: LibraryHandle): Callable => {
   try {
     return api.func(declaration)
   } catch {

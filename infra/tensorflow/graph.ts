@@ -70,13 +70,13 @@ export class Graph {
     ) as number
     const dims = new BigInt64Array(Math.max(rank, 0))
     if (rank > 0) {
-      this.library.checked((status) =>
-        call.TF_GraphGetTensorShape(this.pointer, output, dims, rank, status)
-      )
+      this.library.checked((status) => call.TF_GraphGetTensorShape(this.pointer, output, dims, rank, status))
     }
     const shape = Array.from(dims, Number)
     if (rank < 0 || shape.some((length) => length < 0)) {
-      throw new Error(`a tensor whose shape depends on values cannot be traced (got ${rank < 0 ? "?" : shape})`)
+      throw new Error(
+        `a tensor whose shape depends on values cannot be traced (got ${rank < 0 ? "?" : shape})`
+      )
     }
     return { shape, type }
   }

@@ -33,7 +33,9 @@ export class Session {
   /** Runs and waits on this thread. The fetched tensors belong to the caller. */
   run(request: RunRequest): ReadonlyArray<Pointer> {
     const fetched = this.results(request)
-    this.library.checked((status) => this.library.call.TF_SessionRun(...this.arguments(request, fetched, status)))
+    this.library.checked((status) =>
+      this.library.call.TF_SessionRun(...this.arguments(request, fetched, status))
+    )
     return fetched
   }
 

@@ -5,8 +5,8 @@ import { attribute } from "./attributes.ts"
 import type { Output, Pointer } from "./capi.ts"
 import type { GraphBackend } from "./GraphBackend.ts"
 import type { Graph } from "./graph.ts"
-import { dataTypeOf, type TfjsDtype } from "./tensors.ts"
 import { Trace, TracingError } from "./Trace.ts"
+import { dataTypeOf, type TfjsDtype } from "./tensors.ts"
 import type { Variables } from "./variables.ts"
 
 /** What tracing needs of a runtime. */
@@ -63,7 +63,12 @@ export const traceStep = (context: TracingContext, step: Step, options: JitOptio
     const trace = openTrace(context, registered, options.precision)
     backend.trace = trace
     try {
-      return tf.tidy(() => record(context, trace, registered, step, options)) as unknown as Program
+      // tfjs would look for tensors in what a tidy returns, and a program is not made of any.
+      let program: Program | undefined
+      tf.tidy(() => {
+        program = record(context, trace, registered, step, options)
+      })
+      return program as Program
     } finally {
       for (const variable of registered) variables.restore(variable)
       backend.trace = undefined
@@ -105,7 +110,7 @@ const record = (
   refuseNewVariables(registered)
   const outputs = Object.entries(results).map(([name, tensor]) => ({
     name,
-    fetch: backend.output(tensor),
+    fetch: fetchable(context, backend.output(tensor), tensor.dtype),
     dtype: tensor.dtype as TfjsDtype
   }))
   const assignments = registered.flatMap((variable, index) =>
@@ -113,6 +118,12 @@ const record = (
   )
   return { inputs, outputs, assignments }
 }
+
+/** TensorFlow refuses to fetch what is fed; a node in between makes it another tensor. */
+const fetchable = ({ graph }: TracingContext, output: Output, dtype: string): Output =>
+  graph.mayShareInput(output)
+    ? graph.output("Identity", [output], { T: attribute.type(dataTypeOf(dtype)) })
+    : output
 
 const placeholders = ({ graph }: TracingContext, options: JitOptions<string>): ReadonlyArray<ProgramInput> =>
   Object.entries(options.inputs).map(([name, spec]) => ({

@@ -121,6 +121,11 @@ export class Variables {
     }
   }
 
+  /** Variables still in use, each with its session variable. */
+  get live(): ReadonlyArray<VariableCell> {
+    return Array.from(this.cells.values()).filter(({ variable }) => !variable.isDisposed)
+  }
+
   /** The values of several variables in one run. */
   readAll(cells: ReadonlyArray<VariableCell>): ReadonlyArray<Values> {
     this.flush()

@@ -88,7 +88,9 @@ const cropFlipOf = (
   flip: flip && random.uniform() < 0.5
 })
 
-/** The order of an epoch's examples. The last one asked for is kept: a permutation of 60,000 takes a while. */
+/**
+ * The order of an epoch's examples. The last one asked for is kept: a permutation of 60,000 takes a while.
+ */
 const epochOrder = (count: number, seed: number): ((epoch: number) => Int32Array) => {
   let known: { readonly epoch: number; readonly order: Int32Array } | undefined
   return (epoch) => {

@@ -1,6 +1,9 @@
 /** Who is taken for whom, and what follows for each class. */
 
-/** `matrix[label][prediction]` counts examples; the prediction is the class of the largest logit (first of equals). */
+/**
+ * `matrix[label][prediction]` counts examples; the prediction is the class of the largest logit (first of
+ * equals).
+ */
 export const confusionMatrix = (
   logits: Float32Array,
   labels: ArrayLike<number>

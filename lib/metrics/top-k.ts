@@ -1,6 +1,9 @@
 /** Top-k: is the label among the k largest logits? */
 
-/** How many of the rows of logits `[N, K]` have their label among the `k` largest; ties count against the model. */
+/**
+ * How many of the rows of logits `[N, K]` have their label among the `k` largest; ties count against the
+ * model.
+ */
 export const countTopK = (logits: Float32Array, labels: ArrayLike<number>, k: number): number => {
   const numClasses = logits.length / labels.length
   let hits = 0

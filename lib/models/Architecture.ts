@@ -1,6 +1,6 @@
 /**
- * The architectures a pipeline may name, as data: light enough for a stage's contract (no tensor library). What
- * each is made of stands in `backbones/`.
+ * The architectures a pipeline may name, as data: light enough for a stage's contract (no tensor library).
+ * What each is made of stands in `backbones/`.
  */
 import { Effect, Schema } from "effect"
 

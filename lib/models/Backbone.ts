@@ -1,4 +1,7 @@
-/** What every backbone promises: images in, named feature maps out. Heads and necks are built from this alone. */
+/**
+ * What every backbone promises: images in, named feature maps out. Heads and necks are built from this
+ * alone.
+ */
 import type { Mode } from "../nn/Mode.ts"
 import type { WeightSpec, WeightTensors } from "../nn/Weights.ts"
 import type { tf } from "../tensor/tf.ts"

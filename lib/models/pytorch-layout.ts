@@ -1,4 +1,7 @@
-/** Our weights ↔ PyTorch's: the names are equal, kernels lie differently (`[H, W, in, out]` ↔ `[out, in, H, W]`). */
+/**
+ * Our weights ↔ PyTorch's: the names are equal, kernels lie differently (`[H, W, in, out]` ↔ `[out, in, H,
+ * W]`).
+ */
 import type { Weight, Weights } from "../nn/Weights.ts"
 
 /** What PyTorch's `state_dict` holds, turned into ours; biases, norms and statistics pass as they are. */

@@ -1,6 +1,7 @@
 /**
- * safetensors, the file format of Hugging Face: 8 bytes of header length, a JSON header with the dtype, shape and
- * place of every array, then their bytes. Ours are deterministic: names sorted, arrays in that order, no gaps.
+ * safetensors, the file format of Hugging Face: 8 bytes of header length, a JSON header with the dtype,
+ * shape and place of every array, then their bytes. Ours are deterministic: names sorted, arrays in that
+ * order, no gaps.
  */
 import { Effect, Schema } from "effect"
 import { sizeOf } from "../nn/Weights.ts"
@@ -34,7 +35,10 @@ const bytesPer: Readonly<Record<DType, number>> = { F32: 4, I32: 4, U8: 1 }
 const dtypeOf = (values: ArrayValues): DType =>
   values instanceof Float32Array ? "F32" : values instanceof Int32Array ? "I32" : "U8"
 
-/** Sizes are checked by the caller's types only: a shape that does not fit its values is a defect and throws. */
+/**
+ * Sizes are checked by the caller's types only: a shape that does not fit its values is a defect and
+ * throws.
+ */
 export const encodeSafetensors = ({ arrays, metadata }: Safetensors): Uint8Array<ArrayBuffer> => {
   const names = Object.keys(arrays).sort()
   const entries = Object.keys(metadata).length === 0 ? [] : [`"__metadata__":${sortedJson(metadata)}`]
@@ -157,12 +161,11 @@ const checkCoverage = (
 ): Effect.Effect<void, SafetensorsError> => {
   let end = 0
   for (const [begin, next] of spans.toSorted((a, b) => a[0] - b[0] || a[1] - b[1])) {
-    if (begin !== end)
-      return Effect.fail(
-        refuse(
-          `bytes ${Math.min(begin, end)} to ${Math.max(begin, end)} of the data belong to ${begin > end ? "no array" : "two arrays"}`
-        )
-      )
+    if (begin !== end) {
+      const owners = begin > end ? "no array" : "two arrays"
+      const between = `bytes ${Math.min(begin, end)} to ${Math.max(begin, end)} of the data`
+      return Effect.fail(refuse(`${between} belong to ${owners}`))
+    }
     end = next
   }
   return end === length ? Effect.void : Effect.fail(refuse(`${length - end} bytes follow the last array`))

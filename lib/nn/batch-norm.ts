@@ -21,7 +21,9 @@ export const batchNormWeights = ({ name, channels }: BatchNorm): ReadonlyArray<W
   { name: `${name}.running_var`, shape: [channels], role: "running-variance" }
 ]
 
-/** Normalises each channel of `[N, H, W, C]` over N, H and W; training mode records the batch's statistics. */
+/**
+ * Normalises each channel of `[N, H, W, C]` over N, H and W; training mode records the batch's statistics.
+ */
 export const batchNorm = (
   weights: WeightTensors,
   { name }: BatchNorm,

@@ -1,6 +1,7 @@
 /**
- * 2-D convolution with PyTorch's padding: `padding` zeros on every side, the window walking from the top left.
- * TensorFlow's "same" puts the odd zero at the bottom right, which differs for stride 2 on even sizes.
+ * 2-D convolution with PyTorch's padding: `padding` zeros on every side, the window walking from the top
+ * left. TensorFlow's "same" puts the odd zero at the bottom right, which differs for stride 2 on even
+ * sizes.
  */
 import { tf } from "../tensor/tf.ts"
 import { type WeightSpec, type WeightTensors, weightOf } from "./Weights.ts"

@@ -1,6 +1,6 @@
 /**
- * How weights start. Every weight draws from its own random stream, so adding a layer changes no other weight.
- * Fans count the kernel's area: fan in = height x width x in, fan out = height x width x out.
+ * How weights start. Every weight draws from its own random stream, so adding a layer changes no other
+ * weight. Fans count the kernel's area: fan in = height x width x in, fan out = height x width x out.
  */
 import { Schema } from "effect"
 import type { RandomStream } from "../tensor/random.ts"
@@ -9,7 +9,7 @@ import { sizeOf, type Weight, type WeightSpec, type Weights } from "./Weights.ts
 /**
  * - `torch-default`: uniform within 1/sqrt(fan in), biases too: what PyTorch does when nothing is said
  * - `he-normal-fan-out`, `he-normal-fan-in`: normal of variance 2/fan (He et al. 2015); biases 0
- * - `xavier-uniform`: uniform within sqrt(6 / (fan in + fan out)) (Glorot & Bengio 2010); biases 0. The paper's.
+ * - `xavier-uniform`, the paper's: uniform within sqrt(6 / (fan in + fan out)) (Glorot & Bengio 2010); biases 0
  */
 export const Initializer = Schema.Literals([
   "torch-default",

@@ -38,7 +38,9 @@ export const batchNormTraining = (
   epsilon: number
 ): BatchNorm => {
   const attrs: FusedBatchNormAttrs = { epsilon }
-  const outputs = tf.engine().runKernel(FUSED_BATCH_NORM, { x, gamma, beta }, attrs) as ReadonlyArray<tf.Tensor>
+  const outputs = tf
+    .engine()
+    .runKernel(FUSED_BATCH_NORM, { x, gamma, beta }, attrs) as ReadonlyArray<tf.Tensor>
   const [y, mean, variance] = outputs
   return { y: y as tf.Tensor4D, mean: mean as tf.Tensor1D, variance: variance as tf.Tensor1D }
 }
@@ -57,7 +59,11 @@ tf.registerGradient({
     // Run here and not inside the functions below: tfjs tidies each of them, which would dispose shared outputs.
     const gradients = tf
       .engine()
-      .runKernel(FUSED_BATCH_NORM_GRADIENT, { dy, x, gamma, savedMean, savedVariance }, attrs) as Array<tf.Tensor>
+      .runKernel(
+        FUSED_BATCH_NORM_GRADIENT,
+        { dy, x, gamma, savedMean, savedVariance },
+        attrs
+      ) as Array<tf.Tensor>
     const [dx, dgamma, dbeta] = gradients as [tf.Tensor, tf.Tensor, tf.Tensor]
     return { x: () => dx, gamma: () => dgamma, beta: () => dbeta }
   }

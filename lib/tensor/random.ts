@@ -22,7 +22,10 @@ export class RandomStream {
 
   /** The stream of a key. Equal keys give equal streams; `1` and `"1"` are different parts. */
   static make(seed: number, ...parts: ReadonlyArray<KeyPart>): RandomStream {
-    return parts.reduce<RandomStream>((stream, part) => stream.derive(part), new RandomStream(absorb([0, 0], seed)))
+    return parts.reduce<RandomStream>(
+      (stream, part) => stream.derive(part),
+      new RandomStream(absorb([0, 0], seed))
+    )
   }
 
   /** A stream of its own under a longer key; `make(s, a, b)` is `make(s, a).derive(b)`, whatever was drawn before. */
@@ -101,7 +104,9 @@ const high32 = (value: number): number => Math.floor(value / TWO_32) >>> 0
 const absorb = (key: readonly [number, number], part: KeyPart): readonly [number, number] => {
   if (typeof part === "number") {
     if (!Number.isSafeInteger(part) || part < 0) {
-      throw new RangeError(`${part} cannot key a random stream: it takes integers from 0 to 2^53 - 1 and names`)
+      throw new RangeError(
+        `${part} cannot key a random stream: it takes integers from 0 to 2^53 - 1 and names`
+      )
     }
     return firstPair(philox([low32(part), high32(part), 0, NUMBER_PART], key))
   }

@@ -12,7 +12,7 @@ import { tf } from "./tf.ts"
 export const softmaxCrossEntropy = (targets: tf.Tensor2D, logits: tf.Tensor2D): tf.Scalar => {
   const loss = tf.customGrad((input, save) => {
     const scores = input as tf.Tensor2D
-    ;(save as tf.GradSaverFunc)([scores, targets])
+    ;(save as tf.GradSaveFunc)([scores, targets])
     const perExample = tf.sum(tf.mul(targets, tf.logSoftmax(scores)), -1)
     return {
       value: tf.neg(tf.mean(perExample)),

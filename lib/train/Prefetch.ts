@@ -1,6 +1,6 @@
 /**
- * Two sets of feed arrays: while a step runs on one, the batch of the next step is written into the other. The
- * time steps wait for their batch is measured, so that a starving machine shows.
+ * Two sets of feed arrays: while a step runs on one, the batch of the next step is written into the other.
+ * The time steps wait for their batch is measured, so that a starving machine shows.
  */
 import { Clock, Effect, Fiber } from "effect"
 import type { TrainingBatches } from "../data/batches.ts"
@@ -33,8 +33,8 @@ export class Prefetch<I extends string> {
   }
 
   /**
-   * Runs one step on the batch that is ready while the batch of `next` is prepared (none after the last step).
-   * A step that ends before the preparation counts as having waited for all of it: an upper bound.
+   * Runs one step on the batch that is ready while the batch of `next` is prepared (none after the last
+   * step). A step that ends before the preparation counts as having waited for all of it: an upper bound.
    */
   overlap<A, E, R>(
     step: (feeds: Feeds<I>) => Effect.Effect<A, E, R>,

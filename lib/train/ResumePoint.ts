@@ -8,7 +8,9 @@ import { decodeSafetensors, encodeSafetensors, SafetensorsError } from "../model
 import { checkWeights } from "../models/weights.ts"
 import { isTrainable, sizeOf, type Weight, type WeightSpec, type Weights } from "../nn/Weights.ts"
 
-/** What one epoch came to. Only what the mathematics decides: no times, so that equal runs give equal bytes. */
+/**
+ * What one epoch came to. Only what the mathematics decides: no times, so that equal runs give equal bytes.
+ */
 export const EpochRecord = Schema.Struct({
   /** From 1. */
   epoch: Schema.Int,

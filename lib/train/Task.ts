@@ -15,7 +15,10 @@ export interface Forward<O extends string> {
 
 /** `I` names what a batch feeds, `O` what each step gives back besides the loss. */
 export interface Task<I extends string, O extends string> {
-  /** The weights that are trained (and their running statistics); others, as a teacher's, stay with the task. */
+  /**
+   * The weights that are trained (and their running statistics); others, as a teacher's, stay with the
+   * task.
+   */
   readonly weights: ReadonlyArray<WeightSpec>
   readonly forward: (
     weights: WeightTensors,

@@ -1,6 +1,6 @@
 /**
- * The training loop: one for every task. It starts from a ResumePoint and hands out others, and whoever starts
- * from one of those reaches the same bytes as if nothing had happened in between.
+ * The training loop: one for every task. It starts from a ResumePoint and hands out others, and whoever
+ * starts from one of those reaches the same bytes as if nothing had happened in between.
  */
 import { Clock, Effect, Schema, type Scope } from "effect"
 import type { TrainingBatches } from "../data/batches.ts"
@@ -25,9 +25,10 @@ export class DivergedError extends Schema.TaggedError<DivergedError>()("Diverged
   lastGoodEpoch: Schema.Int
 }) {
   override get message() {
+    const rate = this.learningRate.toPrecision(3)
     return (
-      `The loss stopped being finite at step ${this.step} (learning rate ${this.learningRate.toPrecision(3)}); ` +
-      `the last good state is that of epoch ${this.lastGoodEpoch}. Lower the learning rate or warm up longer.`
+      `The loss stopped being finite at step ${this.step} (learning rate ${rate}); the last good state is ` +
+      `that of epoch ${this.lastGoodEpoch}. Lower the learning rate or warm up longer.`
     )
   }
 }
@@ -37,7 +38,7 @@ export class TooFewExamples extends Schema.TaggedError<TooFewExamples>()("TooFew
   batchSize: Schema.Int
 }) {
   override get message() {
-    return `The training set has fewer examples than one batch (${this.batchSize}). Choose a smaller batchSize.`
+    return `The training set does not fill one batch (${this.batchSize}): choose a smaller batchSize.`
   }
 }
 

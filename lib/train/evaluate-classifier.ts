@@ -1,4 +1,7 @@
-/** A classifier's logits on a dataset, and what they come to: validation between epochs, evaluation at the end. */
+/**
+ * A classifier's logits on a dataset, and what they come to: validation between epochs, evaluation at the
+ * end.
+ */
 import { Effect, type Scope } from "effect"
 import { type Normalization, normalizationTable } from "../data/augment/normalization.ts"
 import { evaluationBatches, fillEvaluationBatch, type LabelledImages } from "../data/batches.ts"
@@ -22,7 +25,10 @@ export interface EvaluationOptions {
   readonly precision?: Precision | undefined
 }
 
-/** An effect that runs the network over the whole dataset: logits `[N, K]` of the variables as they then are. */
+/**
+ * An effect that runs the network over the whole dataset: logits `[N, K]` of the variables as they then
+ * are.
+ */
 const compileLogits = Effect.fnUntraced(function* (
   { batchSize = 250, classifier, dataset, normalization, precision = "float32" }: EvaluationOptions,
   variables: Variables

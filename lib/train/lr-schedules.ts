@@ -11,8 +11,9 @@ export interface LrScheduleOptions {
 }
 
 /**
- * Linear warm-up over m steps, (step + 1) / m of the peak (Goyal et al. 2017, as in the paper §3.1), then the
- * schedule over the T steps that are left: cosine is peak / 2 (1 + cos(π t / T)), t = 0 … T - 1 (paper eq. 4).
+ * Linear warm-up over m steps, (step + 1) / m of the peak (Goyal et al. 2017, as in the paper §3.1), then
+ * the schedule over the T steps that are left: cosine is peak / 2 (1 + cos(π t / T)), t = 0 … T - 1 (paper
+ * eq. 4).
  */
 export const learningRateAt = (options: LrScheduleOptions, step: number): number => {
   const { learningRate, lrSchedule, stepsPerEpoch } = options

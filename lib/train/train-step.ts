@@ -1,4 +1,7 @@
-/** One optimizer update as plain tfjs code: forward, gradients, running statistics, SGD. The runtime traces it. */
+/**
+ * One optimizer update as plain tfjs code: forward, gradients, running statistics, SGD. The runtime traces
+ * it.
+ */
 import { movedStatistic } from "../nn/batch-norm.ts"
 import { BatchStatistics } from "../nn/Mode.ts"
 import { isTrainable } from "../nn/Weights.ts"
@@ -15,7 +18,10 @@ export interface TrainStepOptions<I extends string, O extends string> {
   readonly optimizer: SgdOptions
 }
 
-/** Updates weights, running statistics and velocities; gives back the loss before the update, and the outputs. */
+/**
+ * Updates weights, running statistics and velocities; gives back the loss before the update, and the
+ * outputs.
+ */
 export const trainStep =
   <I extends string, O extends string>(options: TrainStepOptions<I, O>) =>
   (

@@ -1,5 +1,5 @@
 /** One job of a run, from "its inputs are settled" to its record: skip, hit, or execute and publish. */
-import { Cause, DateTime, Effect, Exit, Option, Schema, Semaphore } from "effect"
+import { Cause, DateTime, Effect, Option, Schema, Semaphore } from "effect"
 import { BlobStore } from "../storage/BlobStore.ts"
 import { type Digest, Hasher } from "../storage/Digest.ts"
 import { Executor, type JobSignal } from "./Executor.ts"
@@ -14,7 +14,9 @@ import type { JobFailure, JobRecord } from "./RunReport.ts"
 /** Places for running jobs. */
 export interface JobSlots {
   /** Waits for a place in the pool. */
-  readonly inPool: (pool: PlannedJob["pool"]) => <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  readonly inPool: (
+    pool: PlannedJob["pool"]
+  ) => <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   /** One at a time per key: the second of two equal jobs finds the first one's result. */
   readonly perKey: (key: Digest) => <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 }
@@ -83,9 +85,7 @@ const requestInputs = (job: PlannedJob, manifestOf: (name: string) => Manifest) 
       input,
       typeof names === "string"
         ? manifestOf(names).output.value
-        : Object.fromEntries(
-            Object.entries(names).map(([key, name]) => [key, manifestOf(name).output.value])
-          )
+        : Object.fromEntries(Object.entries(names).map(([key, name]) => [key, manifestOf(name).output.value]))
     ])
   )
 
@@ -98,7 +98,8 @@ const checkedDigest = Effect.fn("JobRun.checkedDigest")(function* (planned: Plan
     catch: (error) => unusable((error as NotCanonical).message)
   })
   for (const ref of blobsOf(value)) {
-    if (!(yield* blobs.has(ref))) return yield* unusable(`it points to blob ${ref.blob}, which was not stored`)
+    if (!(yield* blobs.has(ref)))
+      return yield* unusable(`it points to blob ${ref.blob}, which was not stored`)
   }
   return digest
 })
@@ -131,7 +132,13 @@ const execute = Effect.fn("JobRun.execute")(function* (
       ? emit({ _tag: "JobNote", job: planned.name, line: signal.line })
       : emit({ _tag: "JobProgress", job: planned.name, progress: signal.progress })
   const started = yield* DateTime.now
-  const request = { jobName: planned.name, jobKey: key, stage, params, inputs: requestInputs(planned, manifestOf) }
+  const request = {
+    jobName: planned.name,
+    jobKey: key,
+    stage,
+    params,
+    inputs: requestInputs(planned, manifestOf)
+  }
   const result = yield* executor.execute(request, onSignal)
   const seconds = ((yield* DateTime.now).epochMilliseconds - started.epochMilliseconds) / 1000
   const digest = yield* checkedDigest(planned, result.value)
@@ -181,6 +188,19 @@ const hit = Effect.fn("JobRun.hit")(function* (planned: PlannedJob, key: Digest,
   return { record, manifest } satisfies JobOutcome as JobOutcome
 })
 
+const failed = Effect.fn("JobRun.failed")(function* (
+  planned: PlannedJob,
+  cause: Cause.Cause<unknown>,
+  key?: Digest
+) {
+  if (Cause.hasInterruptsOnly(cause)) return yield* Effect.failCause(cause as Cause.Cause<never>)
+  const { emit } = yield* Reporter
+  const error = failureOf(cause)
+  yield* emit({ _tag: "JobFailed", job: planned.name, error })
+  const record: JobRecord = { ...blank(planned), key: key ?? null, state: "failed", error }
+  return { record, manifest: undefined } satisfies JobOutcome as JobOutcome
+})
+
 const stopNote = "the run was asked to stop"
 
 const proceed = Effect.fn("JobRun.proceed")(function* (
@@ -189,39 +209,28 @@ const proceed = Effect.fn("JobRun.proceed")(function* (
   before: ReadonlyMap<string, JobOutcome>
 ) {
   if (planned.state._tag === "Hit") return yield* hit(planned, planned.state.key, planned.state.manifest)
-  const failed = planned.dependsOn.find((name) => before.get(name)!.manifest === undefined)
-  if (failed !== undefined) {
-    const { state } = before.get(failed)!.record
-    return yield* skipped(planned, `its input "${failed}" ${state === "failed" ? "failed" : "was skipped"}`)
+  const absent = planned.dependsOn.find((name) => before.get(name)!.manifest === undefined)
+  if (absent !== undefined) {
+    const { state } = before.get(absent)!.record
+    return yield* skipped(planned, `its input "${absent}" ${state === "failed" ? "failed" : "was skipped"}`)
   }
   const manifestOf = (name: string) => before.get(name)!.manifest!
   const inputs = inputsFrom(planned.job, manifestOf)
   const look = lookUp(scope.plan.pipeline.name, planned, inputs, planned.forced)
-  const { key } = yield* look
+  const state = yield* look
+  if (state._tag === "Hit") return yield* hit(planned, state.key, state.manifest)
   return yield* Effect.gen(function* () {
-    if (yield* scope.stopping) return yield* skipped(planned, stopNote, key)
-    const state = yield* look
-    return state._tag === "Hit"
-      ? yield* hit(planned, key, state.manifest)
-      : yield* execute(scope, planned, key, inputs, manifestOf).pipe(
-          Effect.catchTag("JobInterrupted", (error) => skipped(planned, error.message, key))
-        )
-  }).pipe(scope.slots.inPool(planned.pool), scope.slots.perKey(key))
+    if (yield* scope.stopping) return yield* skipped(planned, stopNote, state.key)
+    // Meanwhile an equal job of this run, or another run, may have published it.
+    const now = yield* look
+    if (now._tag === "Hit") return yield* hit(planned, now.key, now.manifest)
+    return yield* execute(scope, planned, state.key, inputs, manifestOf).pipe(
+      Effect.catchTag("JobInterrupted", (error) => skipped(planned, error.message, state.key)),
+      Effect.catchCause((cause) => failed(planned, cause, state.key))
+    )
+  }).pipe(scope.slots.inPool(planned.pool), scope.slots.perKey(state.key))
 })
 
 /** Never fails: errors and defects become the job's record. Interruption passes through. */
-export const runJob = Effect.fn("runJob")(function* (
-  scope: RunScope,
-  planned: PlannedJob,
-  before: ReadonlyMap<string, JobOutcome>
-) {
-  const exit = yield* Effect.exit(proceed(scope, planned, before))
-  if (Exit.isSuccess(exit)) return exit.value
-  if (Cause.hasInterruptsOnly(exit.cause)) return yield* Effect.failCause(exit.cause as Cause.Cause<never>)
-  const { emit } = yield* Reporter
-  const error = failureOf(exit.cause)
-  yield* emit({ _tag: "JobFailed", job: planned.name, error })
-  const key = planned.state._tag === "Waits" ? null : planned.state.key
-  const record: JobRecord = { ...blank(planned), key, state: "failed", error }
-  return { record, manifest: undefined } satisfies JobOutcome as JobOutcome
-})
+export const runJob = (scope: RunScope, planned: PlannedJob, before: ReadonlyMap<string, JobOutcome>) =>
+  Effect.catchCause(proceed(scope, planned, before), (cause) => failed(planned, cause))

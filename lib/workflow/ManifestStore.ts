@@ -137,7 +137,9 @@ export const manifestStoreLayer: Layer.Layer<ManifestStore, never, ObjectStore |
         publish: (manifest, { replace }) =>
           publish(manifest, replace).pipe(
             // The list only serves explanations: a result is not lost because the list could not be written.
-            Effect.tap(() => Effect.ignore(Effect.retry(remember(manifest), { times: 5, while: isLostRace }))),
+            Effect.tap(() =>
+              Effect.ignore(Effect.retry(remember(manifest), { times: 5, while: isLostRace }))
+            ),
             Effect.provideContext(context)
           ),
         recent: (pipeline, job) => Effect.provideContext(recent(pipeline, job), context)

@@ -21,6 +21,9 @@ export type JobState =
   /** Its key depends on what the jobs in `on` will make; they run first. */
   | { readonly _tag: "Waits"; readonly on: ReadonlyArray<string> }
 
+/** The state of a job whose inputs are known. */
+export type KnownState = Exclude<JobState, { readonly _tag: "Waits" }>
+
 export interface PlannedJob {
   readonly name: string
   readonly stage: string
@@ -68,7 +71,7 @@ export type PlanError = DefinitionError | CapabilityRefused | UpstreamMissing | 
 
 export type Identified = Pick<PlannedJob, "job" | "code">
 
-/** The state of a job whose inputs are known: a hit needs a sound manifest whose value still fits the stage's type. */
+/** Looks a job up: a hit needs a sound manifest whose value still fits the stage's type. */
 export const lookUp = Effect.fn("Plan.lookUp")(function* (
   pipeline: string,
   { job, code }: Identified,
@@ -84,7 +87,7 @@ export const lookUp = Effect.fn("Plan.lookUp")(function* (
     catch: (error) =>
       new DefinitionError({ where: `params of job "${job.name}"`, message: (error as NotCanonical).message })
   })
-  const miss = (reason: MissReason): JobState => ({ _tag: "Miss", key, reason })
+  const miss = (reason: MissReason): KnownState => ({ _tag: "Miss", key, reason })
   if (isForced) return miss(forced)
   const found = yield* store.find(key)
   if (found._tag === "Broken") return miss(damaged(found.reason))
@@ -93,7 +96,7 @@ export const lookUp = Effect.fn("Plan.lookUp")(function* (
   if (fits._tag === "Failure" || found.manifest.output.type !== stage.output.name) {
     return miss(damaged(`the stored result does not fit the type "${stage.output.name}" any more`))
   }
-  return { _tag: "Hit", key, manifest: found.manifest } as JobState
+  return { _tag: "Hit", key, manifest: found.manifest } as KnownState
 })
 
 /** The inputs of a job as its manifest records them. */
@@ -141,7 +144,9 @@ const reasonText = (state: JobState): string => {
 
 const checkUpstream = (jobs: ReadonlyArray<PlannedJob>): Effect.Effect<void, UpstreamMissing> => {
   const missing = jobs.filter((job) => !job.selected && job.state._tag !== "Hit")
-  const reader = jobs.find((job) => job.selected && job.dependsOn.some((d) => missing.some((m) => m.name === d)))
+  const reader = jobs.find(
+    (job) => job.selected && job.dependsOn.some((d) => missing.some((m) => m.name === d))
+  )
   if (reader === undefined) return Effect.void
   const named = missing.map((job) => ({ job: job.name, reason: reasonText(job.state) }))
   return new UpstreamMissing({ job: reader.name, missing: named })

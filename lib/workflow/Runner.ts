@@ -4,16 +4,16 @@
  * Keys are made from content digests when inputs are known, so a rebuilt but equal input makes hits again (early
  * cutoff). A job that fails, by an error or a defect, takes only its dependants with it; what is finished is kept.
  */
-import { Cause, Context, DateTime, Deferred, Effect, Exit, Layer, Random, Ref } from "effect"
-import { BlobStore } from "../storage/BlobStore.ts"
-import { Hasher } from "../storage/Digest.ts"
-import { ObjectStore } from "../storage/ObjectStore.ts"
-import { Capabilities, CodeClosure } from "./CodeClosure.ts"
+import { Context, DateTime, Deferred, Effect, Layer, Random, Ref } from "effect"
+import type { BlobStore } from "../storage/BlobStore.ts"
+import type { Hasher } from "../storage/Digest.ts"
+import type { ObjectStore } from "../storage/ObjectStore.ts"
+import type { Capabilities, CodeClosure } from "./CodeClosure.ts"
 import { Executor } from "./Executor.ts"
-import { type JobOutcome, makeJobSlots, runJob, type RunScope } from "./JobRun.ts"
+import { type JobOutcome, makeJobSlots, type RunScope, runJob } from "./JobRun.ts"
 import { writeJson } from "./jsonObjects.ts"
 import type { Manifest } from "./Manifest.ts"
-import { ManifestStore } from "./ManifestStore.ts"
+import type { ManifestStore } from "./ManifestStore.ts"
 import type { Pipeline } from "./Pipeline.ts"
 import * as Plan from "./Plan.ts"
 import { Reporter } from "./Reporter.ts"

@@ -3,8 +3,8 @@
  * Every executor does its work through this function, whatever the process it runs in.
  */
 import { Cause, Effect, Exit, Option, Ref, Schema } from "effect"
-import { Hasher } from "../storage/Digest.ts"
-import { ObjectStore } from "../storage/ObjectStore.ts"
+import type { Hasher } from "../storage/Digest.ts"
+import type { ObjectStore } from "../storage/ObjectStore.ts"
 import { type JobError, JobInterrupted, type JobRequest, type JobSignal, StageFailed } from "./Executor.ts"
 import { JobContext } from "./JobContext.ts"
 import * as ResumePoint from "./ResumePoint.ts"
@@ -93,7 +93,10 @@ const run = Effect.fn("runBody.run")(function* (request: JobRequest, link: BodyL
   })
   const facts = yield* Ref.make<Schema.JsonObject>({})
   const context = yield* contextOf(request, link, facts)
-  const made = body.run({ params: params as never, inputs: inputs as never }) as Effect.Effect<unknown, unknown>
+  const made = body.run({ params: params as never, inputs: inputs as never }) as Effect.Effect<
+    unknown,
+    unknown
+  >
   const output = yield* Effect.provideService(made, JobContext, context)
   const value = yield* Schema.encodeUnknownEffect(stage.output.schema)(output).pipe(
     Effect.mapError((error) =>

@@ -20,8 +20,7 @@ export const nearest = (name: string, known: ReadonlyArray<string>): string | un
     .map((candidate) => ({ candidate, distance: editDistance(name, candidate) }))
     .filter(
       ({ candidate, distance }) =>
-        distance <= Math.max(1, Math.floor(candidate.length / 3)) ||
-        (name.length >= 3 && candidate.includes(name))
+        distance <= Math.ceil(candidate.length / 3) || (name.length >= 3 && candidate.includes(name))
     )
     .sort((a, b) => a.distance - b.distance)
   return near[0]?.candidate

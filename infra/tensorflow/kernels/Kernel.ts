@@ -1,6 +1,7 @@
 /** How a tfjs kernel is written down for the graph backend. */
-import type { TfjsDtype } from "../tensors.ts"
+
 import type { GraphBackend, TensorInfo } from "../GraphBackend.ts"
+import type { TfjsDtype } from "../tensors.ts"
 
 export type Inputs = { readonly [name: string]: TensorInfo | undefined }
 

@@ -30,7 +30,10 @@ const pad = kernel<Unary, { paddings: Array<[number, number]>; constantValue: nu
     const { graph } = backend
     const amounts = graph.constant(Int32Array.from(paddings.flat()), [paddings.length, 2], "int32")
     const value = graph.scalar(constantValue, x.dtype as Dtype)
-    return backend.emit("PadV2", [backend.output(x), amounts, value], { ...backend.typeOf(x), Tpaddings: int32 })
+    return backend.emit("PadV2", [backend.output(x), amounts, value], {
+      ...backend.typeOf(x),
+      Tpaddings: int32
+    })
   }
 )
 
@@ -180,6 +183,18 @@ const range = kernel<unknown, { start: number; stop: number; step: number; dtype
   }
 )
 
+const linearSpace = kernel<unknown, { start: number; stop: number; num: number }>(
+  "LinSpace",
+  (backend, _, { start, stop, num }) => {
+    const step = num > 1 ? (stop - start) / (num - 1) : 0
+    return backend.literal(
+      Array.from({ length: num }, (_, index) => start + index * step),
+      [num],
+      "float32"
+    )
+  }
+)
+
 const depthToSpace = kernel<Unary, { blockSize: number; dataFormat: string }>(
   "DepthToSpace",
   (backend, { x }, { blockSize, dataFormat }) =>
@@ -209,5 +224,6 @@ export const array: ReadonlyArray<Kernel> = [
   oneHot,
   fill,
   range,
+  linearSpace,
   depthToSpace
 ]

@@ -144,7 +144,11 @@ const clip = kernel<Unary, { clipValueMin: number; clipValueMax: number }>(
 const select = kernel<{ condition: TensorInfo; t: TensorInfo; e: TensorInfo }>(
   "Select",
   (backend, { condition, t, e }) =>
-    backend.emit("SelectV2", [condition, t, e].map((tensor) => backend.output(tensor)), backend.typeOf(t))
+    backend.emit(
+      "SelectV2",
+      [condition, t, e].map((tensor) => backend.output(tensor)),
+      backend.typeOf(t)
+    )
 )
 
 const logical = ["LogicalAnd", "LogicalOr"].map((name) =>

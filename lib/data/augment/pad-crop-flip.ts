@@ -1,6 +1,6 @@
 /**
- * The augmentation of CIFAR recipes: pad by a few pixels, crop the original size at a random place, mirror half
- * of the images. The padding is 0 *after* normalisation, that is, the mean colour: what a network sees as "nothing".
+ * The augmentation of CIFAR recipes: pad by a few pixels, crop the original size at a random place, mirror
+ * half of the images. The padding is 0 *after* normalisation (the mean colour), as in the PyTorch reference.
  */
 
 /** What one image gets: the crop's corner in the padded image (0 … 2 pad), and whether it is mirrored. */
@@ -17,8 +17,8 @@ export interface ImageSize {
 }
 
 /**
- * Writes one image, cropped, mirrored and normalised by `table` (see normalizationTable), to `output` at `to`.
- * `pixels` holds the image from `from` on, `[H, W, C]`.
+ * Writes one image, cropped, mirrored and normalised by `table` (see normalizationTable), to `output` at
+ * `to`. `pixels` holds the image from `from` on, `[H, W, C]`.
  */
 export const writeCropFlip = (options: {
   readonly output: Float32Array

@@ -1,7 +1,7 @@
 /**
- * CIFAR ResNets with 6n + 2 layers (He et al., "Deep Residual Learning for Image Recognition", CVPR 2016, §4.2):
- * a 3x3 stem and three groups of n blocks of `width`, 2 `width`, 4 `width` channels. The stem has a ReLU, as in
- * the original and in RepDistiller (GluonCV's has none).
+ * CIFAR ResNets with 6n + 2 layers (He et al., "Deep Residual Learning for Image Recognition", CVPR 2016,
+ * §4.2): a 3x3 stem and three groups of n blocks of `width`, 2 `width`, 4 `width` channels. The stem has a
+ * ReLU, as in the original and in RepDistiller (GluonCV's has none).
  */
 import { batchNorm, batchNormWeights } from "../../nn/batch-norm.ts"
 import { type Conv, conv2d, convMacs, convWeights } from "../../nn/conv.ts"

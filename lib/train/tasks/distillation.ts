@@ -6,7 +6,7 @@ import { distillationLoss } from "../../losses/distillation.ts"
 import type { Classifier } from "../../models/Classifier.ts"
 import { evaluation } from "../../nn/Mode.ts"
 import type { WeightTensors } from "../../nn/Weights.ts"
-import type { tf } from "../../tensor/tf.ts"
+import { tf } from "../../tensor/tf.ts"
 import type { DistillationParams } from "../DistillationParams.ts"
 import { type ClassificationTask, classificationTask } from "./classification.ts"
 
@@ -22,7 +22,7 @@ export const distillationTask = (options: DistillationOptions): ClassificationTa
   ...classificationTask(options.student),
   forward: (weights, { images, targets }, mode) => {
     const logits = options.student.apply(weights, images as tf.Tensor4D, mode)
-    const teacherLogits = options.teacher.apply(options.teacherWeights, images as tf.Tensor4D, evaluation)
+    const teacherLogits = constantLogits(options, images as tf.Tensor4D)
     const loss = distillationLoss({
       targets: targets as tf.Tensor2D,
       logits,
@@ -33,3 +33,18 @@ export const distillationTask = (options: DistillationOptions): ClassificationTa
     return { loss, outputs: { logits } }
   }
 })
+
+/**
+ * The teacher's logits `[N, K]`, off the tape: no gradient, and its activations are freed as soon as it is
+ * done.
+ */
+const constantLogits = (
+  { teacher, teacherWeights }: DistillationOptions,
+  images: tf.Tensor4D
+): tf.Tensor2D => {
+  const run = tf.customGrad((pixels) => ({
+    value: teacher.apply(teacherWeights, pixels as tf.Tensor4D, evaluation),
+    gradFunc: () => tf.zerosLike(pixels as tf.Tensor4D)
+  }))
+  return run(images) as tf.Tensor2D
+}

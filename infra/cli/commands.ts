@@ -1,0 +1,155 @@
+/**
+ * The command line: names, flags, help. What a command does is in a module of its own, loaded when it is called, so
+ * that `--help` starts at once.
+ */
+import { Effect, Option, Schema } from "effect"
+import { Argument, Command, Flag } from "effect/cli"
+
+const pipeline = Argument.String("PIPELINE").pipe(
+  Argument.withDescription(
+    "Name of a pipeline (see `distillery list`), or the path of a module that exports `pipeline`"
+  )
+)
+const json = Flag.Boolean("json").pipe(
+  Flag.withDescription("Print one JSON document on stdout instead of text"),
+  Flag.withDefault(false)
+)
+const jobs = (name: string, description: string) =>
+  Flag.String(name).pipe(Flag.withMetavar("JOB[,JOB...]"), Flag.withDescription(description), Flag.atLeast(0))
+
+const selection = {
+  only: jobs("only", "These jobs alone; what they read must be there already. May be repeated"),
+  from: jobs("from", "These jobs and all that reads from them. May be repeated"),
+  force: Flag.String("force").pipe(
+    Flag.withMetavar("JOB[,JOB...]"),
+    Flag.withDescription(
+      "Run again though the result is there: --force=student for one job, --force for all selected"
+    ),
+    Flag.withOptionalValue("all"),
+    Flag.atLeast(0)
+  ),
+  set: Flag.String("set").pipe(
+    Flag.withMetavar("JOB.PARAM=VALUE"),
+    Flag.withDescription(
+      "Another value for a param, e.g. student.training.epochs=5 (JSON, else a string). May be repeated"
+    ),
+    Flag.atLeast(0)
+  )
+}
+
+const Concurrency = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 1024 }))
+
+export const run = Command.make(
+  "run",
+  {
+    pipeline,
+    ...selection,
+    concurrency: Flag.Int("concurrency").pipe(
+      Flag.withMetavar("N"),
+      Flag.withDescription(
+        "Light jobs that run at once; training takes the machine alone (default: number of CPUs)"
+      ),
+      Flag.withSchema(Concurrency),
+      Flag.optional,
+      Flag.map(Option.getOrUndefined)
+    ),
+    json,
+    inProcess: Flag.Boolean("in-process").pipe(
+      Flag.withDescription("Run jobs in this process instead of one each, for a debugger"),
+      Flag.withDefault(false)
+    ),
+    quiet: Flag.Boolean("quiet").pipe(
+      Flag.withAlias("q"),
+      Flag.withDescription("No progress; results and errors only"),
+      Flag.withDefault(false)
+    )
+  },
+  (flags) =>
+    Effect.flatMap(
+      Effect.promise(() => import("./run.ts")),
+      (module) => module.run(flags)
+    )
+).pipe(
+  Command.withDescription(
+    "Run a pipeline: what is cached is a hit, the rest runs. Exit codes: 0 all done, 1 a job failed, 2 usage, " +
+      "4 damaged data, 130 or 143 stopped"
+  ),
+  Command.withShortDescription("Run a pipeline; cached jobs are hits"),
+  Command.withExamples([
+    { command: "distillery run quickstart", description: "The whole chain at toy size, in minutes" },
+    {
+      command: "distillery run fashion-mnist --set student.temperature=8",
+      description: "Another temperature: only the student and what reads it run"
+    },
+    { command: "distillery run fashion-mnist --only student --force", description: "Train the student again" }
+  ])
+)
+
+export const plan = Command.make(
+  "plan",
+  {
+    pipeline,
+    ...selection,
+    json,
+    check: Flag.Boolean("check").pipe(
+      Flag.withDescription("Exit with 3 when something is left to run"),
+      Flag.withDefault(false)
+    )
+  },
+  (flags) =>
+    Effect.flatMap(
+      Effect.promise(() => import("./plan.ts")),
+      (module) => module.plan(flags)
+    )
+).pipe(
+  Command.withDescription("Show what a run would do and why, without doing it"),
+  Command.withExamples([
+    {
+      command: "distillery plan fashion-mnist --set student.temperature=8",
+      description: "What would a change cost?"
+    }
+  ])
+)
+
+export const predict = Command.make(
+  "predict",
+  {
+    model: Argument.String("MODEL").pipe(
+      Argument.withDescription(
+        "A trained model: pipeline/job, or the job alone if the latest runs leave no doubt"
+      )
+    ),
+    images: Argument.String("IMAGE").pipe(
+      Argument.withDescription("JPEG, PNG, WebP, PGM or PPM files"),
+      Argument.atLeast(1)
+    ),
+    json
+  },
+  (flags) =>
+    Effect.flatMap(
+      Effect.promise(() => import("./predict.ts")),
+      (module) => module.predict(flags)
+    )
+).pipe(
+  Command.withDescription("Classify images with a model that a pipeline has trained"),
+  Command.withExamples([
+    {
+      command: "distillery predict quickstart/student photo.png",
+      description: "The five most probable classes"
+    }
+  ])
+)
+
+export const list = Command.make("list", { json }, (flags) =>
+  Effect.flatMap(
+    Effect.promise(() => import("./list.ts")),
+    (module) => module.list(flags)
+  )
+).pipe(Command.withDescription("Show the pipelines there are, and their jobs"))
+
+export const distillery = Command.make("distillery").pipe(
+  Command.withDescription(
+    "Trains image classifiers with the Bag of Tricks, distils them, and keeps every result in a content-addressed cache"
+  ),
+  Command.withSubcommands([run, plan, predict, list])
+)

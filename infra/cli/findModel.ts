@@ -1,0 +1,135 @@
+/** From `pipeline/job` to a trained classifier: the one of the latest run that has it. */
+import { Effect, Option, Schema, Stream } from "effect"
+import { ObjectStore } from "../../lib/storage/ObjectStore.ts"
+import type { Manifest } from "../../lib/workflow/Manifest.ts"
+import { ManifestStore } from "../../lib/workflow/ManifestStore.ts"
+import { RunReport } from "../../lib/workflow/RunReport.ts"
+import { nearest } from "../../lib/workflow/suggestions.ts"
+import { Classifier, type ClassifierValue } from "../../stages/artifacts.ts"
+import { UsageError } from "./errors.ts"
+
+export interface FoundModel {
+  readonly pipeline: string
+  readonly job: string
+  readonly key: string
+  readonly value: ClassifierValue
+}
+
+/** As many as are worth looking through: older ones are reached by running their pipeline again. */
+const numRuns = 50
+
+const decodeReport = Schema.decodeUnknownOption(Schema.fromJsonString(RunReport))
+const decodeClassifier = Schema.decodeUnknownOption(Classifier.schema)
+
+/** The latest runs recorded in the store, latest first; records that cannot be read are passed over. */
+const recentRuns = Effect.gen(function* () {
+  const store = yield* ObjectStore
+  const keys = yield* Stream.runCollect(Stream.map(store.list("runs/"), ({ key }) => key))
+  const read = yield* Effect.forEach(
+    [...keys].sort().reverse().slice(0, numRuns),
+    (key) => Effect.option(store.get(key)),
+    { concurrency: 8 }
+  )
+  return read.flatMap((bytes) =>
+    Option.toArray(Option.flatMap(bytes, (found) => decodeReport(new TextDecoder().decode(found))))
+  )
+})
+
+/** `path/to/pipeline/job` has its job behind the last slash. */
+const splitName = (text: string): { readonly pipeline: string | undefined; readonly job: string } => {
+  const slash = text.lastIndexOf("/")
+  return slash < 0
+    ? { pipeline: undefined, job: text }
+    : { pipeline: text.slice(0, slash), job: text.slice(slash + 1) }
+}
+
+interface Candidate {
+  readonly pipeline: string
+  readonly job: string
+  readonly key: NonNullable<RunReport["jobs"][number]["key"]>
+}
+
+/** The finished jobs of the latest run of each pipeline that has them, latest first. */
+const candidates = (runs: ReadonlyArray<RunReport>): ReadonlyArray<Candidate> => {
+  const found = new Map<string, Candidate>()
+  for (const { jobs, pipeline } of runs) {
+    for (const { key, name: job, state } of jobs) {
+      if (key === null || (state !== "hit" && state !== "ran")) continue
+      const name = `${pipeline}/${job}`
+      if (!found.has(name)) found.set(name, { pipeline, job, key })
+    }
+  }
+  return [...found.values()]
+}
+
+const nameOf = ({ job, pipeline }: Candidate): string => `${pipeline}/${job}`
+
+const manifestOf = Effect.fn("findModel.manifestOf")(function* ({ key }: Candidate) {
+  const lookup = yield* (yield* ManifestStore).find(key)
+  return lookup._tag === "Found" ? lookup.manifest : undefined
+})
+
+/** Names of those that hold a classifier: what the user may have meant. */
+const modelNames = Effect.fn("findModel.modelNames")(function* (known: ReadonlyArray<Candidate>) {
+  const manifests = yield* Effect.forEach(known, manifestOf, { concurrency: 8 })
+  return known.filter((_, index) => manifests[index]?.output.type === Classifier.name).map(nameOf)
+})
+
+const noSuchModel = Effect.fn("findModel.noSuchModel")(function* (
+  text: string,
+  known: ReadonlyArray<Candidate>
+) {
+  const names = yield* modelNames(known)
+  const jobs = names.map((name) => splitName(name).job)
+  const near = nearest(text, text.includes("/") ? names : jobs)
+  const meant = near === undefined ? `there are ${names.join(", ")}` : `did you mean "${near}"?`
+  return yield* new UsageError({
+    what: `there is no model "${text}"${names.length === 0 ? "" : `: ${meant}`}`,
+    ...(names.length === 0 && { fix: "Nothing was trained here yet: npx distillery run quickstart" })
+  })
+})
+
+const classifierIn = Effect.fn("findModel.classifierIn")(function* (
+  manifest: Manifest | undefined,
+  candidate: Candidate,
+  known: ReadonlyArray<Candidate>
+) {
+  const again = `npx distillery run ${candidate.pipeline}`
+  if (manifest === undefined) {
+    return yield* new UsageError({
+      what: `the model "${nameOf(candidate)}" is no longer in the store, or is damaged`,
+      fix: `Make it again: ${again}`
+    })
+  }
+  if (manifest.output.type !== Classifier.name) {
+    const names = yield* modelNames(known)
+    return yield* new UsageError({
+      what: `"${nameOf(candidate)}" is no classifier but a result of type "${manifest.output.type}"`,
+      fix: names.length === 0 ? "No model was trained here yet" : `Models are ${names.join(", ")}`
+    })
+  }
+  const value = decodeClassifier(manifest.output.value)
+  if (Option.isSome(value)) return value.value
+  return yield* new UsageError({
+    what: `the model "${nameOf(candidate)}" was stored by another version of distillery`,
+    fix: `Make it again: ${again}`
+  })
+})
+
+/** Fails with `UsageError` where no run has such a model, or a job alone stands for several. */
+export const findModel = Effect.fn("findModel")(function* (text: string) {
+  const { job, pipeline } = splitName(text)
+  const known = candidates(yield* recentRuns)
+  const matching = known.filter(
+    (one) => one.job === job && (pipeline === undefined || one.pipeline === pipeline)
+  )
+  const [candidate] = matching
+  if (candidate === undefined) return yield* noSuchModel(text, known)
+  if (matching.length > 1) {
+    return yield* new UsageError({
+      what: `"${text}" may be ${matching.map(nameOf).join(" or ")}: name one of them`
+    })
+  }
+  const value = yield* classifierIn(yield* manifestOf(candidate), candidate, known)
+  return { pipeline: candidate.pipeline, job, key: candidate.key, value } satisfies FoundModel as FoundModel
+})

@@ -1,0 +1,58 @@
+/** How help and wrong invocations are shown: help on request only, an error without a page of help before it. */
+import { Effect, Layer } from "effect"
+import { type CliError, CliOutput } from "effect/cli"
+import { type Paint, printable } from "../reporting/paint.ts"
+import { errorLines } from "./errors.ts"
+import { Output } from "./Output.ts"
+
+const didYouMean = (suggestions: ReadonlyArray<string>): string =>
+  suggestions.length === 0 ? "" : `: did you mean ${suggestions.map((name) => `"${name}"`).join(" or ")}?`
+
+const messageOf = (error: CliError.NonShowHelpErrors): string => {
+  switch (error._tag) {
+    case "UnrecognizedOption":
+      return `there is no flag "${error.option}"${didYouMean(error.suggestions)}`
+    case "UnknownSubcommand":
+      return `there is no command "${error.subcommand}"${didYouMean(error.suggestions)}`
+    case "MissingArgument":
+      return `the argument <${error.argument}> is missing`
+    default:
+      return error.message
+  }
+}
+
+/** `--force student` reads as a second pipeline called "student". */
+const hintsFor = (errors: ReadonlyArray<CliError.NonShowHelpErrors>): ReadonlyArray<string> =>
+  errors.some((error) => error._tag === "UnexpectedArgument")
+    ? ["Jobs are named with an equals sign or a comma: --force=student, --only teacher,student"]
+    : []
+
+export const invocationLines = (
+  commandPath: ReadonlyArray<string>,
+  errors: ReadonlyArray<CliError.NonShowHelpErrors>,
+  paint: Paint
+): ReadonlyArray<string> => [
+  ...errors.flatMap((error) => errorLines(printable(messageOf(error)), paint)),
+  ...hintsFor(errors),
+  `Usage: ${commandPath.join(" ")} --help`
+]
+
+export const presenterLayer: Layer.Layer<never, never, Output> = Layer.effect(
+  CliOutput.Presenter,
+  Effect.gen(function* () {
+    const { errorPaint, paint, print, tell } = yield* Output
+    const formatter = CliOutput.defaultFormatter({ colors: paint.bold("x") !== "x" })
+    return {
+      present: (event) => {
+        switch (event._tag) {
+          case "Help":
+            return print([formatter.formatHelpDoc(event.helpDoc)])
+          case "InvalidInvocation":
+            return tell(invocationLines(event.commandPath, event.errors, errorPaint))
+          case "Version":
+            return print([event.version])
+        }
+      }
+    }
+  })
+)

@@ -1,0 +1,162 @@
+/** `distillery run` */
+import { relative } from "node:path"
+import { fileURLToPath } from "node:url"
+import { Effect, Layer, Schema } from "effect"
+import type { Pipeline } from "../../lib/workflow/Pipeline.ts"
+import { Reporter } from "../../lib/workflow/Reporter.ts"
+import { Runner, type RunOutcome } from "../../lib/workflow/Runner.ts"
+import { Report } from "../../stages/artifacts.ts"
+import { engineLayer } from "../layers.ts"
+import { type ExportedReport, exportReport, reportFolder } from "../reporting/exportReport.ts"
+import { makeLiveReporter } from "../reporting/liveReporter.ts"
+import { makePlainReporter } from "../reporting/plainReporter.ts"
+import { runDocument } from "../reporting/RunDocument.ts"
+import { quietReporter, type RunReporter } from "../reporting/RunReporter.ts"
+import { nodeScreen } from "../reporting/Screen.ts"
+import { countsLine, failedJobs, failureLines, resultTable } from "../reporting/summary.ts"
+import { read, type SettingsValue } from "../settings.ts"
+import { AlreadyReported, exitCodeOfTag, exitCodes } from "./errors.ts"
+import { findPipeline } from "./findPipeline.ts"
+import { Output, printJson } from "./Output.ts"
+import { runtimeNotices } from "./runtimeNotices.ts"
+import { type SelectionFlags, selectionFrom, withOverrides } from "./selection.ts"
+import { StopRequests } from "./stopRequests.ts"
+
+export interface RunFlags extends SelectionFlags {
+  readonly pipeline: string
+  readonly set: ReadonlyArray<string>
+  readonly concurrency: number | undefined
+  readonly json: boolean
+  readonly inProcess: boolean
+  readonly quiet: boolean
+}
+
+/** Beside this module, built or not: `dist/child.js` or `infra/cli/child.ts`. */
+const childFile = (): string => {
+  const extension = import.meta.url.endsWith(".ts") ? "ts" : "js"
+  return fileURLToPath(new URL(`./child.${extension}`, import.meta.url))
+}
+
+const makeReporter = Effect.fn("makeReporter")(function* (quiet: boolean) {
+  const { canAnimate, errorPaint, tell } = yield* Output
+  if (quiet) return quietReporter
+  if (canAnimate) return yield* makeLiveReporter(nodeScreen(process.stderr), errorPaint)
+  const context = yield* Effect.context<never>()
+  return makePlainReporter((line) => Effect.runSyncWith(context)(tell([line])), errorPaint)
+})
+
+/** Runs the jobs; the terminal is free again when this ends. */
+const execute = Effect.fn("execute")(function* (
+  flags: RunFlags,
+  settings: SettingsValue,
+  pipeline: Pipeline
+) {
+  const selection = yield* selectionFrom(pipeline, flags)
+  const reporter: RunReporter = yield* makeReporter(flags.quiet)
+  const { errorPaint } = yield* Output
+  const { onFirst } = yield* StopRequests
+  const engine = engineLayer({
+    settings,
+    inProcess: flags.inProcess,
+    childFile: childFile(),
+    notices: runtimeNotices(reporter.announce)
+  }).pipe(Layer.provide(Layer.succeed(Reporter, reporter)))
+  return yield* Effect.gen(function* () {
+    const runner = yield* Runner
+    const stopping = "stopping at the next step, the state is kept; press Ctrl-C again to kill"
+    yield* onFirst(Effect.andThen(reporter.announce(errorPaint.yellow(stopping)), runner.requestStop))
+    const outcome = yield* runner.run(pipeline, {
+      selection,
+      concurrency: flags.concurrency ?? settings.concurrency
+    })
+    return { outcome, exported: yield* exportFrom(settings, outcome) }
+  }).pipe(Effect.provide(engine))
+}, Effect.scoped)
+
+const decodeReport = Schema.decodeUnknownEffect(Report.schema)
+
+/** The report of the run, if one of its jobs made one. */
+const exportFrom = Effect.fn("exportFrom")(function* (
+  settings: SettingsValue,
+  { manifests, report }: RunOutcome
+) {
+  const made = Object.values(manifests).find(({ output }) => output.type === Report.name)
+  if (made === undefined) return undefined
+  const value = yield* Effect.orDie(decodeReport(made.output.value))
+  return yield* exportReport(reportFolder(settings.projectDir, report.pipeline), value)
+})
+
+const quoted = (argument: string): string => (/^[\w@%+=:,./-]+$/.test(argument) ? argument : `'${argument}'`)
+
+/** The command that runs one job alone, with the params it had. */
+const rerunCommand = (flags: RunFlags, job: string): string =>
+  [
+    "npx distillery run",
+    flags.pipeline,
+    `--only ${job}`,
+    ...flags.set.map((set) => `--set ${quoted(set)}`)
+  ].join(" ")
+
+/** The last classifier in the pipeline's order: the one the pipeline is about. */
+const modelToTry = (pipeline: Pipeline, outcome: RunOutcome): string | undefined =>
+  pipeline.jobs.findLast(
+    ({ name, ref }) => ref.type.name === "classifier" && outcome.manifests[name] !== undefined
+  )?.name
+
+const nextSteps = (
+  pipeline: Pipeline,
+  outcome: RunOutcome,
+  exported: ExportedReport | undefined
+): ReadonlyArray<string> => {
+  if (exported === undefined) return []
+  const model = modelToTry(pipeline, outcome)
+  const sample = exported.samples[0]?.file
+  const shown = (file: string): string => relative(process.cwd(), file)
+  return [
+    "",
+    `Report: ${shown(exported.html)}`,
+    ...(model === undefined || sample === undefined
+      ? []
+      : [`Try:    npx distillery predict ${pipeline.name}/${model} ${quoted(shown(sample))}`])
+  ]
+}
+
+const tellFailures = Effect.fn("tellFailures")(function* (
+  flags: RunFlags,
+  pipeline: Pipeline,
+  outcome: RunOutcome
+) {
+  const { errorPaint, tell } = yield* Output
+  for (const failed of failedJobs(pipeline, outcome.report, (job) => rerunCommand(flags, job))) {
+    yield* tell(["", ...failureLines(failed, errorPaint)])
+  }
+})
+
+/** The first failure decides: the others may follow from it. */
+const exitCodeOf = ({ report }: RunOutcome, signalled: number | undefined): number => {
+  if (report.status === "ok") return exitCodes.ok
+  const failed = report.jobs.find((job) => job.error !== null)
+  if (failed?.error == null) return signalled ?? exitCodes.SIGINT
+  const code = exitCodeOfTag(failed.error.tag)
+  return code === exitCodes.usage ? exitCodes.failed : code
+}
+
+export const run = Effect.fn("run")(function* (flags: RunFlags) {
+  const { errorPaint, paint, print, tell } = yield* Output
+  const settings = yield* read
+  const pipeline = yield* Effect.flatMap(findPipeline(flags.pipeline), (found) =>
+    withOverrides(found, flags.set)
+  )
+  const { exported, outcome } = yield* execute(flags, settings, pipeline)
+  yield* tellFailures(flags, pipeline, outcome)
+  const document = runDocument(pipeline, outcome, exported?.html)
+  if (flags.json) {
+    yield* printJson(document)
+  } else {
+    if (!flags.quiet) yield* tell(["", errorPaint.dim(countsLine(outcome.report))])
+    const results = resultTable(document.metrics, paint)
+    yield* print([...(results.length > 0 ? ["", ...results] : []), ...nextSteps(pipeline, outcome, exported)])
+  }
+  const exitCode = exitCodeOf(outcome, yield* (yield* StopRequests).exitCode)
+  if (exitCode !== exitCodes.ok) return yield* new AlreadyReported({ exitCode })
+})

@@ -1,0 +1,124 @@
+/** From flags to what the engine takes: selections and param overrides. */
+import { Effect, type Schema } from "effect"
+import * as Pipeline from "../../lib/workflow/Pipeline.ts"
+import type { Selection } from "../../lib/workflow/Selection.ts"
+import { suggestion } from "../../lib/workflow/suggestions.ts"
+import { UsageError } from "./errors.ts"
+
+/** Values of a flag that may be repeated and may hold several names: `--only a,b --only c`. */
+export const namesOf = (values: ReadonlyArray<string>): ReadonlyArray<string> => [
+  ...new Set(
+    values.flatMap((value) => value.split(",")).flatMap((name) => (name.trim() === "" ? [] : [name.trim()]))
+  )
+]
+
+export interface SelectionFlags {
+  readonly only: ReadonlyArray<string>
+  readonly from: ReadonlyArray<string>
+  readonly force: ReadonlyArray<string>
+}
+
+const checkNames = (pipeline: Pipeline.Pipeline, flag: string, names: ReadonlyArray<string>) => {
+  const known = pipeline.jobs.map((job) => job.name)
+  const unknown = names.find((name) => !known.includes(name))
+  if (unknown === undefined) return Effect.void
+  return new UsageError({
+    what: `${flag}: pipeline "${pipeline.name}" has no job "${unknown}": ${suggestion(unknown, known)}`
+  })
+}
+
+/** Fails with `UsageError` for jobs that the pipeline does not have. */
+export const selectionFrom = Effect.fn("selectionFrom")(function* (
+  pipeline: Pipeline.Pipeline,
+  flags: SelectionFlags
+) {
+  const [only, from, force] = [namesOf(flags.only), namesOf(flags.from), namesOf(flags.force)]
+  const isAll = force.includes("all") && !pipeline.jobs.some((job) => job.name === "all")
+  yield* checkNames(pipeline, "--only", only)
+  yield* checkNames(pipeline, "--from", from)
+  if (!isAll) yield* checkNames(pipeline, "--force", force)
+  return {
+    ...(only.length > 0 && { only }),
+    ...(from.length > 0 && { from }),
+    ...(isAll ? { force: "all" as const } : force.length > 0 && { force })
+  } satisfies Selection as Selection
+})
+
+const jsonOrString = (text: string): Schema.Json => {
+  try {
+    return JSON.parse(text) as Schema.Json
+  } catch {
+    return text
+  }
+}
+
+const settingForm =
+  "write it as job.param=value, for example --set student.temperature=8 (value: JSON, else a string)"
+
+/** `student.training.epochs=5` → job, path, value. */
+const overrideFrom = (text: string): Effect.Effect<Pipeline.ParamOverride, UsageError> => {
+  const equals = text.indexOf("=")
+  const [job = "", ...path] = (equals < 0 ? "" : text.slice(0, equals)).split(".")
+  if (job === "" || path.length === 0 || path.includes("")) {
+    return new UsageError({ what: `--set: "${text}" is no setting of a param`, fix: settingForm })
+  }
+  return Effect.succeed({ job, path, value: jsonOrString(text.slice(equals + 1)) })
+}
+
+/** The first part of the path that the job's params do not have, with a suggestion; `undefined` where all exist. */
+const unknownPart = (params: Schema.JsonObject, path: ReadonlyArray<string>): string | undefined => {
+  let level: Schema.Json = params
+  for (const [depth, part] of path.entries()) {
+    if (typeof level !== "object" || level === null || Array.isArray(level)) return undefined
+    const object: Schema.JsonObject = level as Schema.JsonObject
+    const inner: Schema.Json | undefined = object[part]
+    if (inner === undefined) {
+      const within = depth === 0 ? "" : ` in "${path.slice(0, depth).join(".")}"`
+      const known = Object.keys(object)
+      if (known.length === 0) return `there is no param "${part}"${within}: there are none`
+      return `there is no param "${part}"${within}: ${suggestion(part, known)}`
+    }
+    level = inner
+  }
+  return undefined
+}
+
+/** `params are wrong: SchemaError(Expected number\n  at ["a"]["b"])` → `expected number (at a.b)` */
+const schemaReason = (message: string): string => {
+  const inner = /SchemaError\(([\s\S]*)\)$/.exec(message)?.[1] ?? message
+  const path = (brackets: string): string =>
+    [...brackets.matchAll(/\["?([^"\]]+)"?\]/g)].map((match) => match[1]).join(".")
+  const readable = inner.replace(
+    /\n\s+at ((?:\[[^\]]+\])+)/g,
+    (_, brackets: string) => ` (at ${path(brackets)})`
+  )
+  return readable.charAt(0).toLowerCase() + readable.slice(1)
+}
+
+/** Why the stage's schema refused the overrides; the first param that does not exist, if there is one. */
+const refused = (
+  pipeline: Pipeline.Pipeline,
+  overrides: ReadonlyArray<Pipeline.ParamOverride>,
+  message: string
+): UsageError => {
+  for (const { job, path } of overrides) {
+    const params = pipeline.jobs.find(({ name }) => name === job)?.ref.params ?? {}
+    const unknown = unknownPart(params, path)
+    if (unknown !== undefined) return new UsageError({ what: `--set ${job}.${path.join(".")}: ${unknown}` })
+  }
+  const given = overrides.map(({ job, path, value }) => `${job}.${path.join(".")}=${JSON.stringify(value)}`)
+  return new UsageError({ what: `--set ${given.join(" --set ")}: ${schemaReason(message)}` })
+}
+
+/** Fails with `UsageError` for unknown jobs and params, and for values that the stage's schema refuses. */
+export const withOverrides = Effect.fn("withOverrides")(function* (
+  pipeline: Pipeline.Pipeline,
+  texts: ReadonlyArray<string>
+) {
+  const overrides = yield* Effect.forEach(texts, overrideFrom)
+  for (const { job } of overrides) yield* checkNames(pipeline, "--set", [job])
+  return yield* Effect.try({
+    try: () => Pipeline.override(pipeline, overrides),
+    catch: (error) => refused(pipeline, overrides, (error as Error).message)
+  })
+})

@@ -1,0 +1,214 @@
+/**
+ * The composition root: from settings to layers. The only place that chooses implementations.
+ */
+import { join } from "node:path"
+import { Effect, Layer } from "effect"
+import type { ImageCodec } from "../lib/data/ImageCodec.ts"
+import type { SourceFiles } from "../lib/data/SourceFiles.ts"
+import type { BlobStore } from "../lib/storage/BlobStore.ts"
+import { blobStoreLayer } from "../lib/storage/blobs.ts"
+import type { Hasher } from "../lib/storage/Digest.ts"
+import type { ObjectStore, StoreError } from "../lib/storage/ObjectStore.ts"
+import type { TensorError } from "../lib/tensor/Runtime.ts"
+import { TensorRuntime } from "../lib/tensor/Runtime.ts"
+import { Capabilities, type CodeClosure } from "../lib/workflow/CodeClosure.ts"
+import type { Executor } from "../lib/workflow/Executor.ts"
+import { type ManifestStore, manifestStoreLayer } from "../lib/workflow/ManifestStore.ts"
+import type { Reporter } from "../lib/workflow/Reporter.ts"
+import { type Runner, runnerLayer } from "../lib/workflow/Runner.ts"
+import { codeClosureLayer } from "./code/CodeClosure.ts"
+import { packageRootOf } from "./code/packageRoot.ts"
+import { childEnvironment, childProcessExecutorLayer } from "./executors/ChildProcessExecutor.ts"
+import { inProcessExecutorLayer } from "./executors/InProcessExecutor.ts"
+import { hasherLayer } from "./hashing.ts"
+import type { SettingsValue } from "./settings.ts"
+import { fileObjectStoreLayer } from "./stores/FileObjectStore.ts"
+import type { FetchProgress } from "./tensorflow/install-library.ts"
+import {
+  type LibraryMissing,
+  locateLibrary,
+  type NativeLibrary,
+  type Portable,
+  resolveLibrary
+} from "./tensorflow/library.ts"
+
+/** All that a stage's body may ask for besides its job's context. */
+export type StageServices = BlobStore | Hasher | ImageCodec | ObjectStore | SourceFiles | TensorRuntime
+export type Storage = BlobStore | Hasher | ManifestStore | ObjectStore
+
+export const storageLayer = (settings: SettingsValue): Layer.Layer<Storage, StoreError> =>
+  manifestStoreLayer.pipe(
+    Layer.provideMerge(blobStoreLayer),
+    Layer.provideMerge(fileObjectStoreLayer(settings.storeDir)),
+    Layer.provideMerge(hasherLayer)
+  )
+
+const libraryOptions = ({ cacheDir, tensorflowDir }: SettingsValue) => ({
+  directory: tensorflowDir,
+  cacheDirectory: cacheDir
+})
+
+const askedForPortable: Portable = { kind: "portable", reason: "DISTILLERY_BACKEND asks for it" }
+
+/** Both runtimes are loaded only when one is chosen: they bring all of tfjs. */
+const runtimeOn = (
+  library: NativeLibrary | Portable,
+  settings: SettingsValue
+): Effect.Effect<Layer.Layer<TensorRuntime, TensorError>> =>
+  library.kind === "native"
+    ? Effect.promise(async () => {
+        const { layerNative } = await import("./tensorflow/NativeRuntime.ts")
+        return layerNative({ library, threads: settings.threads })
+      })
+    : Effect.promise(async () => (await import("./tensorflow/PortableRuntime.ts")).layerPortable)
+
+/** What is there already, and never a download: that is settled while planning, before a job starts. */
+export const tensorRuntimeLayer = (
+  settings: SettingsValue
+): Layer.Layer<TensorRuntime, TensorError | LibraryMissing> =>
+  Layer.unwrap(
+    Effect.flatMap(
+      settings.backend === "portable"
+        ? Effect.succeed(askedForPortable)
+        : locateLibrary(libraryOptions(settings)),
+      (library) => runtimeOn(library, settings)
+    )
+  )
+
+/** Starts faster than the native runtime: for a handful of images. */
+export const portableRuntimeLayer: Layer.Layer<TensorRuntime, TensorError> = Layer.unwrap(
+  Effect.promise(async () => (await import("./tensorflow/PortableRuntime.ts")).layerPortable)
+)
+
+export const imageCodecLayer: Layer.Layer<ImageCodec> = Layer.unwrap(
+  Effect.promise(async () => (await import("./images/SharpImageCodec.ts")).layer)
+)
+
+const sourceFilesLayer = (
+  settings: SettingsValue,
+  note: (line: string) => void
+): Layer.Layer<SourceFiles, never, Hasher> =>
+  Layer.unwrap(
+    Effect.promise(async () => {
+      const { layer } = await import("./sources/VerifiedSourceFiles.ts")
+      return layer({ mirror: settings.mirrorDir, cacheFolder: join(settings.cacheDir, "sources"), note })
+    })
+  )
+
+/** `tensors: false` leaves the tensor runtime out: a light job need not load it. */
+export const stageServicesLayer = (options: {
+  readonly settings: SettingsValue
+  readonly tensors: boolean
+  readonly note: (line: string) => void
+}): Layer.Layer<StageServices | ManifestStore, StoreError | TensorError | LibraryMissing> => {
+  const { note, settings, tensors } = options
+  const runtime = tensors ? tensorRuntimeLayer(settings) : noTensorRuntime
+  return Layer.mergeAll(imageCodecLayer, sourceFilesLayer(settings, note), runtime).pipe(
+    Layer.provideMerge(storageLayer(settings))
+  )
+}
+
+/** A light job that asks for tensors all the same is wrongly declared. */
+const noTensorRuntime: Layer.Layer<TensorRuntime> = Layer.succeed(TensorRuntime, {
+  numerics: { backend: "none", library: "none", threads: 0 },
+  precisions: [],
+  jit: () => Effect.die(new Error('a stage that computes with tensors must say `pool: "tensor"`')),
+  read: () => Effect.die(new Error('a stage that computes with tensors must say `pool: "tensor"`'))
+})
+
+/** What the parent tells the user about the runtime it found or fetches. */
+export interface RuntimeNotices {
+  readonly progress: (progress: FetchProgress) => void
+  /** The portable runtime will serve, and why. */
+  readonly portable: (reason: string) => void
+}
+
+/** `notices` absent: looks only (as `plan` does); given: fetches the native library where it is missing. */
+const capabilitiesLayer = (
+  settings: SettingsValue,
+  notices: RuntimeNotices | undefined
+): Layer.Layer<Capabilities> =>
+  Layer.effect(
+    Capabilities,
+    Effect.gen(function* () {
+      const options = libraryOptions(settings)
+      const find =
+        settings.backend === "portable"
+          ? Effect.succeed(askedForPortable)
+          : notices === undefined
+            ? locateLibrary(options)
+            : resolveLibrary({ ...options, onProgress: notices.progress }).pipe(
+                Effect.tap((found) =>
+                  Effect.sync(() => {
+                    if (found.kind === "portable") notices.portable(found.reason)
+                  })
+                )
+              )
+      const library = yield* Effect.cached(find)
+      return {
+        refusal: Effect.fn("Capabilities.refusal")(function* (capability) {
+          const found = yield* Effect.result(library)
+          if (found._tag === "Failure") return found.failure.message
+          return refusalOf(capability, found.success, settings, notices === undefined)
+        })
+      }
+    })
+  )
+
+const refusalOf = (
+  capability: string,
+  library: NativeLibrary | Portable,
+  settings: SettingsValue,
+  onlyLooked: boolean
+): string | undefined => {
+  if (library.kind === "native") return undefined
+  if (settings.backend === "native") {
+    return `DISTILLERY_BACKEND asks for the native runtime, which is not to be had: ${library.reason}`
+  }
+  if (capability !== "bfloat16" || (onlyLooked && settings.backend === "auto")) return undefined
+  return `the portable runtime computes in float32 only, and the native one is not to be had: ${library.reason}`
+}
+
+/** What the engine needs to plan, but to run nothing. */
+export const planningLayer = (
+  settings: SettingsValue,
+  notices?: RuntimeNotices
+): Layer.Layer<Capabilities | CodeClosure | Storage, StoreError> =>
+  Layer.mergeAll(capabilitiesLayer(settings, notices), codeLayer(settings)).pipe(
+    Layer.provideMerge(storageLayer(settings))
+  )
+
+/** The implementations whose code is part of a result's identity. */
+const serviceFiles = { ImageCodec: "infra/images/SharpImageCodec.ts" }
+
+const codeLayer = (settings: SettingsValue) =>
+  codeClosureLayer({
+    packageRoot: packageRootOf(import.meta.url),
+    codeFolder: join(settings.projectDir, ".distillery", "code"),
+    serviceFiles
+  })
+
+export interface EngineOptions {
+  readonly settings: SettingsValue
+  readonly inProcess: boolean
+  /** The built entry of the child process. */
+  readonly childFile: string
+  readonly notices: RuntimeNotices
+}
+
+const executorLayer = ({ childFile, inProcess, settings }: EngineOptions) =>
+  inProcess
+    ? inProcessExecutorLayer(stageServicesLayer({ settings, tensors: true, note: () => undefined }))
+    : childProcessExecutorLayer({
+        childFile,
+        environment: childEnvironment(settings.environment, settings.threads + 2)
+      }).pipe(Layer.provide(codeLayer(settings)))
+
+/** Everything that `run` needs but the reporter, which the terminal decides. */
+export const engineLayer = (
+  options: EngineOptions
+): Layer.Layer<Runner | Executor | Capabilities | CodeClosure | Storage, StoreError, Reporter> =>
+  runnerLayer.pipe(
+    Layer.provideMerge(executorLayer(options)),
+    Layer.provideMerge(planningLayer(options.settings, options.notices))
+  )

@@ -1,0 +1,83 @@
+/** What `run --json` prints: the run's report and the scores of the models it made, for other programs to read. */
+import type { Pipeline, PipelineJob } from "../../lib/workflow/Pipeline.ts"
+import type { RunOutcome } from "../../lib/workflow/Runner.ts"
+import type { JobRecord } from "../../lib/workflow/RunReport.ts"
+
+/** Scores by name; fractions 0…1, `params` and `macs` counts. */
+export interface Metrics {
+  readonly [metric: string]: number
+}
+
+export interface JobDocument {
+  readonly name: string
+  readonly stage: string
+  readonly key: string | null
+  readonly state: JobRecord["state"]
+  readonly seconds: number
+  readonly error?: { readonly tag: string; readonly message: string }
+}
+
+export interface RunDocument {
+  readonly schemaVersion: 1
+  readonly status: "ok" | "failed" | "stopped"
+  readonly runId: string
+  readonly pipeline: string
+  readonly seconds: number
+  readonly jobs: ReadonlyArray<JobDocument>
+  readonly metrics: { readonly [job: string]: Metrics }
+  /** Where the report was written; absent where the run made none. */
+  readonly report?: string
+}
+
+const isRecord = (value: unknown): value is { readonly [key: string]: unknown } =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+
+const numbersOf = (value: unknown): Metrics =>
+  Object.fromEntries(
+    Object.entries(isRecord(value) ? value : {}).filter(
+      (entry): entry is [string, number] => typeof entry[1] === "number"
+    )
+  )
+
+/** The artifact of a job, if it is of this type. */
+const artifactOf = (outcome: RunOutcome, job: string, type: string): { readonly [key: string]: unknown } => {
+  const output = outcome.manifests[job]?.output
+  return output?.type === type && isRecord(output.value) ? output.value : {}
+}
+
+const scoresOf = (outcome: RunOutcome, job: PipelineJob): ReadonlyArray<readonly [string, Metrics]> => {
+  const output = outcome.manifests[job.name]?.output
+  if (output?.type !== "evaluation") return []
+  const scored = typeof job.inputs.model === "string" ? job.inputs.model : job.name
+  const { numParams, macs } = artifactOf(outcome, scored, "classifier")
+  const size = numbersOf({ params: numParams, macs })
+  return [[scored, { ...size, ...numbersOf((output.value as { readonly metrics?: unknown }).metrics) }]]
+}
+
+/** Scores from every evaluation, under the name of the job whose model was evaluated. */
+export const metricsOf = (pipeline: Pipeline, outcome: RunOutcome): RunDocument["metrics"] =>
+  Object.fromEntries(pipeline.jobs.flatMap((job) => scoresOf(outcome, job)))
+
+const jobDocument = ({ error, key, name, seconds, stage, state }: JobRecord): JobDocument => ({
+  name,
+  stage,
+  key,
+  state,
+  seconds,
+  ...(error === null ? {} : { error: { tag: error.tag, message: error.message } })
+})
+
+export const runDocument = (
+  pipeline: Pipeline,
+  outcome: RunOutcome,
+  reportFile: string | undefined
+): RunDocument => ({
+  schemaVersion: 1,
+  status: outcome.report.status,
+  runId: outcome.report.runId,
+  pipeline: outcome.report.pipeline,
+  seconds: outcome.report.seconds,
+  jobs: outcome.report.jobs.map(jobDocument),
+  metrics: metricsOf(pipeline, outcome),
+  ...(reportFile === undefined ? {} : { report: reportFile })
+})

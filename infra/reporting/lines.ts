@@ -1,0 +1,122 @@
+/** One line a job: while it runs, and when it is done. */
+import type { RunEvent } from "../../lib/workflow/RunEvent.ts"
+import { clock, duration, number } from "./numbers.ts"
+import { fitted, oneLine, type Paint, paintFor, widthOf } from "./paint.ts"
+import { type RunningJob, type RunView, secondsLeft } from "./RunView.ts"
+
+const barColumns = 16
+const spinner = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧"]
+const spinnerMillis = 125
+
+/** A part of a line; where the line is too long, parts of the highest rank go first. */
+interface Part {
+  readonly rank: number
+  readonly text: string
+}
+
+const fractionOf = (job: RunningJob): number | undefined => {
+  const progress = job.progress
+  if (progress === undefined || !(progress.total > 0)) return undefined
+  return Math.min(1, Math.max(0, progress.done / progress.total))
+}
+
+const bar = (fraction: number, paint: Paint): string => {
+  const filled = Math.round(fraction * barColumns)
+  return paint.green("━".repeat(filled)) + paint.dim("─".repeat(barColumns - filled))
+}
+
+/** Facts whose name is a rate stand behind their value (`820 images/s`), others before it (`loss 0.4213`). */
+const fact = ([name, value]: readonly [string, number]): string => {
+  const label = oneLine(name)
+  return label.includes("/s") ? `${number(value)} ${label}` : `${label} ${number(value)}`
+}
+
+const progressParts = (job: RunningJob, nowMillis: number, paint: Paint): ReadonlyArray<Part> => {
+  const { progress } = job
+  if (progress === undefined) {
+    const elapsed = clock((nowMillis - job.startedAtMillis) / 1000)
+    return [{ rank: 1, text: paint.dim(`${job.stage}, starting  ${elapsed}`) }]
+  }
+  const fraction = fractionOf(job)
+  const left = secondsLeft(job, nowMillis)
+  const elapsed = clock((nowMillis - job.startedAtMillis) / 1000)
+  const facts = Object.entries(progress.facts).map(fact)
+  const counted =
+    facts.length > 0
+      ? []
+      : [`${number(progress.done)} of ${number(progress.total)} ${oneLine(progress.unit)}`]
+  return [
+    { rank: 1, text: oneLine(progress.phase) },
+    ...(fraction === undefined
+      ? []
+      : [
+          { rank: 50, text: bar(fraction, paint) },
+          { rank: 0, text: `${String(Math.floor(fraction * 100)).padStart(3)} %` }
+        ]),
+    ...[...facts, ...counted].map((text, index) => ({ rank: 10 + index, text })),
+    { rank: 2, text: left === undefined ? paint.dim(elapsed) : `ETA ${clock(left)}` }
+  ]
+}
+
+const joined = (parts: ReadonlyArray<Part>): string => parts.map(({ text }) => text).join("  ")
+
+/** Leaves parts out until the line fits. */
+const fittedParts = (parts: ReadonlyArray<Part>, columns: number): string => {
+  if (widthOf(joined(parts)) <= columns || parts.length === 0) return joined(parts)
+  const highest = Math.max(...parts.map(({ rank }) => rank))
+  return fittedParts(
+    parts.filter(({ rank }) => rank !== highest),
+    columns
+  )
+}
+
+/** The live line of a running job, at most `columns` wide. */
+export const runningLine = (
+  view: RunView,
+  job: RunningJob,
+  nowMillis: number,
+  columns: number,
+  paint: Paint
+): string => {
+  const frame = spinner[Math.floor(nowMillis / spinnerMillis) % spinner.length]!
+  const name = fitted(job.name.padEnd(view.nameColumns), Math.max(1, columns - 2))
+  const room = columns - 2 - widthOf(name) - 2
+  const rest = fittedParts(progressParts(job, nowMillis, paint), room)
+  return `${paint.cyan(frame)} ${paint.bold(name)}${rest === "" ? "" : `  ${rest}`}`
+}
+
+/** The same for a log: no spinner, no bar. */
+export const progressLine = (job: RunningJob, nowMillis: number): string => {
+  const parts = progressParts(job, nowMillis, paintFor(false)).filter(({ rank }) => rank !== 50)
+  return `${job.name}: ${joined(parts).trim()}`
+}
+
+/** The line of a job that is done with, or `undefined` for events that end no job. */
+export const finishedLine = (
+  view: RunView,
+  event: RunEvent,
+  nowMillis: number,
+  paint: Paint
+): string | undefined => {
+  const name = (job: string): string => paint.bold(job.padEnd(view.nameColumns))
+  const since = (job: string): string => {
+    const running = view.running.get(job)
+    return running === undefined ? "" : ` after ${duration((nowMillis - running.startedAtMillis) / 1000)}`
+  }
+  switch (event._tag) {
+    case "JobHit":
+      return `${paint.green("✓")} ${name(event.job)}  ${paint.dim("hit")}`
+    case "JobFinished":
+      return `${paint.green("✓")} ${name(event.job)}  ran in ${duration(event.seconds)}`
+    case "JobFailed":
+      return `${paint.red("✗")} ${name(event.job)}  ${paint.red("failed")}${since(event.job)}`
+    case "JobSkipped":
+      // A job that was running did not fail: it stopped because it was asked to.
+      if (view.running.has(event.job)) {
+        return `${paint.yellow("■")} ${name(event.job)}  stopped${since(event.job)}, its state is kept`
+      }
+      return `${paint.dim("-")} ${name(event.job)}  ${paint.dim(`skipped: ${oneLine(event.because)}`)}`
+    default:
+      return undefined
+  }
+}

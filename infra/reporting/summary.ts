@@ -1,0 +1,100 @@
+/** What a run came to, for people: scores, failures, what to do next. */
+import type { Schema } from "effect"
+import type { Pipeline } from "../../lib/workflow/Pipeline.ts"
+import type { JobRecord, RunReport } from "../../lib/workflow/RunReport.ts"
+import { duration, metric, number, percent } from "./numbers.ts"
+import { type Paint, printable } from "./paint.ts"
+import type { Metrics, RunDocument } from "./RunDocument.ts"
+import { type Column, table } from "./table.ts"
+
+/** Metrics that the table knows how to print; others appear as they are named. */
+const known: { readonly [name: string]: { readonly title: string; readonly print: (v: number) => string } } =
+  {
+    top1: { title: "top-1", print: percent },
+    top5: { title: "top-5", print: percent },
+    loss: { title: "loss", print: (value) => value.toFixed(4) },
+    params: { title: "params", print: metric },
+    macs: { title: "MACs", print: metric }
+  }
+
+/** The columns that at least one model has, the known ones first. */
+const metricNames = (metrics: RunDocument["metrics"]): ReadonlyArray<string> => {
+  const found = new Set(Object.values(metrics).flatMap((scores) => Object.keys(scores)))
+  const others = [...found].filter((name) => known[name] === undefined).sort()
+  return [...Object.keys(known).filter((name) => found.has(name)), ...others]
+}
+
+/** A line per model, the best known columns first; empty where nothing was evaluated. */
+export const resultTable = (metrics: RunDocument["metrics"], paint: Paint): ReadonlyArray<string> => {
+  const models = Object.entries(metrics)
+  if (models.length === 0) return []
+  const names = metricNames(metrics)
+  const columns: ReadonlyArray<Column> = [
+    { title: "model" },
+    ...names.map((name) => ({ title: known[name]?.title ?? name, align: "right" as const }))
+  ]
+  const cell = (scores: Metrics, name: string): string => {
+    const value = scores[name]
+    return value === undefined ? "" : (known[name]?.print ?? number)(value)
+  }
+  const rows = models.map(([job, scores]) => [paint.bold(job), ...names.map((name) => cell(scores, name))])
+  return table(columns, rows, paint)
+}
+
+/** `9 jobs in 2:05: 3 ran, 6 hits`. */
+export const countsLine = ({ jobs, seconds }: RunReport): string => {
+  const count = (state: JobRecord["state"], one: string, many: string): ReadonlyArray<string> => {
+    const found = jobs.filter((job) => job.state === state).length
+    return found === 0 ? [] : [`${found} ${found === 1 ? one : many}`]
+  }
+  const states = [
+    ...count("ran", "ran", "ran"),
+    ...count("hit", "hit", "hits"),
+    ...count("failed", "failed", "failed"),
+    ...count("skipped", "skipped", "skipped")
+  ]
+  return `${jobs.length} ${jobs.length === 1 ? "job" : "jobs"} in ${duration(seconds)}: ${states.join(", ")}`
+}
+
+const numTailLines = 15
+
+const indented = (text: string, by: string): ReadonlyArray<string> =>
+  printable(text)
+    .split("\n")
+    .map((line) => `${by}${line}`.trimEnd())
+
+export interface FailedJob {
+  readonly job: JobRecord
+  readonly params: Schema.JsonObject
+  /** What runs this job alone again. */
+  readonly rerun: string
+}
+
+/** Stage, job, params, the error, the end of its log, and how to run it alone. */
+export const failureLines = ({ job, params, rerun }: FailedJob, paint: Paint): ReadonlyArray<string> => {
+  const { error } = job
+  if (error === null) return []
+  const tail = error.logTail.slice(-numTailLines)
+  return [
+    `${paint.red("error")}: job ${paint.bold(job.name)} (stage ${job.stage}) failed`,
+    ...indented(error.message, "  "),
+    `  ${paint.dim("params")}  ${printable(JSON.stringify(params))}`,
+    ...(tail.length === 0
+      ? []
+      : [`  ${paint.dim("log")}`, ...tail.flatMap((line) => indented(line, "    "))]),
+    `  ${paint.dim("again")}   ${rerun}`
+  ]
+}
+
+export const failedJobs = (
+  pipeline: Pipeline,
+  report: RunReport,
+  rerun: (job: string) => string
+): ReadonlyArray<FailedJob> =>
+  report.jobs
+    .filter((job) => job.state === "failed")
+    .map((job) => ({
+      job,
+      params: pipeline.jobs.find(({ name }) => name === job.name)?.ref.params ?? {},
+      rerun: rerun(job.name)
+    }))

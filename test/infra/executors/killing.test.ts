@@ -1,0 +1,95 @@
+/**
+ * Goal: killed anywhere, the next run goes on and reaches the same bytes. Method: real processes, real SIGKILLs, and
+ * a job whose output shows every step it ever took.
+ */
+import { type ChildProcess, spawn } from "node:child_process"
+import { existsSync, readdirSync } from "node:fs"
+import { join } from "node:path"
+import { createInterface } from "node:readline"
+import { assert, describe, it } from "vitest"
+import type { RunReport } from "../../../lib/workflow/RunReport.ts"
+import { temporaryFolder } from "../../support/temporaryFolder.ts"
+
+const parentFile = new URL("../../fixtures/toy/parent.ts", import.meta.url).pathname
+const numSteps = "10"
+
+interface Running {
+  readonly parent: ChildProcess
+  readonly lines: ReadonlyArray<string>
+  readonly ended: Promise<void>
+}
+
+const start = (folder: string): Running => {
+  const parent = spawn(process.execPath, [parentFile, folder, numSteps, "40"], {
+    stdio: ["ignore", "pipe", "inherit"]
+  })
+  const lines: Array<string> = []
+  createInterface({ input: parent.stdout! }).on("line", (line) => lines.push(line))
+  return { parent, lines, ended: new Promise((resolve) => parent.on("close", () => resolve())) }
+}
+
+const until = async (condition: () => boolean, millis = 15_000): Promise<void> => {
+  const end = performance.now() + millis
+  while (!condition()) {
+    assert.isBelow(performance.now(), end, "waited too long")
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+}
+
+const childOf = ({ lines }: Running): number =>
+  Number(lines.find((line) => line.startsWith("pid"))!.split(" ")[1])
+
+const reportOf = async (running: Running): Promise<RunReport> => {
+  await running.ended
+  return JSON.parse(running.lines.at(-1)!) as RunReport
+}
+
+const trailOf = (report: RunReport) => report.jobs.find((job) => job.name === "trail")!
+
+const filesIn = (folder: string) =>
+  readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
+
+const isAlive = (pid: number): boolean => existsSync(`/proc/${pid}`) && process.kill(pid, 0)
+
+describe("a killed run", async () => {
+  const uninterrupted = trailOf(await reportOf(start(temporaryFolder()))).outputDigest
+
+  it("whose child is killed keeps what is finished, and the next one goes on", async () => {
+    const folder = temporaryFolder()
+    const first = start(folder)
+    await until(() => first.lines.includes("step 4"))
+    process.kill(childOf(first), "SIGKILL")
+    const report = await reportOf(first)
+    assert.strictEqual(report.status, "failed")
+    assert.deepInclude(trailOf(report).error, { tag: "WorkerLost" })
+    assert.match(trailOf(report).error!.message, /signal SIGKILL.*goes on from its last saved state/)
+    assert.deepStrictEqual(
+      report.jobs.map((job) => job.state),
+      ["ran", "ran", "failed"]
+    )
+    const second = start(folder)
+    const after = await reportOf(second)
+    assert.deepStrictEqual(
+      after.jobs.map((job) => job.state),
+      ["hit", "hit", "ran"]
+    )
+    assert.match(second.lines[0]!, /goes on from step ([4-9])$/)
+    assert.strictEqual(trailOf(after).outputDigest, uninterrupted)
+    assert.isFalse(filesIn(join(folder, "store/objects/resume")).length > 0)
+  })
+
+  it("whose parent is killed leaves no child, and the next one goes on", async () => {
+    const folder = temporaryFolder()
+    const first = start(folder)
+    await until(() => first.lines.includes("step 3"))
+    const child = childOf(first)
+    first.parent.kill("SIGKILL")
+    await first.ended
+    await until(() => !isAlive(child), 5000)
+    const second = start(folder)
+    const report = await reportOf(second)
+    assert.strictEqual(report.status, "ok")
+    assert.match(second.lines[0]!, /goes on from step ([3-9])$/)
+    assert.strictEqual(trailOf(report).outputDigest, uninterrupted)
+  })
+})

@@ -1,0 +1,59 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { loadClassifier } from "../../../lib/models/Classifier.ts"
+
+/**
+ * paper-facts §4.2: depth, parameters of A for 10 and 100 classes, of B, millions of MACs (B, 10 classes,
+ * 32x32x3).
+ */
+const table = [
+  [8, 75_290, 81_140, 78_042, 83_892, 12.5],
+  [14, 172_506, 178_356, 175_258, 181_108, 26.66],
+  [20, 269_722, 275_572, 272_474, 278_324, 40.81],
+  [32, 464_154, 470_004, 466_906, 472_756, 69.12],
+  [44, 658_586, 664_436, 661_338, 667_188, 97.44],
+  [56, 853_018, 858_868, 855_770, 861_620, 125.75],
+  [110, 1_727_962, 1_733_812, 1_730_714, 1_736_564, 253.15]
+] as const
+
+const classifier = (depth: number, shortcut: "A" | "B", numClasses: number, width = 16, imageChannels = 3) =>
+  loadClassifier({
+    architecture: { family: "resnet-cifar", depth, width, shortcut },
+    imageChannels,
+    numClasses
+  })
+
+describe("the CIFAR ResNets' sizes", () => {
+  for (const [depth, a10, a100, b10, b100, millions] of table) {
+    it.effect(`ResNet-${depth} has the published parameters and MACs`, () =>
+      Effect.gen(function* () {
+        assert.strictEqual((yield* classifier(depth, "A", 10)).parameters, a10)
+        assert.strictEqual((yield* classifier(depth, "A", 100)).parameters, a100)
+        assert.strictEqual((yield* classifier(depth, "B", 100)).parameters, b100)
+        const projected = yield* classifier(depth, "B", 10)
+        assert.strictEqual(projected.parameters, b10)
+        assert.strictEqual(Math.round(projected.macs(32, 32) / 1e4) / 100, millions)
+      })
+    )
+  }
+
+  it.effect("counts MACs by hand: ResNet-8 of width 8 on 28x28x1", () =>
+    Effect.gen(function* () {
+      const student = yield* classifier(8, "B", 10, 8, 1)
+      const stem = 9 * 1 * 8 * 784
+      const group1 = 2 * 9 * 8 * 8 * 784
+      const group2 = (9 * 8 * 16 + 9 * 16 * 16 + 8 * 16) * 196
+      const group3 = (9 * 16 * 32 + 9 * 32 * 32 + 16 * 32) * 49
+      assert.strictEqual(student.macs(28, 28), stem + group1 + group2 + group3 + 32 * 10)
+    })
+  )
+
+  it.effect("odd sizes round up at every stride", () =>
+    Effect.gen(function* () {
+      const student = yield* classifier(8, "A", 10, 8, 1)
+      const [c2, c3, c4] = [9 * 9, 5 * 5, 3 * 3]
+      const expected = (9 * 8 + 2 * 9 * 64) * c2 + (9 * 128 + 9 * 256) * c3 + (9 * 512 + 9 * 1024) * c4 + 320
+      assert.strictEqual(student.macs(9, 9), expected)
+    })
+  )
+})

@@ -1,0 +1,81 @@
+import { assert, beforeAll, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { startWasm } from "../../../infra/tensorflow/portable/wasm.ts"
+import { type Conv, conv2d, convMacs } from "../../../lib/nn/conv.ts"
+import { RandomStream } from "../../../lib/tensor/random.ts"
+import { tf } from "../../../lib/tensor/tf.ts"
+
+beforeAll(() => Effect.runPromise(startWasm))
+
+/** The definition, as PyTorch's documentation gives it: zeros on every side, windows from the top left. */
+const reference = (conv: Conv, x: Float32Array, kernel: Float32Array, height: number, width: number) => {
+  const { size, inputs, outputs, stride } = conv
+  const pad = (size - 1) / 2
+  const rows = Math.floor((height + 2 * pad - size) / stride) + 1
+  const columns = Math.floor((width + 2 * pad - size) / stride) + 1
+  const y = new Float32Array(rows * columns * outputs)
+  for (let row = 0; row < rows; row++) {
+    for (let column = 0; column < columns; column++) {
+      for (let tap = 0; tap < size * size; tap++) {
+        const h = row * stride + Math.floor(tap / size) - pad
+        const w = column * stride + (tap % size) - pad
+        if (h < 0 || w < 0 || h >= height || w >= width) continue
+        for (let i = 0; i < inputs; i++) {
+          for (let o = 0; o < outputs; o++) {
+            y[(row * columns + column) * outputs + o]! +=
+              x[(h * width + w) * inputs + i]! * kernel[(tap * inputs + i) * outputs + o]!
+          }
+        }
+      }
+    }
+  }
+  return { rows, columns, y }
+}
+
+const random = RandomStream.make(1, "conv test")
+const values = (count: number) => Float32Array.from({ length: count }, () => random.below(7) - 3)
+
+describe("conv2d", () => {
+  for (const [size, stride] of [
+    [3, 1],
+    [3, 2],
+    [1, 1],
+    [1, 2]
+  ] as const) {
+    for (const [height, width] of [
+      [4, 4],
+      [5, 5],
+      [6, 7],
+      [1, 2]
+    ] as const) {
+      it(`${size}x${size} with stride ${stride} pads ${height}x${width} as PyTorch does`, () => {
+        const conv: Conv = { name: "c", size, inputs: 2, outputs: 3, stride }
+        const x = values(height * width * 2)
+        const kernel = values(size * size * 2 * 3)
+        const expected = reference(conv, x, kernel, height, width)
+        const y = tf.tidy(() =>
+          conv2d(
+            { "c.weight": tf.tensor4d(kernel, [size, size, 2, 3]) },
+            conv,
+            tf.tensor4d(x, [1, height, width, 2])
+          )
+        )
+        assert.deepStrictEqual(y.shape, [1, expected.rows, expected.columns, 3])
+        assert.deepStrictEqual(Float32Array.from(y.dataSync()), expected.y)
+        assert.strictEqual(convMacs(conv, height, width), expected.rows * expected.columns * size ** 2 * 6)
+        y.dispose()
+      })
+    }
+  }
+
+  it("stride 2 on an even size begins at the padding, by hand", () => {
+    // 4x4 image of 1…16, kernel of ones: PyTorch's first window covers the corner [[1, 2], [5, 6]] and zeros.
+    const x = tf.tensor4d(
+      Array.from({ length: 16 }, (_, i) => i + 1),
+      [1, 4, 4, 1]
+    )
+    const conv: Conv = { name: "c", size: 3, inputs: 1, outputs: 1, stride: 2 }
+    const y = conv2d({ "c.weight": tf.ones([3, 3, 1, 1]) }, conv, x)
+    assert.deepStrictEqual([...y.dataSync()], [14, 30, 57, 99])
+  })
+})

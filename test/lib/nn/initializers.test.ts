@@ -1,0 +1,50 @@
+import { assert, describe, it } from "@effect/vitest"
+import { type Initializer, initializeWeights } from "../../../lib/nn/initializers.ts"
+import { linearWeights } from "../../../lib/nn/linear.ts"
+import type { WeightSpec } from "../../../lib/nn/Weights.ts"
+import { RandomStream } from "../../../lib/tensor/random.ts"
+
+const kernel: WeightSpec = { name: "conv.weight", shape: [3, 3, 16, 32], role: "kernel" }
+const initialized = (specs: ReadonlyArray<WeightSpec>, initializer: Initializer) =>
+  initializeWeights(specs, initializer, RandomStream.make(3, "test"))
+const valuesOf = (initializer: Initializer) => initialized([kernel], initializer)["conv.weight"]!.values
+
+const deviation = (values: Float32Array) =>
+  Math.sqrt(values.reduce((sum, value) => sum + value * value, 0) / values.length)
+const largest = (values: Float32Array) => values.reduce((a, b) => Math.max(a, Math.abs(b)), 0)
+
+describe("initializeWeights", () => {
+  // 4,608 values: the deviation's own error is about 1 %.
+  it("torch-default is uniform within 1 / sqrt(fan in)", () => {
+    const bound = 1 / Math.sqrt(144)
+    assert.isAtMost(largest(valuesOf("torch-default")), bound)
+    assert.approximately(deviation(valuesOf("torch-default")), bound / Math.sqrt(3), 0.03 * bound)
+  })
+
+  it("He's normal has variance 2 / fan", () => {
+    assert.approximately(deviation(valuesOf("he-normal-fan-in")), Math.sqrt(2 / 144), 0.005)
+    assert.approximately(deviation(valuesOf("he-normal-fan-out")), Math.sqrt(2 / 288), 0.004)
+  })
+
+  it("Xavier's uniform is within sqrt(6 / (fan in + fan out))", () => {
+    const bound = Math.sqrt(6 / (144 + 288))
+    assert.isAtMost(largest(valuesOf("xavier-uniform")), bound)
+    assert.approximately(deviation(valuesOf("xavier-uniform")), bound / Math.sqrt(3), 0.03 * bound)
+  })
+
+  it("biases start at 0, except PyTorch's, which spread as their layer's kernel", () => {
+    const fc = linearWeights({ name: "fc", inputs: 64, outputs: 10 })
+    assert.isTrue(initialized(fc, "xavier-uniform")["fc.bias"]!.values.every((value) => value === 0))
+    const bias = initialized(fc, "torch-default")["fc.bias"]!.values
+    assert.isAtMost(largest(bias), 1 / 8)
+    assert.isTrue(bias.every((value) => value !== 0))
+  })
+
+  it("a weight does not depend on the others", () => {
+    const other: WeightSpec = { name: "stem.weight", shape: [3, 3, 1, 16], role: "kernel" }
+    assert.deepStrictEqual(
+      initialized([other, kernel], "he-normal-fan-out")["conv.weight"],
+      initialized([kernel], "he-normal-fan-out")["conv.weight"]
+    )
+  })
+})

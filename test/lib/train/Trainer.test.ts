@@ -1,0 +1,81 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { layerPortable } from "../../../infra/tensorflow/PortableRuntime.ts"
+import type { Progress } from "../../../lib/train/Progress.ts"
+import { encodeResumePoint, type ResumePoint } from "../../../lib/train/ResumePoint.ts"
+import { type SaveReason, train } from "../../../lib/train/Trainer.ts"
+import { toyTraining, trainerSuite } from "../../suites/trainer.ts"
+
+trainerSuite("the Trainer on the portable runtime", layerPortable, "float32")
+
+describe("the Trainer", () => {
+  it.effect("saves after every epoch; the last state saved is the one it returns", () =>
+    Effect.gen(function* () {
+      const toy = yield* toyTraining()
+      const saved: Array<[SaveReason, ResumePoint]> = []
+      const { state } = yield* train({
+        ...toy,
+        save: (point, reason) => Effect.sync(() => void saved.push([reason, point]))
+      })
+      assert.deepStrictEqual(
+        saved.map(([reason, { epoch, step }]) => [reason, epoch, step]),
+        [
+          ["epoch", 1, 0],
+          ["epoch", 2, 0],
+          ["epoch", 3, 0]
+        ]
+      )
+      assert.deepStrictEqual(encodeResumePoint(saved[2]![1]), encodeResumePoint(state))
+    }).pipe(Effect.provide(layerPortable))
+  )
+
+  it.effect("saves on the way where an interval is asked for, without changing the result", () =>
+    Effect.gen(function* () {
+      const toy = yield* toyTraining({ epochs: 1 })
+      const steps: Array<number> = []
+      const { state } = yield* train({
+        ...toy,
+        saveIntervalMillis: 0,
+        save: (point, reason) => Effect.sync(() => void (reason === "interval" && steps.push(point.step)))
+      })
+      assert.deepStrictEqual(steps, [1, 2])
+      assert.deepStrictEqual(encodeResumePoint(state), encodeResumePoint((yield* train(toy)).state))
+    }).pipe(Effect.provide(layerPortable))
+  )
+
+  it.effect("does nothing when every epoch is done", () =>
+    Effect.gen(function* () {
+      const toy = yield* toyTraining({ epochs: 1 })
+      const { state } = yield* train(toy)
+      const again = yield* train({ ...toy, start: state })
+      assert.deepStrictEqual(encodeResumePoint(again.state), encodeResumePoint(state))
+    }).pipe(Effect.provide(layerPortable))
+  )
+
+  it.live("tells its progress", () =>
+    Effect.gen(function* () {
+      const toy = yield* toyTraining({ epochs: 100 })
+      const told: Array<Progress> = []
+      yield* train({
+        ...toy,
+        validation: undefined,
+        onProgress: (progress) => Effect.sync(() => void told.push(progress)),
+        stopRequested: Effect.sync(() => told.length === 2)
+      })
+      const [first, second] = told
+      assert.isAbove(second!.epoch * 3 + second!.step, first!.epoch * 3 + first!.step)
+      assert.deepStrictEqual([first!.epochs, first!.steps], [100, 3])
+      assert.isAbove(first!.imagesPerSecond, 0)
+      assert.isTrue(Number.isFinite(first!.loss))
+    }).pipe(Effect.provide(layerPortable))
+  )
+
+  it.effect("refuses data that do not fill one batch", () =>
+    Effect.gen(function* () {
+      const toy = yield* toyTraining({ batchSize: 27 })
+      const error = yield* Effect.flip(train(toy))
+      assert.strictEqual(error._tag, "TooFewExamples")
+      assert.match(error.message, /does not fill one batch \(27\)/)
+    }).pipe(Effect.provide(layerPortable))
+  )
+})

@@ -1,0 +1,79 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Result, Schema } from "effect"
+import { DistillationParams } from "../../../lib/train/DistillationParams.ts"
+import { TrainingParams } from "../../../lib/train/TrainingParams.ts"
+
+const decode = <A, I>(schema: Schema.Codec<A, I>, input: unknown) =>
+  Schema.decodeUnknownEffect(schema)(input, { onExcessProperty: "error" }).pipe(Effect.result)
+
+describe("TrainingParams", () => {
+  it.effect("fills in the same defaults from JSON and in code", () =>
+    Effect.gen(function* () {
+      const made = TrainingParams.make({ epochs: 10 })
+      assert.deepStrictEqual(yield* decode(TrainingParams, { epochs: 10 }), Result.succeed(made))
+      assert.deepStrictEqual(made, {
+        epochs: 10,
+        batchSize: 128,
+        learningRate: 0.1,
+        warmupEpochs: 1,
+        lrSchedule: { kind: "cosine" },
+        momentum: 0.9,
+        weightDecay: 5e-4,
+        labelSmoothing: 0,
+        augment: { pad: 0, flip: false },
+        precision: "float32",
+        initializer: "torch-default",
+        seed: 0
+      })
+    })
+  )
+
+  it.effect("survives a round trip through JSON", () =>
+    Effect.gen(function* () {
+      const made = TrainingParams.make({ epochs: 3, augment: { pad: 2, flip: true }, precision: "bfloat16" })
+      const encoded = yield* Schema.encodeEffect(TrainingParams)(made)
+      assert.deepStrictEqual(
+        yield* decode(TrainingParams, JSON.parse(JSON.stringify(encoded))),
+        Result.succeed(made)
+      )
+    })
+  )
+
+  for (const [what, input, message] of [
+    ["no epochs", { epochs: 0 }, /epochs must be a whole number from 1 to 10000, got 0/],
+    ["half an epoch", { epochs: 1.5 }, /epochs must be a whole number/],
+    [
+      "a negative learning rate",
+      { epochs: 1, learningRate: -1 },
+      /learningRate must be from 0 to 100, got -1/
+    ],
+    ["a learning rate that is not a number", { epochs: 1, learningRate: Number.NaN }, /learningRate/],
+    ["text for a number", { epochs: "10" }, /epochs/],
+    ["an unknown precision", { epochs: 1, precision: "float16" }, /bfloat16/],
+    ["an unknown key", { epochs: 1, weigthDecay: 1e-4 }, /weigthDecay/],
+    ["an unknown key inside", { epochs: 1, augment: { padding: 2 } }, /padding/]
+  ] as const) {
+    it.effect(`refuses ${what}`, () =>
+      Effect.map(decode(TrainingParams, input), (result) => {
+        assert.isTrue(Result.isFailure(result))
+        if (Result.isFailure(result)) assert.match(result.failure.message, message)
+      })
+    )
+  }
+})
+
+describe("DistillationParams", () => {
+  it.effect("is the paper's sum at T = 4 if nothing is said", () =>
+    Effect.gen(function* () {
+      const expected = { temperature: 4, combination: { form: "sum" } } as const
+      assert.deepStrictEqual(yield* decode(DistillationParams, {}), Result.succeed(expected))
+      assert.deepStrictEqual(DistillationParams.make({}), expected)
+    })
+  )
+
+  it.effect("refuses a temperature of 0", () =>
+    Effect.map(decode(DistillationParams, { temperature: 0 }), (result) =>
+      assert.match(String(result), /temperature must be above 0, at most 1000, got 0/)
+    )
+  )
+})

@@ -1,0 +1,127 @@
+/** The contract of `Executor`: every implementation passes this suite unchanged. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber, type Layer, type Schema } from "effect"
+import { BlobStore } from "../../lib/storage/BlobStore.ts"
+import { Hasher } from "../../lib/storage/Digest.ts"
+import type { ObjectStore } from "../../lib/storage/ObjectStore.ts"
+import { Executor, type JobRequest, type JobSignal } from "../../lib/workflow/Executor.ts"
+import { fingerprint } from "../../lib/workflow/Fingerprint.ts"
+import type { AnyStage } from "../../lib/workflow/Stage.ts"
+import { add } from "../fixtures/toy/add.ts"
+import { misbehave } from "../fixtures/toy/misbehave.ts"
+import { steps } from "../fixtures/toy/steps.ts"
+
+type Services = Executor | ObjectStore | BlobStore | Hasher
+
+const requestOf = Effect.fnUntraced(function* (
+  stage: unknown,
+  params: Schema.JsonObject,
+  inputs: JobRequest["inputs"] = {}
+) {
+  const jobKey = fingerprint(yield* Hasher, "test/1", { params })
+  return { jobName: "toy", jobKey, stage: stage as AnyStage, params, inputs } satisfies JobRequest
+})
+
+/** Executes and keeps the signals. */
+export const execute = Effect.fnUntraced(function* (request: JobRequest, signals: Array<JobSignal> = []) {
+  const executor = yield* Executor
+  return yield* executor.execute(request, (signal) => Effect.sync(() => void signals.push(signal)))
+})
+
+const notesOf = (signals: ReadonlyArray<JobSignal>): ReadonlyArray<string> =>
+  signals.flatMap((signal) => (signal._tag === "Note" ? [signal.line] : []))
+
+const until = (condition: () => boolean) =>
+  Effect.promise(async () => {
+    while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5))
+  })
+
+/** Every use of `layer` makes an executor of its own; what `storage` makes must be the same store each time. */
+export const executorSuite = (name: string, layer: Layer.Layer<Services, unknown>) => {
+  const test = <E>(title: string, body: () => Effect.Effect<void, E, Services>) =>
+    it.effect(title, () => Effect.provide(body(), layer))
+
+  describe(`Executor (${name})`, () => {
+    test("gives the encoded output, what the body states about itself, and its signals in order", () =>
+      Effect.gen(function* () {
+        const signals: Array<JobSignal> = []
+        const totals = { one: { _tag: "Total", value: 1 }, two: { _tag: "Total", value: 2 } }
+        const result = yield* execute(yield* requestOf(add, { plus: 4 }, { totals }), signals)
+        assert.deepStrictEqual(result.value, { _tag: "Total", value: 7 })
+        assert.deepStrictEqual(result.provenance, { abacus: "wood" })
+        const seen = signals.map((signal) => (signal._tag === "Note" ? signal.line : signal.progress.done))
+        assert.deepStrictEqual(seen, [1, "halfway", 2])
+      }))
+
+    test("a body's own error is told with its tag and message", () =>
+      Effect.gen(function* () {
+        const error = yield* Effect.flip(execute(yield* requestOf(misbehave, { how: "fail" })))
+        assert.strictEqual(error._tag, "StageFailed")
+        assert.deepInclude(error, {
+          jobName: "toy",
+          stage: "misbehave",
+          errorTag: "Misbehaved",
+          reason: "as told"
+        })
+      }))
+
+    test("a defect is told with its stack", () =>
+      Effect.gen(function* () {
+        const error = yield* Effect.flip(execute(yield* requestOf(misbehave, { how: "die" })))
+        assert.deepInclude(error, { _tag: "StageFailed", errorTag: "Defect" })
+        assert.match(error.message, /TypeError: a bug\n +at /)
+      }))
+
+    test("an output that does not fit its type is a failure", () =>
+      Effect.gen(function* () {
+        const error = yield* Effect.flip(execute(yield* requestOf(misbehave, { how: "unfit" })))
+        assert.deepInclude(error, { _tag: "StageFailed", errorTag: "OutputUnfit" })
+        assert.match(error.message, /no "total".*value/s)
+      }))
+
+    test("an input that does not fit is a failure", () =>
+      Effect.gen(function* () {
+        const totals = { one: { _tag: "Other" } }
+        const error = yield* Effect.flip(execute(yield* requestOf(add, { plus: 4 }, { totals })))
+        assert.deepInclude(error, { _tag: "StageFailed", errorTag: "InputUnfit" })
+        assert.match(error.message, /totals\.one/)
+      }))
+
+    it.effect("a stopped job goes on from where it was, to the same result", () =>
+      Effect.gen(function* () {
+        const params = { steps: 12, millisPerStep: 20 }
+        const signals: Array<JobSignal> = []
+        const stopped = yield* Effect.gen(function* () {
+          const executor = yield* Executor
+          const running = yield* Effect.forkChild(execute(yield* requestOf(steps, params), signals))
+          yield* until(() =>
+            signals.some((signal) => signal._tag === "Progress" && signal.progress.done >= 2)
+          )
+          yield* executor.requestStop
+          const error = yield* Effect.flip(Fiber.join(running))
+          const late = yield* Effect.flip(execute(yield* requestOf(steps, { ...params, steps: 3 })))
+          assert.strictEqual(late._tag, "JobInterrupted")
+          return error
+        }).pipe(Effect.provide(layer))
+        assert.strictEqual(stopped._tag, "JobInterrupted")
+        yield* Effect.gen(function* () {
+          const again: Array<JobSignal> = []
+          const { value } = yield* execute(yield* requestOf(steps, params), again)
+          assert.match(notesOf(again)[0]!, /goes on from step ([2-9]|1[01])$/)
+          const trail = yield* (yield* BlobStore).get((value as never as { bytes: never }).bytes)
+          assert.strictEqual(new TextDecoder().decode(trail), "0 1 2 3 4 5 6 7 8 9 10 11 ")
+        }).pipe(Effect.provide(layer))
+      })
+    )
+
+    test("an interrupted job ends", () =>
+      Effect.gen(function* () {
+        const signals: Array<JobSignal> = []
+        const running = yield* Effect.forkChild(
+          execute(yield* requestOf(misbehave, { how: "hang" }), signals)
+        )
+        yield* until(() => signals.length > 0)
+        yield* Fiber.interrupt(running)
+      }))
+  })
+}

@@ -1,0 +1,167 @@
+/** The contract of `ObjectStore`: every implementation passes this suite unchanged. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, type Layer, Schema, Stream } from "effect"
+import { ObjectStore, type StoreError } from "../../lib/storage/ObjectStore.ts"
+
+const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text)
+const textOf = (bytes: Uint8Array): string => new TextDecoder().decode(bytes)
+
+const Segment = Schema.String.check(Schema.isPattern(/^[A-Za-z0-9_=-][A-Za-z0-9._=-]{0,20}$/))
+const Content = Schema.Array(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 255 })))
+
+const listed = (store: ObjectStore["Service"], prefix: string) =>
+  Effect.map(Stream.runCollect(store.list(prefix)), (infos) => infos.map((info) => info.key))
+
+/** Each test gets a store of its own. */
+export const objectStoreSuite = (name: string, layer: Layer.Layer<ObjectStore, StoreError>) => {
+  const test = <E>(title: string, body: (store: ObjectStore["Service"]) => Effect.Effect<void, E>) =>
+    it.effect(title, () => Effect.flatMap(ObjectStore, body).pipe(Effect.provide(layer)))
+
+  describe(`ObjectStore (${name})`, () => {
+    it.effect.prop(
+      "get and head return what put wrote, however often it is replaced",
+      { folder: Segment, file: Segment, contents: Schema.NonEmptyArray(Content) },
+      ({ folder, file, contents }) =>
+        Effect.gen(function* () {
+          const store = yield* ObjectStore
+          const key = `${folder}/x/${file}`
+          for (const content of contents) {
+            const bytes = Uint8Array.from(content)
+            const written = yield* store.put(key, bytes)
+            assert.deepStrictEqual(yield* store.get(key), bytes)
+            assert.deepStrictEqual(yield* store.head(key), written)
+            assert.strictEqual(written.sizeBytes, bytes.length)
+          }
+          yield* store.remove(key)
+        }).pipe(Effect.provide(layer)),
+      { arbitrary: { runs: 25 } }
+    )
+
+    test("what is absent is an error of its own", (store) =>
+      Effect.gen(function* () {
+        assert.strictEqual((yield* Effect.flip(store.get("a/b")))._tag, "ObjectNotFound")
+        assert.strictEqual((yield* Effect.flip(store.head("a/b")))._tag, "ObjectNotFound")
+        yield* store.remove("a/b")
+        yield* store.put("a/b", bytesOf("x"))
+        yield* store.remove("a/b")
+        assert.strictEqual((yield* Effect.flip(store.get("a/b")))._tag, "ObjectNotFound")
+        assert.strictEqual((yield* Effect.flip(store.get("a")))._tag, "ObjectNotFound")
+      }))
+
+    test("keys that would leave the store, or are none, are refused", (store) =>
+      Effect.gen(function* () {
+        for (const key of [
+          "",
+          "../x",
+          "a/../../x",
+          "a//b",
+          "/a",
+          "a/",
+          "a b",
+          "ä",
+          ".",
+          `${"x".repeat(300)}`
+        ]) {
+          assert.strictEqual((yield* Effect.flip(store.put(key, bytesOf("x"))))._tag, "StoreUnavailable", key)
+          assert.strictEqual((yield* Effect.flip(store.get(key)))._tag, "ObjectNotFound", key)
+        }
+      }))
+
+    test("a version changes with the bytes, and only with them for small objects", (store) =>
+      Effect.gen(function* () {
+        const first = yield* store.put("v", bytesOf("one"))
+        const second = yield* store.put("v", bytesOf("two"))
+        assert.notStrictEqual(first.version, second.version)
+        const large = new Uint8Array(200_000)
+        const before = yield* store.put("large", large)
+        const after = yield* store.put("large", large.fill(1))
+        assert.notStrictEqual(before.version, after.version)
+        assert.deepStrictEqual(yield* store.head("large"), after)
+      }))
+
+    test("a conditional put happens only while its condition holds", (store) =>
+      Effect.gen(function* () {
+        const { version } = yield* store.put("c", bytesOf("one"), { _tag: "Absent" })
+        const again = yield* Effect.flip(store.put("c", bytesOf("two"), { _tag: "Absent" }))
+        assert.strictEqual(again._tag, "PreconditionFailed")
+        yield* store.put("c", bytesOf("three"), { _tag: "Version", version })
+        const late = yield* Effect.flip(store.put("c", bytesOf("four"), { _tag: "Version", version }))
+        assert.strictEqual(late._tag, "PreconditionFailed")
+        const none = yield* Effect.flip(store.put("d", bytesOf("x"), { _tag: "Version", version }))
+        assert.strictEqual(none._tag, "PreconditionFailed")
+        assert.strictEqual(textOf(yield* store.get("c")), "three")
+        assert.deepStrictEqual(yield* listed(store, ""), ["c"])
+      }))
+
+    test("of twenty writers of an absent key exactly one wins, and its bytes stand", (store) =>
+      Effect.gen(function* () {
+        const writers = Array.from({ length: 20 }, (_, index) => index)
+        const won = yield* Effect.forEach(
+          writers,
+          (index) =>
+            store.put("race", bytesOf(`writer ${index}`), { _tag: "Absent" }).pipe(
+              Effect.as([index]),
+              Effect.catchTag("PreconditionFailed", () => Effect.succeed([]))
+            ),
+          { concurrency: "unbounded" }
+        )
+        assert.lengthOf(won.flat(), 1)
+        assert.strictEqual(textOf(yield* store.get("race")), `writer ${won.flat()[0]}`)
+      }))
+
+    test("a counter moved by compare-and-swap loses no step", (store) =>
+      Effect.gen(function* () {
+        yield* store.put("counter", bytesOf("0"))
+        const step = Effect.gen(function* () {
+          const { version } = yield* store.head("counter")
+          const value = Number(textOf(yield* store.get("counter")))
+          yield* store.put("counter", bytesOf(String(value + 1)), { _tag: "Version", version })
+        })
+        const patient = Effect.retry(step, { while: (error) => error._tag === "PreconditionFailed" })
+        yield* Effect.forEach(Array.from({ length: 10 }), () => Effect.repeat(patient, { times: 2 }), {
+          concurrency: "unbounded"
+        })
+        assert.strictEqual(textOf(yield* store.get("counter")), "30")
+      }))
+
+    test("readers see whole objects while writers replace them", (store) =>
+      Effect.gen(function* () {
+        const write = (index: number) => store.put("torn", new Uint8Array(300_000).fill(index))
+        yield* write(0)
+        const read = Effect.gen(function* () {
+          const bytes = yield* store.get("torn")
+          assert.strictEqual(bytes.length, 300_000)
+          assert.isTrue(bytes.every((byte) => byte === bytes[0]))
+        })
+        yield* Effect.all(
+          [
+            Effect.forEach([1, 2, 3, 4, 5, 6, 7, 8], write),
+            Effect.forEach(Array.from({ length: 40 }), () => read, { concurrency: 4 })
+          ],
+          { concurrency: "unbounded" }
+        )
+      }))
+
+    test("list gives the keys with a prefix, in order, at any depth", (store) =>
+      Effect.gen(function* () {
+        const keys = ["a-b", "a.c/x", "a/b/c", "a/b/d", "a/c", "a0", "b/a"]
+        for (const key of [...keys].reverse()) yield* store.put(key, bytesOf(key))
+        assert.deepStrictEqual(yield* listed(store, ""), keys)
+        assert.deepStrictEqual(yield* listed(store, "a/b"), ["a/b/c", "a/b/d"])
+        assert.deepStrictEqual(yield* listed(store, "a/b/"), ["a/b/c", "a/b/d"])
+        assert.deepStrictEqual(yield* listed(store, "a"), keys.slice(0, -1))
+        assert.deepStrictEqual(yield* listed(store, "none/at/all"), [])
+        const [info] = yield* Stream.runCollect(store.list("b/"))
+        assert.deepStrictEqual(info, yield* store.head("b/a"))
+      }))
+
+    test("what was read or written is not changed by what the caller does to its bytes", (store) =>
+      Effect.gen(function* () {
+        const bytes = bytesOf("same")
+        yield* store.put("own", bytes)
+        bytes.fill(0)
+        ;(yield* store.get("own")).fill(0)
+        assert.strictEqual(textOf(yield* store.get("own")), "same")
+      }))
+  })
+}

@@ -1,0 +1,35 @@
+/** The tensor runtimes of this machine, for tests: the native one where its library is to be had. */
+import { homedir } from "node:os"
+import { join } from "node:path"
+import { Effect, Layer } from "effect"
+import { resolveLibrary } from "../../infra/tensorflow/library.ts"
+import { layerNative } from "../../infra/tensorflow/NativeRuntime.ts"
+import { layerPortable } from "../../infra/tensorflow/PortableRuntime.ts"
+import type { ExecutionError, TensorRuntime } from "../../lib/tensor/Runtime.ts"
+
+const userCache = process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache")
+
+/** TensorFlow's library from the user's cache, fetched if need be, or why there is none. */
+export const library = await Effect.runPromise(
+  resolveLibrary({
+    cacheDirectory: join(userCache, "distillery"),
+    directory: process.env.DISTILLERY_TENSORFLOW || undefined
+  })
+)
+
+export interface NamedRuntime {
+  readonly name: "native" | "portable"
+  /** For the title of the test: why it is skipped, or nothing. */
+  readonly skipped: string
+  readonly layer: Layer.Layer<TensorRuntime, ExecutionError>
+}
+
+export const portable: NamedRuntime = { name: "portable", skipped: "", layer: layerPortable }
+
+/** Its `skipped` is not empty where there is no library. */
+export const native: NamedRuntime =
+  library.kind === "native"
+    ? { name: "native", skipped: "", layer: layerNative({ library, threads: 2 }) }
+    : { name: "native", skipped: ` (skipped: ${library.reason})`, layer: Layer.empty as never }
+
+export const runtimes: ReadonlyArray<NamedRuntime> = [native, portable]

@@ -1,0 +1,37 @@
+/** Layers to run the toy stages of `test/fixtures/toy` in children, on a store in a folder. */
+import { join } from "node:path"
+import { Layer } from "effect"
+import { codeClosureLayer } from "../../infra/code/CodeClosure.ts"
+import { packageRootOf } from "../../infra/code/packageRoot.ts"
+import { childEnvironment, childProcessExecutorLayer } from "../../infra/executors/ChildProcessExecutor.ts"
+import { hasherLayer } from "../../infra/hashing.ts"
+import { fileObjectStoreLayer } from "../../infra/stores/FileObjectStore.ts"
+import { blobStoreLayer } from "../../lib/storage/blobs.ts"
+
+const packageRoot = packageRootOf(import.meta.url)
+
+export const toyStorage = (folder: string) =>
+  blobStoreLayer.pipe(
+    Layer.provideMerge(fileObjectStoreLayer(join(folder, "store"))),
+    Layer.provideMerge(hasherLayer)
+  )
+
+export const toyCode = (folder: string) =>
+  codeClosureLayer({
+    packageRoot,
+    codeFolder: join(folder, "code"),
+    stageFiles: (name) => ({
+      contract: `test/fixtures/toy/${name}.ts`,
+      body: `test/fixtures/toy/${name}.run.ts`
+    }),
+    serviceFiles: {}
+  })
+
+/** Storage, code and an executor that starts toy children. */
+export const toyChildren = (folder: string) =>
+  Layer.suspend(() =>
+    childProcessExecutorLayer({
+      childFile: join(packageRoot, "test/fixtures/toy/child.ts"),
+      environment: childEnvironment({ ...process.env, DISTILLERY_STORE: join(folder, "store") }, 4)
+    })
+  ).pipe(Layer.provideMerge(toyCode(folder)), Layer.provideMerge(toyStorage(folder)))
