@@ -1,4 +1,7 @@
-/** Brings images and labels from outside into the store, as they are: verified, sorted into splits, not decoded. */
+/**
+ * Brings images and labels from outside into the store, as they are: verified, sorted into splits, not
+ * decoded.
+ */
 import { Effect, Schema } from "effect"
 import { SourceFile } from "../lib/data/SourceFiles.ts"
 import { Digest } from "../lib/storage/Digest.ts"
@@ -38,8 +41,8 @@ export const ScenesSource = Schema.TaggedStruct("Scenes", {
 const testFraction = Schema.Number.check(Schema.isBetween({ minimum: 0.01, maximum: 0.9 }))
 
 /**
- * A folder on this machine, `split/class/image` or `class/image`. `digest` is that of its names and contents: what
- * the result depends on. Leave it out once, and the error says what to write.
+ * A folder on this machine, `split/class/image` or `class/image`. `digest` is that of its names and
+ * contents: what the result depends on. Leave it out once, and the error says what to write.
  */
 export const ImageFolderSource = Schema.TaggedStruct("ImageFolder", {
   path: Schema.NonEmptyString,

@@ -1,9 +1,9 @@
 /**
  * `ImageCodec` on sharp (libvips); PGM and PPM by our own codec, which costs nothing.
  *
- * Decoded images are 8-bit sRGB or grey: 16-bit values are scaled, CMYK and embedded profiles are converted, EXIF
- * rotation is applied, an alpha channel is dropped. How many threads sharp uses is a setting, made elsewhere:
- * it changes no pixel.
+ * Decoded images are 8-bit sRGB or grey: 16-bit values are scaled, CMYK and embedded profiles are converted,
+ * EXIF rotation is applied, an alpha channel is dropped. How many threads sharp uses is a setting, made
+ * elsewhere: it changes no pixel.
  */
 import { Effect, Layer, Result } from "effect"
 import sharp, { type OutputInfo } from "sharp"

@@ -29,16 +29,14 @@ export const number = (value: number): string => {
 /** A fraction 0…1 as `93.42 %`. */
 export const percent = (fraction: number): string => `${(fraction * 100).toFixed(2)} %`
 
-/** `78.3 k`, `31.1 M`, `4.09 G`: three significant digits. */
+const prefixes = ["", " k", " M", " G", " T"]
+
+/** `272 k`, `31.0 M`, `4.09 G`: three significant digits; counts below a thousand as they are. */
 export const metric = (value: number): string => {
-  const [scaled, prefix] = [
-    [1e9, " G"],
-    [1e6, " M"],
-    [1e3, " k"]
-  ].reduce<readonly [number, string]>(
-    (best, [factor, symbol]) =>
-      best[1] === "" && value >= (factor as number) ? [value / (factor as number), symbol as string] : best,
-    [value, ""]
-  )
-  return prefix === "" ? number(value) : `${Number(scaled.toPrecision(3))}${prefix}`
+  if (!(value >= 1000)) return number(value)
+  // 999,500 is 1.00 M already: rounding comes before the choice of the prefix.
+  const rounded = Number(value.toPrecision(3))
+  const power = Math.min(prefixes.length - 1, Math.floor(Math.log10(rounded) / 3))
+  const scaled = rounded / 1000 ** power
+  return `${scaled < 1000 ? scaled.toPrecision(3) : number(scaled)}${prefixes[power]}`
 }

@@ -1,6 +1,8 @@
 import { Schema } from "effect"
 
-/** Why one location did not give the file; becomes a line of `SourceUnavailable`, never leaves this folder. */
+/**
+ * Why one location did not give the file; becomes a line of `SourceUnavailable`, never leaves this folder.
+ */
 export class LocationFailed extends Schema.TaggedError<LocationFailed>()("LocationFailed", {
   reason: Schema.String,
   /** Whether asking again a moment later might help. */

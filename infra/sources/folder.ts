@@ -15,7 +15,9 @@ const unreadable = (path: string, cause: unknown) => {
 
 const byCodeUnit = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
 
-/** Paths of the files below a folder. Links are followed, except into a folder that is being walked already. */
+/**
+ * Paths of the files below a folder. Links are followed, except into a folder that is being walked already.
+ */
 const walk = Effect.fnUntraced(function* (
   folder: string,
   prefix: string,

@@ -19,8 +19,8 @@ const reasonOf = (cause: unknown, compressedBytes: number): string => {
 }
 
 /**
- * Decompresses; bytes that are not gzip pass as they are, since some servers and proxies decompress on the way
- * (the digest decides in the end whether the content is right).
+ * Decompresses; bytes that are not gzip pass as they are, since some servers and proxies decompress on the
+ * way (the digest decides in the end whether the content is right).
  */
 export const gunzip = (bytes: Uint8Array, maxBytes: number): Effect.Effect<Uint8Array, LocationFailed> =>
   isGzip(bytes)

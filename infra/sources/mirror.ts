@@ -1,4 +1,6 @@
-/** Files below the mirror folder, or inside an archive there: `fashion-mnist.tar/train-labels-idx1-ubyte.gz`. */
+/**
+ * Files below the mirror folder, or inside an archive there: `fashion-mnist.tar/train-labels-idx1-ubyte.gz`.
+ */
 import { readFile, stat } from "node:fs/promises"
 import { join } from "node:path"
 import { Effect } from "effect"

@@ -1,6 +1,7 @@
 /**
- * A tfjs backend whose kernels compute nothing: they record nodes into a TensorFlow graph. Ordinary tfjs code run on
- * it (forward pass, tfjs's own gradient tape, optimizer update) leaves behind a graph that a session runs as a whole.
+ * A tfjs backend whose kernels compute nothing: they record nodes into a TensorFlow graph. Ordinary tfjs code
+ * run on it (forward pass, tfjs's own gradient tape, optimizer update) leaves behind a graph that a session
+ * runs as a whole.
  */
 import { tf } from "../../lib/tensor/tf.ts"
 import { type Attributes, attribute } from "./attributes.ts"
@@ -140,8 +141,9 @@ export class GraphBackend extends tf.KernelBackend {
     if (stored.cell !== undefined && this.trace === undefined) return this.readCell(stored.cell)
     throw new TracingError(
       "dataSync",
-      `the step asks for the values of a ${stored.dtype} tensor of shape [${stored.shape}] (dataSync, data, array or ` +
-        "print), but while it is traced there are none: return the tensor as an output and read it after the run"
+      `the step asks for the values of a ${stored.dtype} tensor of shape [${stored.shape}] ` +
+        "(dataSync, data, array or print), but while it is traced there are none: " +
+        "return the tensor as an output and read it after the run"
     )
   }
 
@@ -233,7 +235,8 @@ export class GraphBackend extends tf.KernelBackend {
     if (stored.trace === undefined || stored.trace === this.trace) return
     throw new TracingError(
       "use",
-      `a tensor of shape [${stored.shape}] made while another step was traced is used again: it had no values to keep`
+      `a tensor of shape [${stored.shape}] made while another step was traced is used again: ` +
+        "it had no values to keep"
     )
   }
 }

@@ -1,4 +1,6 @@
-/** The tensor runtime on TensorFlow itself: each step is traced into a graph once and then runs as one call. */
+/**
+ * The tensor runtime on TensorFlow itself: each step is traced into a graph once and then runs as one call.
+ */
 import { Effect, Layer } from "effect"
 import {
   type Compiled,
@@ -77,6 +79,7 @@ const closeNative = ({ backendName, backend, variables, session, graph }: Native
   backend.reclaim()
   const cells = variables.live
   backend.settle(cells, variables.readAll(cells))
+  variables.release()
   unregisterKernels(backendName)
   tf.removeBackend(backendName)
   session.close()
@@ -98,13 +101,14 @@ const compile = <I extends string, O extends string>(
     catch: traceError
   })
 
+/** Not interruptible: closing a session under a run in flight crashes the process. */
 const runProgram = <O extends string>(
   native: Native,
   program: Program,
   buffers: ReadonlyArray<Pointer>,
   feeds: Feeds<string>
 ): Effect.Effect<Fetches<O>, ExecutionError> =>
-  Effect.callback((resume) => {
+  Effect.callback<Fetches<O>, ExecutionError>((resume) => {
     const fail = (cause: unknown) =>
       resume(Effect.fail(executionError(cause, "TensorFlow could not run the step")))
     try {
@@ -126,7 +130,7 @@ const runProgram = <O extends string>(
       if (failure !== null) return fail(failure)
       resume(Effect.succeed(fetchesOf<O>(native, program, fetched)))
     })
-  })
+  }).pipe(Effect.uninterruptible)
 
 /** Takes in what eager code assigned to variables since the last run. */
 const synchronise = ({ backendName, backend, variables }: Native): void => {

@@ -1,4 +1,6 @@
-/** The tensor runtime that needs nothing installed: tfjs on WebAssembly, each step run eagerly, in float32. */
+/**
+ * The tensor runtime that needs nothing installed: tfjs on WebAssembly, each step run eagerly, in float32.
+ */
 import { version_wasm } from "@tensorflow/tfjs-backend-wasm"
 import { Effect, Layer } from "effect"
 import {

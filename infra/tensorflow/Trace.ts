@@ -1,4 +1,6 @@
-/** What one tracing of a step remembers: which session variables it read, and in which precision it computes. */
+/**
+ * What one tracing of a step remembers: which session variables it read, and in which precision it computes.
+ */
 import type { Precision } from "../../lib/tensor/Runtime.ts"
 import type { tf } from "../../lib/tensor/tf.ts"
 import { attribute } from "./attributes.ts"
@@ -23,7 +25,9 @@ export class Trace {
   readonly precision: Precision
   private readonly graph: Graph
   private readonly variables: Variables
-  /** Registered variables that no session variable stands for yet, by the data they hold as the trace begins. */
+  /**
+   * Registered variables that no session variable stands for yet, by the data they hold as the trace begins.
+   */
   private readonly unbound = new Map<object, tf.Variable>()
   private readonly reads = new Map<VariableCell, Output>()
   private readonly lowReads = new Map<VariableCell, Output>()

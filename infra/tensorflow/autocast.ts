@@ -1,6 +1,6 @@
 /**
- * Mixed precision decided while tracing: tfjs sees float32 everywhere, while nodes may be bfloat16 inside with casts
- * where the two meet. Weights, statistics of batch norm, reductions and the loss stay float32.
+ * Mixed precision decided while tracing: tfjs sees float32 everywhere, while nodes may be bfloat16 inside
+ * with casts where the two meet. Weights, statistics of batch norm, reductions and the loss stay float32.
  */
 import type { Attributes } from "./attributes.ts"
 import { attribute } from "./attributes.ts"
@@ -17,7 +17,10 @@ export interface Arithmetic {
   readonly emit: (type: string, inputs: NodeInputs, attributes?: Attributes) => TensorInfo
 }
 
-/** For the operations that autocast is for (convolutions, large matrix products): low if the trace asks for it. */
+/**
+ * For the operations that autocast is for (convolutions, large matrix products): low if the trace asks for
+ * it.
+ */
 export const heavy = (backend: GraphBackend, ...tensors: ReadonlyArray<TensorInfo>): Arithmetic =>
   arithmetic(backend, tensors, backend.trace?.precision === "bfloat16")
 

@@ -1,6 +1,6 @@
 /**
- * TensorFlow's C API (`tensorflow/c/c_api.h`), as much of it as graphs, sessions and tensors need, bound by koffi.
- * Pointers are opaque here: nobody but this library looks behind them.
+ * TensorFlow's C API (`tensorflow/c/c_api.h`), as much of it as graphs, sessions and tensors need, bound by
+ * koffi. Pointers are opaque here: nobody but this library looks behind them.
  */
 import koffi, { type LibraryHandle } from "koffi"
 
@@ -57,14 +57,18 @@ const declarations = {
   TF_TensorByteSize: "size_t TF_TensorByteSize(void*)",
   TF_DeleteTensor: "void TF_DeleteTensor(void*)",
   TF_SessionRun:
-    "void TF_SessionRun(void*, void*, TF_Output*, void**, int, TF_Output*, _Out_ void**, int, void**, int, void*, void*)"
+    "void TF_SessionRun(void*, void*, TF_Output*, void**, int, TF_Output*, _Out_ void**, int, " +
+    "void**, int, void*, void*)"
 } as const
 
 type FunctionName = keyof typeof declarations
 
 type Callable = ReturnType<LibraryHandle["func"]>
 
-/** TensorFlow as a library in this process. A failed call throws `TensorFlowFailure` with TensorFlow's own words. */
+/**
+ * TensorFlow as a library in this process. A failed call throws `TensorFlowFailure` with TensorFlow's own
+ * words.
+ */
 export class TensorFlow {
   readonly directory: string
   readonly call: { readonly [K in FunctionName]: Callable }
@@ -144,8 +148,9 @@ const declareOutput = (): void => {
  * Loads both objects so that they stay until the process ends, and without TensorFlow's banners.
  *
  * koffi unloads libraries at exit while TensorFlow's threads still run in them, which ends the process with a
- * segmentation fault: `RTLD_NODELETE` forbids it. The banner about oneDNN is written by a static initialiser that
- * knows no log level, so stderr points elsewhere meanwhile; errors of the linker come back as values all the same.
+ * segmentation fault: `RTLD_NODELETE` forbids it. The banner about oneDNN is written by a static initialiser
+ * that knows no log level, so stderr points elsewhere meanwhile; errors of the linker come back as values all
+ * the same.
  */
 const openForGood = (files: ReadonlyArray<string>): void => {
   const libc = koffi.load(null)

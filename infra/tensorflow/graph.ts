@@ -81,7 +81,9 @@ export class Graph {
     return { shape, type }
   }
 
-  /** A constant; equal small ones are one node, and a tensor of one repeated value takes no room in the graph. */
+  /**
+   * A constant; equal small ones are one node, and a tensor of one repeated value takes no room in the graph.
+   */
   constant(values: Values, shape: ReadonlyArray<number>, dtype: TfjsDtype): Output {
     if (values.length > SMALL) return this.largeConstant(values, shape, dtype)
     const key = `${dtype}|${shape}|${Array.from(values, (value) => (Object.is(value, -0) ? "-0" : value))}`

@@ -1,4 +1,7 @@
-/** Fetches TensorFlow's library into the user's cache. Several processes may try at once: one works, the rest wait. */
+/**
+ * Fetches TensorFlow's library into the user's cache. Several processes may try at once: one works, the rest
+ * wait.
+ */
 import * as fs from "node:fs/promises"
 import * as path from "node:path"
 import { Effect } from "effect"
@@ -116,7 +119,8 @@ const requireSpace = async (root: string): Promise<void> => {
   if (free >= NEEDED_BYTES) return
   const megabytes = (bytes: number): string => `${Math.round(bytes / 1e6)} MB`
   throw new NotFetched(
-    `fetching TensorFlow's library needs ${megabytes(NEEDED_BYTES)} in ${root} and ${megabytes(free)} are free`
+    `fetching TensorFlow's library needs ${megabytes(NEEDED_BYTES)} in ${root}, ` +
+      `where ${megabytes(free)} are free`
   )
 }
 

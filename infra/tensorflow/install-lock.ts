@@ -12,8 +12,9 @@ const POLL_MILLIS = 250
 /**
  * Runs `use` while holding the lock; waits as long as a living process holds it.
  *
- * Between seeing that a lock is abandoned and taking it, another process may do the same: two may then both believe
- * to hold it for once. What is done under it must bear that (here: the last step is an atomic rename).
+ * Between seeing that a lock is abandoned and taking it, another process may do the same: two may then both
+ * believe to hold it for once. What is done under it must bear that (here: the last step is an atomic
+ * rename).
  */
 export const withInstallLock = async <A>(
   file: string,

@@ -1,6 +1,7 @@
 /**
- * Where TensorFlow's library comes from: a folder the user names, the user's cache, a wheel fetched by pip into that
- * cache, or the one an installed tfjs-node brought along. If none is to be had, the portable runtime remains.
+ * Where TensorFlow's library comes from: a folder the user names, the user's cache, a wheel fetched by pip
+ * into that cache, or the one an installed tfjs-node brought along. If none is to be had, the portable
+ * runtime remains.
  */
 import { existsSync } from "node:fs"
 import { createRequire } from "node:module"
@@ -62,8 +63,8 @@ export const locateLibrary = Effect.fn("locateLibrary")(function* (
 })
 
 /**
- * The library to use, fetched if need be (some 274 MB, once a machine). Decides within about 5 s that it cannot be
- * fetched, and then answers `Portable` with the reason.
+ * The library to use, fetched if need be (some 274 MB, once a machine). Decides within about 5 s that it
+ * cannot be fetched, and then answers `Portable` with the reason.
  */
 export const resolveLibrary = Effect.fn("resolveLibrary")(function* (
   options: LibraryOptions
@@ -108,7 +109,8 @@ const libraryOfTfjsNode = (): NativeLibrary | undefined => {
 
 const unsupportedPlatform = (): string | undefined => {
   if (process.platform !== "linux" || process.arch !== "x64") {
-    return `TensorFlow is fetched for Linux on x86-64 only, and this is ${process.platform} on ${process.arch}`
+    const here = `${process.platform} on ${process.arch}`
+    return `TensorFlow is fetched for Linux on x86-64 only, and this is ${here}`
   }
   const report = process.report.getReport() as { header?: { glibcVersionRuntime?: string } }
   return report.header?.glibcVersionRuntime === undefined

@@ -32,13 +32,17 @@ const FIRST_BYTE_MILLIS = 5_000
 const STALL_MILLIS = 30_000
 const POLL_MILLIS = 200
 
-/** Fetches the wheel into `folder` and answers its path. Throws `NotFetched` if pip, network or index are missing. */
+/**
+ * Fetches the wheel into `folder` and answers its path. Throws `NotFetched` if pip, network or index are
+ * missing.
+ */
 export const downloadWheel = async (
   folder: string,
   onProgress: (bytes: number, totalBytes: number) => void,
   signal: AbortSignal
 ): Promise<string> => {
-  // pip collects the file under the temporary folder first: kept in ours, it can be watched and is cleaned up.
+  // pip collects the file under the temporary folder first: kept in ours, it can be watched and is cleaned
+  // up.
   const command = [`TMPDIR=${folder}`, "python3", "-m", "pip", ...DOWNLOAD, "--dest", folder]
   const child = spawn("env", command, { stdio: ["ignore", "ignore", "pipe"], signal })
   const exit = exitOf(child)

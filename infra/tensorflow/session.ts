@@ -89,11 +89,15 @@ export class Session {
 }
 
 /**
- * `ConfigProto` in protobuf's wire format. `intra_op_parallelism_threads` (field 2) is the pool that convolutions
- * share; `inter_op_parallelism_threads` (field 5) is how many nodes run beside each other.
+ * `ConfigProto` in protobuf's wire format. `intra_op_parallelism_threads` (field 2) is the pool that
+ * convolutions share; `inter_op_parallelism_threads` (field 5) is how many nodes run beside each other.
  */
 const sessionSettings = (threads: number): Uint8Array =>
-  Uint8Array.of(INTRA_OP_TAG, threads, INTER_OP_TAG, INTER_OP_THREADS)
+  Uint8Array.of(INTRA_OP_TAG, ...varint(threads), INTER_OP_TAG, ...varint(INTER_OP_THREADS))
+
+/** Seven bits a byte, the lowest first; the eighth says that more follow. */
+const varint = (value: number): ReadonlyArray<number> =>
+  value < 0x80 ? [value] : [(value & 0x7f) | 0x80, ...varint(value >>> 7)]
 
 const INTRA_OP_TAG = (2 << 3) | 0
 const INTER_OP_TAG = (5 << 3) | 0

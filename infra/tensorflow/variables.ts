@@ -1,6 +1,7 @@
 /**
- * Session variables: where the weights live while compiled steps run. A `tf.Variable` is bound to one when a traced
- * step first touches it, all steps of a runtime share it, and from then on its data id stands for the session's value.
+ * Session variables: where the weights live while compiled steps run. A `tf.Variable` is bound to one when a
+ * traced step first touches it, all steps of a runtime share it, and from then on its data id stands for the
+ * session's value.
  */
 import { tf } from "../../lib/tensor/tf.ts"
 import { attribute } from "./attributes.ts"
@@ -52,6 +53,13 @@ export class Variables {
       tensor.dispose()
       this.holds.delete(dataId)
     }
+  }
+
+  /** Lets go of all that is held; call once the session variables have been given values again. */
+  release(): void {
+    for (const tensor of this.holds.values()) tensor.dispose()
+    this.holds.clear()
+    this.cells.clear()
   }
 
   bind(variable: tf.Variable, dataId: object, stored: Stored): VariableCell {

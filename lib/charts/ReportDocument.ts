@@ -58,7 +58,9 @@ export const ReportDocument = Schema.Struct({
 })
 export type ReportDocument = typeof ReportDocument.Type
 
-/** The pairs of different classes that were confused most often, at most `count`; equal ones in class order. */
+/**
+ * The pairs of different classes that were confused most often, at most `count`; equal ones in class order.
+ */
 export const mostConfused = (
   classes: ReadonlyArray<string>,
   confusion: ReadonlyArray<ReadonlyArray<number>>,

@@ -1,4 +1,6 @@
-/** The report's style sheet: one column on a phone, two on a desk, light or dark as the reader's system is. */
+/**
+ * The report's style sheet: one column on a phone, two on a desk, light or dark as the reader's system is.
+ */
 export const pageStyle = `
 :root {
   color-scheme: light dark;
@@ -17,7 +19,8 @@ export const pageStyle = `
 }
 * { box-sizing: border-box; }
 body {
-  margin: 0 auto; max-width: 1120px; padding: 1.5rem 1rem 4rem; background: var(--page); color: var(--text);
+  margin: 0 auto; max-width: 1120px; padding: 1.5rem 1rem 4rem;
+  background: var(--page); color: var(--text);
   font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif;
 }
 h1 { font-size: 1.6rem; line-height: 1.25; margin: 0.5rem 0; }
@@ -26,21 +29,27 @@ h3 { font-size: 1rem; margin: 0 0 0.5rem; }
 p { margin: 0.25rem 0 0.75rem; }
 .muted { color: var(--muted); }
 .wide { overflow-x: auto; }
-.panels { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fit, minmax(min(100%, 420px), 1fr)); }
-.panel { background: var(--panel); border: 1px solid var(--line); border-radius: 10px; padding: 1rem; min-width: 0; }
+.panels {
+  display: grid; gap: 1rem; grid-template-columns: repeat(auto-fit, minmax(min(100%, 420px), 1fr));
+}
+.panel {
+  background: var(--panel); border: 1px solid var(--line); border-radius: 10px; padding: 1rem; min-width: 0;
+}
 svg { display: block; width: 100%; height: auto; }
 .matrix svg { max-width: 760px; }
 .small { font-size: 0.8rem; white-space: normal; }
 .legend > span { margin-right: 1.25rem; white-space: nowrap; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
-th, td { padding: 0.4rem 0.7rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; }
+th, td {
+  padding: 0.4rem 0.7rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap;
+}
 th { color: var(--muted); font-weight: 600; font-size: 0.875rem; }
 th:first-child, td:first-child, .text { text-align: left; }
 .dot { display: inline-block; width: 0.7em; height: 0.7em; border-radius: 50%; margin-right: 0.5em; }
 .best { font-weight: 700; }
-.samples { display: grid; gap: 0.75rem; grid-template-columns: repeat(auto-fill, minmax(96px, 1fr)); margin: 0; }
+.samples { display: grid; gap: 0.75rem; grid-template-columns: repeat(auto-fill, minmax(96px, 1fr)); }
 .samples figure { margin: 0; }
-.samples img { width: 100%; display: block; border-radius: 6px; image-rendering: pixelated; background: var(--panel); }
+.samples img { width: 100%; display: block; border-radius: 6px; image-rendering: pixelated; }
 .samples figcaption { font-size: 0.8rem; color: var(--muted); text-align: center; margin-top: 0.25rem; }
 @media (max-width: 560px) {
   body { padding: 0.75rem 0.75rem 3rem; }

@@ -105,31 +105,33 @@ const curvesSection = (models: ReadonlyArray<ModelReport>): string => {
     ({ title, id, curves }) => `<div class="panel"><h3>${title}</h3>\n${trainingCurves(id, curves)}\n</div>`
   )
   return `<h2>Training</h2>
-<p class="muted">Per epoch. Train is measured on augmented images while the weights move; a distilled model's train
-loss includes its teacher's part.${isValidated ? " Dashed: train, solid: validation." : " Train only."}</p>
+<p class="muted">Per epoch. Train is measured on augmented images while the weights move; a distilled model's
+train loss includes its teacher's part. ${isValidated ? "Dashed: train, solid: validation." : ""}</p>
 <p class="legend">${legend}</p>
 <div class="panels">${panels.join("\n")}</div>`
 }
 
-const pairsList = ({ confusedPairs }: ModelReport): string =>
-  confusedPairs.length === 0
-    ? `<p class="muted">No image was confused.</p>`
-    : `<table><thead><tr><th>Is</th><th class="text">Taken for</th><th>Images</th><th>Of its class</th></tr></thead><tbody>\n${confusedPairs
-        .map(
-          ({ label, prediction, count, share }) =>
-            `<tr><td>${escapeHtml(label)}</td><td class="text">${escapeHtml(prediction)}</td>` +
-            `<td>${count}</td><td>${percent(share)}</td></tr>`
-        )
-        .join("\n")}\n</tbody></table>`
+const pairsList = ({ confusedPairs }: ModelReport): string => {
+  if (confusedPairs.length === 0) return `<p class="muted">No image was confused.</p>`
+  const rows = confusedPairs.map(
+    ({ label, prediction, count, share }) =>
+      `<tr><td>${escapeHtml(label)}</td><td class="text">${escapeHtml(prediction)}</td>` +
+      `<td>${count}</td><td>${percent(share)}</td></tr>`
+  )
+  const head = `<tr><th>Is</th><th class="text">Taken for</th><th>Images</th><th>Of its class</th></tr>`
+  return `<table><thead>${head}</thead><tbody>\n${rows.join("\n")}\n</tbody></table>`
+}
 
 const classTable = ({ perClass }: ModelReport): string => {
   const rows = perClass.map(
     ({ name, precision, recall, support }) =>
-      `<tr><td>${escapeHtml(name)}</td><td>${percent(precision)}</td><td>${percent(recall)}</td><td>${grouped(support)}</td></tr>`
+      `<tr><td>${escapeHtml(name)}</td><td>${percent(precision)}</td><td>${percent(recall)}</td>` +
+      `<td>${grouped(support)}</td></tr>`
   )
   return (
-    `<details><summary>Every class</summary><div class="wide"><table><thead><tr><th>Class</th><th>Precision</th>` +
-    `<th>Recall</th><th>Images</th></tr></thead><tbody>\n${rows.join("\n")}\n</tbody></table></div></details>`
+    `<details><summary>Every class</summary><div class="wide"><table><thead><tr><th>Class</th>` +
+    `<th>Precision</th><th>Recall</th><th>Images</th></tr></thead>` +
+    `<tbody>\n${rows.join("\n")}\n</tbody></table></div></details>`
   )
 }
 
@@ -145,7 +147,8 @@ ${confusionChart(
   model.confusion
 )}
 </div></div></div>
-<div class="panel"><h3>Most often confused</h3><div class="wide">${pairsList(model)}</div>${classTable(model)}</div>
+<div class="panel"><h3>Most often confused</h3><div class="wide">${pairsList(model)}</div>
+${classTable(model)}</div>
 </div>`
 
 const samplesSection = (samples: ReadonlyArray<PageSample>): string =>
@@ -163,7 +166,8 @@ const datasetLine = ({ dataset }: ReportDocument): string => {
   const quarantined =
     numQuarantined === 0 ? "" : ` ${grouped(numQuarantined)} unreadable files were left out.`
   return (
-    `${classes.length} classes, ${channels === 1 ? "grey" : "colour"} images of ${height} × ${width} pixels: ` +
+    `${classes.length} classes, ${channels === 1 ? "grey" : "colour"} images of ` +
+    `${height} × ${width} pixels: ` +
     `${grouped(numTrain)} to train on, ${validation}${grouped(numTest)} to test on.${quarantined}`
   )
 }

@@ -1,6 +1,6 @@
 /**
- * Charts as SVG text, by Apache ECharts without a browser. Colours are CSS variables of the page that shows them
- * (`--text`, `--muted`, `--line`, `--accent`, `--series-0` …), so that one chart serves light and dark.
+ * Charts as SVG text, by Apache ECharts without a browser. Colours are CSS variables of the page that shows
+ * them (`--text`, `--muted`, `--line`, `--accent`, `--series-0`), so that one chart serves light and dark.
  */
 import { HeatmapChart, LineChart } from "echarts/charts"
 import { GridComponent, VisualMapComponent } from "echarts/components"
@@ -35,8 +35,8 @@ export const axisStyle = {
 } as const
 
 /**
- * The same bytes for the same option, whatever was drawn before: ECharts numbers the ids it gives out over the whole
- * process, so they are renamed after `id`, which must be unique on the page.
+ * The same bytes for the same option, whatever was drawn before: ECharts numbers the ids it gives out over
+ * the whole process, so they are renamed after `id`, which must be unique on the page.
  */
 export const renderSvg = (id: string, size: ChartSize, option: EChartsCoreOption): string => {
   const chart = init(null, null, { renderer: "svg", ssr: true, ...size })
@@ -46,7 +46,10 @@ export const renderSvg = (id: string, size: ChartSize, option: EChartsCoreOption
   return inlined(id, svg)
 }
 
-/** Without what only a live chart needs (hover styles, its own metadata) and what HTML around it makes needless. */
+/**
+ * Without what only a live chart needs (hover styles, its own metadata) and what HTML around it makes
+ * needless.
+ */
 const inlined = (id: string, svg: string): string => {
   const bare = svg
     .replace(/<style >[\s\S]*?<\/style>\n?/g, "")

@@ -21,6 +21,7 @@ export class FolderChanged extends Schema.TaggedError<FolderChanged>()("FolderCh
       this.expected === null
         ? "its content is not named in the pipeline, so a result could not be told from one of other files"
         : `its content is no longer ${this.expected}`
-    return `Folder "${this.path}": ${why}. To use it as it is now, write digest: "${this.found}" in the pipeline.`
+    const remedy = `To use it as it is now, write digest: "${this.found}" in the pipeline.`
+    return `Folder "${this.path}": ${why}. ${remedy}`
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Examples as tar shards in WebDataset's convention: the members of one example share the name before the first dot
- * (`000042.ppm`, `000042.cls`), and lie side by side.
+ * Examples as tar shards in WebDataset's convention: the members of one example share the name before the
+ * first dot (`000042.ppm`, `000042.cls`), and lie side by side.
  */
 import { Effect, Result } from "effect"
 import { FormatInvalid } from "./FormatInvalid.ts"

@@ -7,8 +7,8 @@ export interface IndexSplit {
 }
 
 /**
- * Takes `fraction` of each class, at random by `seed`: rounded to a whole number, but at least one example stays
- * and, of a class with two or more, at least one is taken (unless the fraction is 0).
+ * Takes `fraction` of each class, at random by `seed`: rounded to a whole number, but at least one example
+ * stays and, of a class with two or more, at least one is taken (unless the fraction is 0).
  */
 export const stratifiedSplit = (labels: ArrayLike<number>, fraction: number, seed: number): IndexSplit => {
   const byClass = new Map<number, Array<number>>()

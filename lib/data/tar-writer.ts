@@ -32,7 +32,9 @@ const paxPath = (name: string): Uint8Array => {
 
 const fits = (name: string): boolean => name.length <= 100 && !/[^\x20-\x7e]/.test(name)
 
-/** An archive of these files in this order: mode 0644, owner 0, time 0, so that equal files give equal bytes. */
+/**
+ * An archive of these files in this order: mode 0644, owner 0, time 0, so that equal files give equal bytes.
+ */
 export const writeTar = (entries: ReadonlyArray<TarEntry>): Uint8Array => {
   const parts = entries.flatMap(({ name, bytes }) => {
     const file = { name, type: "0", bytes }

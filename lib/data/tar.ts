@@ -148,9 +148,9 @@ const resolved = Effect.fnUntraced(function* (
 })
 
 /**
- * The files of an archive of `totalBytes`, in the archive's order; `read(offset, length)` gives its bytes. Every
- * header is checked before anything is returned. Fails with `ArchiveInvalid` on a damaged header, a truncated
- * archive, a member twice, a device, an absolute path, a `..` or a link that leads outside.
+ * The files of an archive of `totalBytes`, in the archive's order; `read(offset, length)` gives its bytes.
+ * Every header is checked before anything is returned. Fails with `ArchiveInvalid` on a damaged header, a
+ * truncated archive, a member twice, a device, an absolute path, a `..` or a link that leads outside.
  */
 export const listTar = Effect.fnUntraced(function* <E, R>(
   archive: string,
@@ -169,7 +169,8 @@ export const listTar = Effect.fnUntraced(function* <E, R>(
     const header = yield* Effect.fromResult(headerOf(archive, block, extension))
     const start = offset + blockBytes
     if (start + header.sizeBytes > totalBytes) {
-      const reason = `it says ${header.sizeBytes} bytes, but the archive ends ${totalBytes - start} bytes on: truncated`
+      const left = totalBytes - start
+      const reason = `it says ${header.sizeBytes} bytes, but the archive ends ${left} bytes on: truncated`
       return yield* new ArchiveInvalid({ archive, member: header.name, reason })
     }
     offset = start + Math.ceil(header.sizeBytes / blockBytes) * blockBytes

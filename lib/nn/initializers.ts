@@ -9,7 +9,7 @@ import { sizeOf, type Weight, type WeightSpec, type Weights } from "./Weights.ts
 /**
  * - `torch-default`: uniform within 1/sqrt(fan in), biases too: what PyTorch does when nothing is said
  * - `he-normal-fan-out`, `he-normal-fan-in`: normal of variance 2/fan (He et al. 2015); biases 0
- * - `xavier-uniform`, the paper's: uniform within sqrt(6 / (fan in + fan out)) (Glorot & Bengio 2010); biases 0
+ * - `xavier-uniform`, the paper's: within sqrt(6 / (fan in + fan out)) (Glorot & Bengio 2010); biases 0
  */
 export const Initializer = Schema.Literals([
   "torch-default",

@@ -5,7 +5,9 @@
 import { Context, type Effect, Schema } from "effect"
 import type { tf } from "./tf.ts"
 
-/** How the arithmetic of convolutions and matrix products is done; loss, statistics and weights stay float32. */
+/**
+ * How the arithmetic of convolutions and matrix products is done; loss, statistics and weights stay float32.
+ */
 export const Precision = Schema.Literals(["float32", "bfloat16"])
 export type Precision = typeof Precision.Type
 
@@ -34,9 +36,10 @@ export type TensorError = TraceError | ExecutionError
 /** A step made ready to run for one set of input shapes. */
 export interface Compiled<I extends string, O extends string> {
   /**
-   * Feeds the inputs, runs the step once, returns its outputs as typed arrays. The event loop stays free on the
-   * native runtime. Calls must not overlap for one compiled function. The feed arrays may be reused by the caller
-   * as soon as `run` was called on the native runtime, and only after it finished on a portable one.
+   * Feeds the inputs, runs the step once, returns its outputs as typed arrays. The event loop stays free on
+   * the native runtime. Calls must not overlap for one compiled function. The feed arrays may be reused by
+   * the caller as soon as `run` was called on the native runtime, and only after it finished on a portable
+   * one.
    */
   readonly run: (feeds: Feeds<I>) => Effect.Effect<Fetches<O>, TensorError>
 }
@@ -59,8 +62,9 @@ export class TensorRuntime extends Context.Service<
     readonly numerics: Numerics
     readonly precisions: ReadonlyArray<Precision>
     /**
-     * Makes `step` ready to run. `step` is ordinary tfjs code over its inputs and any `tf.Variable`s it closes
-     * over; variables it assigns are updated by each run. Traced once on the native runtime, run eagerly elsewhere.
+     * Makes `step` ready to run. `step` is ordinary tfjs code over its inputs and any `tf.Variable`s it
+     * closes over; variables it assigns are updated by each run. Traced once on the native runtime, run
+     * eagerly elsewhere.
      */
     readonly jit: <I extends string, O extends string>(
       step: (inputs: { readonly [K in I]: tf.Tensor }) => { readonly [K in O]: tf.Tensor },

@@ -1,6 +1,7 @@
 /**
- * Batch normalisation as it trains (Ioffe & Szegedy, arXiv 1502.03167, algorithm 1), as one fused operation: a backend
- * brings the kernels `FusedBatchNormV3` and `FusedBatchNormGradV3` (see `infra/tensorflow`), the gradient is here.
+ * Batch normalisation as it trains (Ioffe & Szegedy, arXiv 1502.03167, algorithm 1), as one fused operation:
+ * a backend brings the kernels `FusedBatchNormV3` and `FusedBatchNormGradV3` (see `infra/tensorflow`), the
+ * gradient is here.
  */
 import { tf } from "./tf.ts"
 
@@ -19,8 +20,8 @@ export interface BatchNorm {
   /** `[C]`, over batch, rows and columns. */
   readonly mean: tf.Tensor1D
   /**
-   * `[C]`, the **unbiased** variance (divided by `N*H*W - 1`): what running statistics absorb, as in PyTorch. The
-   * normalisation itself uses the biased one.
+   * `[C]`, the **unbiased** variance (divided by `N*H*W - 1`): what running statistics absorb, as in PyTorch.
+   * The normalisation itself uses the biased one.
    */
   readonly variance: tf.Tensor1D
 }
@@ -46,8 +47,9 @@ export const batchNormTraining = (
 }
 
 /**
- * The forward kernel's outputs are `y`, `mean`, `variance` and two more that only the gradient kernel understands
- * (TensorFlow keeps mean and biased variance there, or the inverse deviation); they are saved on the tape.
+ * The forward kernel's outputs are `y`, `mean`, `variance` and two more that only the gradient kernel
+ * understands (TensorFlow keeps mean and biased variance there, or the inverse deviation); they are saved on
+ * the tape.
  */
 tf.registerGradient({
   kernelName: FUSED_BATCH_NORM,
@@ -56,7 +58,8 @@ tf.registerGradient({
   gradFunc: (dys, saved, attrs) => {
     const dy = (Array.isArray(dys) ? dys[0] : dys) as tf.Tensor
     const [x, gamma, savedMean, savedVariance] = saved as [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]
-    // Run here and not inside the functions below: tfjs tidies each of them, which would dispose shared outputs.
+    // Run here and not inside the functions below: tfjs tidies each of them, which would dispose shared
+    // outputs.
     const gradients = tf
       .engine()
       .runKernel(

@@ -1,12 +1,16 @@
 /**
- * Counter-based random numbers: a stream is a function of its key, (seed, names and numbers…), and of nothing else.
- * What one stream draws never depends on what others drew, so results do not depend on worker count or resuming.
+ * Counter-based random numbers: a stream is a function of its key, (seed, names and numbers…), and of nothing
+ * else. What one stream draws never depends on what others drew, so results do not depend on worker count or
+ * resuming.
  *
  * The generator is Philox 4x32-10 (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as 1, 2, 3",
- * SC 2011, section 3.3): ten rounds of multiply and xor turn a counter into 128 random bits under a 64-bit key.
+ * SC 2011, section 3.3): ten rounds of multiply and xor turn a counter into 128 random bits under a 64-bit
+ * key.
  */
 
-/** A part of a stream's key: a name, or a non-negative integer up to 2^53 - 1 (an epoch, an example's number). */
+/**
+ * A part of a stream's key: a name, or a non-negative integer up to 2^53 - 1 (an epoch, an example's number).
+ */
 export type KeyPart = string | number
 
 export class RandomStream {
@@ -28,7 +32,10 @@ export class RandomStream {
     )
   }
 
-  /** A stream of its own under a longer key; `make(s, a, b)` is `make(s, a).derive(b)`, whatever was drawn before. */
+  /**
+   * A stream of its own under a longer key; `make(s, a, b)` is `make(s, a).derive(b)`, whatever was drawn
+   * before.
+   */
   derive(...parts: ReadonlyArray<KeyPart>): RandomStream {
     return new RandomStream(parts.reduce<readonly [number, number]>(absorb, this.key))
   }

@@ -1,4 +1,7 @@
-/** The loss of classification against soft targets (labels, smoothed labels, mixtures, a teacher's distribution). */
+/**
+ * The loss of classification against soft targets (labels, smoothed labels, mixtures, a teacher's
+ * distribution).
+ */
 import { tf } from "./tf.ts"
 
 /**

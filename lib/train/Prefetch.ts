@@ -41,7 +41,11 @@ export class Prefetch<I extends string> {
     next: Position | undefined
   ): Effect.Effect<A, E, R> {
     return Effect.gen({ self: this }, function* () {
-      const running = yield* Effect.forkChild(step(this.#ready), { startImmediately: true })
+      const running = yield* Effect.forkChild(step(this.#ready), {
+        startImmediately: true,
+        // A step that has begun ends before anything it uses is closed.
+        uninterruptible: true
+      })
       const nanos = next === undefined ? 0n : yield* this.#prepare(next)
       // Two turns of the event loop, so that a result from another thread has arrived if it is there.
       yield* Effect.yieldNow

@@ -1,5 +1,6 @@
 /**
- * One classifier from its first weights (or a saved state) to its last epoch: what pretraining and distillation share.
+ * One classifier from its first weights (or a saved state) to its last epoch: what pretraining and
+ * distillation share.
  */
 import { Effect, Option } from "effect"
 import { classificationBatches, type LabelledImages } from "../data/batches.ts"
@@ -59,8 +60,9 @@ const startingPoint = Effect.fn("startingPoint")(function* <E>(options: FitOptio
 })
 
 /**
- * Trains until the last epoch or until a stop is asked for; the state is saved after every epoch, every few minutes
- * and before stopping. Fails with `DivergedError`, `TooFewExamples`, tensor errors, or the host's own.
+ * Trains until the last epoch or until a stop is asked for; the state is saved after every epoch, every few
+ * minutes and before stopping. Fails with `DivergedError`, `TooFewExamples`, tensor errors, or the host's
+ * own.
  */
 export const fitClassifier = Effect.fn("fitClassifier")(function* <E>(options: FitOptions<E>) {
   const { classifier, dataset, host, normalization, params, task, validation } = options

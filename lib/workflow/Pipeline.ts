@@ -82,6 +82,10 @@ const sorted = (jobs: ReadonlyArray<PipelineJob>): ReadonlyArray<PipelineJob> =>
   return order
 }
 
+/** Names become parts of object keys and of flags. */
+const kebabCase = /^[a-z0-9]+(-[a-z0-9]+)*$/
+const kebabRule = "a-z, 0-9 and single dashes"
+
 /**
  * Names the refs. Every ref that another one reads must be in the record.
  * Throws `DefinitionError` for an unnamed ref, a ref under two names, a bad name or a cycle.
@@ -91,12 +95,18 @@ export const make = (
   description: string,
   refs: { readonly [job: string]: ArtifactRef<unknown> }
 ): Pipeline => {
+  if (!kebabCase.test(name)) {
+    throw new DefinitionError({
+      where: `pipeline "${name}"`,
+      message: `its name is kebab-case: ${kebabRule}`
+    })
+  }
   const names = new Map<ArtifactRef<unknown>, string>()
   for (const [job, ref] of Object.entries(refs)) {
-    if (!/^[a-z0-9]+(-[a-z0-9]+)*$/.test(job)) {
+    if (!kebabCase.test(job)) {
       throw new DefinitionError({
         where: `job "${job}"`,
-        message: "a job's name is kebab-case: a-z, 0-9 and single dashes"
+        message: `a job's name is kebab-case: ${kebabRule}`
       })
     }
     const other = names.get(ref)

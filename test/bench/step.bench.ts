@@ -14,7 +14,7 @@ import type { tf } from "../../lib/tensor/tf.ts"
 import { classificationTask } from "../../lib/train/tasks/classification.ts"
 import { trainStep } from "../../lib/train/train-step.ts"
 import { makeVariables } from "../../lib/train/variables.ts"
-import { nativeRuntimeForTests } from "../support/nativeRuntime.ts"
+import { native } from "../support/runtimes.ts"
 import { median, type Row, row } from "./Row.ts"
 
 interface Case {
@@ -136,9 +136,10 @@ const measureCase = (the: Case) =>
       peer: peer === undefined ? "PyTorch" : `PyTorch ${yield* Effect.promise(() => peer.version)}`,
       peerValue: theirs.length === 0 ? null : median(theirs)
     })
-  }).pipe(Effect.scoped, Effect.provide(nativeRuntimeForTests(threads)))
+  }).pipe(Effect.scoped, Effect.provide(native.layer))
 
 export const measure = async (): Promise<ReadonlyArray<Row>> => {
+  if (native.skipped !== "") throw new Error(`there is no native runtime to measure${native.skipped}`)
   const rows: Array<Row> = []
   for (const the of cases) rows.push(await Effect.runPromise(measureCase(the)))
   return rows

@@ -114,7 +114,9 @@ it.layer(services)("preprocess", (it) => {
       assert.deepStrictEqual([prepared.train.numExamples, prepared.validation?.numExamples], [40, 1])
     })
   )
+})
 
+it.layer(services)("preprocess, choices", (it) => {
   it.effect("sizes and channels are made equal", () =>
     Effect.gen(function* () {
       const wide: LabelledImage = {
@@ -138,7 +140,9 @@ it.layer(services)("preprocess", (it) => {
       assert.notDeepEqual(other.train.tensors, prepared.train.tensors)
     })
   )
+})
 
+it.layer(services)("preprocess, what is wrong", (it) => {
   it.effect("unreadable images are left out, listed with their origin, and told", () =>
     Effect.gen(function* () {
       const record: JobRecord = { progress: [], notes: [] }
@@ -172,16 +176,16 @@ it.layer(services)("preprocess", (it) => {
       assert.include(empty.message, "it has no images")
     })
   )
+})
 
-  describe("params", () => {
-    it.each([
-      [{ height: 0 }, "height"],
-      [{ channels: 2 as 1 }, "channels"],
-      [{ validation: 1 }, "validation"],
-      [{ limit: 0 }, "limit"]
-    ])("%j is refused", (params, name) => {
-      const decode = Schema.decodeUnknownSync(PreprocessParams)
-      assert.throws(() => decode({ height: 2, width: 2, channels: 1, ...params }), new RegExp(name))
-    })
+describe("preprocess params", () => {
+  it.each([
+    [{ height: 0 }, "height"],
+    [{ channels: 2 as 1 }, "channels"],
+    [{ validation: 1 }, "validation"],
+    [{ limit: 0 }, "limit"]
+  ])("%j is refused", (params, name) => {
+    const decode = Schema.decodeUnknownSync(PreprocessParams)
+    assert.throws(() => decode({ height: 2, width: 2, channels: 1, ...params }), new RegExp(name))
   })
 })

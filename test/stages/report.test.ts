@@ -77,7 +77,9 @@ const text = (ref: { readonly blob: string; readonly sizeBytes: number }) =>
     Effect.map((bytes) => new TextDecoder().decode(bytes))
   )
 
-it.layer(Layer.mergeAll(blobsLayer, jobLayer(), codecLayer))("report", (it) => {
+const services = Layer.mergeAll(blobsLayer, jobLayer(), codecLayer)
+
+it.layer(services)("report page", (it) => {
   it.effect("the page asks nothing of the network", () =>
     Effect.gen(function* () {
       const html = yield* text((yield* report()).html)
@@ -118,7 +120,9 @@ it.layer(Layer.mergeAll(blobsLayer, jobLayer(), codecLayer))("report", (it) => {
       assert.deepStrictEqual(yield* report(), first)
     })
   )
+})
 
+it.layer(services)("what stands beside the page", (it) => {
   it.effect("the JSON twin holds the same and can be read back", () =>
     Effect.gen(function* () {
       const json = JSON.parse(yield* text((yield* report()).json))

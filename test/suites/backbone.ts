@@ -27,93 +27,108 @@ const tensorsOf = (weights: Weights): WeightTensors =>
     Object.entries(weights).map(([name, { shape, values }]) => [name, tf.tensor(values.slice(), [...shape])])
   )
 
-/** Square images of `size` pixels and `channels` channels; keep both small. */
-export const backboneSuite = (
-  name: string,
-  { architecture, channels, size }: { architecture: Architecture; channels: number; size: number }
-) =>
+export interface BackboneCase {
+  readonly architecture: Architecture
+  /** Of the images, which are squares of `size` pixels; keep both small. */
+  readonly channels: number
+  readonly size: number
+}
+
+const prepare = ({ architecture, channels }: BackboneCase) =>
+  Effect.gen(function* () {
+    const backbone = yield* loadBackbone(architecture, channels)
+    const classifier = makeClassifier(backbone, 3)
+    const weights = initializeWeights(classifier.weights, "he-normal-fan-out", RandomStream.make(1, "w"))
+    return { backbone, classifier, weights }
+  })
+
+export const backboneSuite = (name: string, options: BackboneCase) =>
   describe(name, () => {
     beforeAll(() => Effect.runPromise(startWasm))
-
-    const prepared = Effect.gen(function* () {
-      const backbone = yield* loadBackbone(architecture, channels)
-      const classifier = makeClassifier(backbone, 3)
-      const weights = initializeWeights(classifier.weights, "he-normal-fan-out", RandomStream.make(1, "w"))
-      return { backbone, classifier, weights }
-    })
-
-    it.effect("gives the promised features in their promised shapes, on even and odd sizes", () =>
-      Effect.map(prepared, ({ backbone, weights }) => {
-        for (const pixels of [size, size + 1]) {
-          const images = noise([2, pixels, pixels, channels])
-          const features = tf.tidy(() => backbone.apply(tensorsOf(weights), images, evaluation))
-          assert.sameMembers(Object.keys(features), Object.keys(backbone.features))
-          for (const [feature, spec] of Object.entries(backbone.features) as Array<
-            [FeatureName, FeatureSpec]
-          >) {
-            const cells = Math.ceil(pixels / spec.stride)
-            assert.deepStrictEqual(features[feature]!.shape, [2, cells, cells, spec.channels])
-          }
-          tf.dispose([images, Object.values(features)])
-        }
-      })
-    )
-
-    it.effect("names every weight once", () =>
-      Effect.map(prepared, ({ classifier, weights }) =>
-        assert.strictEqual(Object.keys(weights).length, classifier.weights.length)
-      )
-    )
-
-    it.effect("sends a gradient to every trainable weight and a statistic to every running one", () =>
-      Effect.map(prepared, ({ classifier, weights }) => {
-        tf.tidy(() => {
-          const tensors = tensorsOf(weights)
-          const names = classifier.weights.filter(isTrainable).map((spec) => spec.name)
-          const statistics = new BatchStatistics()
-          const images = noise([4, size, size, channels])
-          const gradients = tf.grads((...trainable: Array<tf.Tensor>) => {
-            const changed = Object.fromEntries(names.map((weight, index) => [weight, trainable[index]!]))
-            const logits = classifier.apply({ ...tensors, ...changed }, images, {
-              kind: "training",
-              statistics
-            })
-            return tf.sum(tf.square(logits))
-          })(names.map((weight) => tensors[weight]!))
-          for (const [index, gradient] of gradients.entries()) {
-            assert.isAbove(tf.max(tf.abs(gradient)).dataSync()[0]!, 0, `no gradient reaches ${names[index]}`)
-          }
-          assert.sameMembers(
-            statistics.take().map(([statistic]) => statistic),
-            classifier.weights.filter((spec) => !isTrainable(spec)).map((spec) => spec.name)
-          )
-        })
-      })
-    )
-
-    it.effect("evaluates each image by itself", () =>
-      Effect.map(prepared, ({ classifier, weights }) =>
-        tf.tidy(() => {
-          const tensors = tensorsOf(weights)
-          const images = noise([3, size, size, channels])
-          const together = classifier.apply(tensors, images, evaluation).arraySync()
-          const alone = classifier.apply(tensors, tf.slice(images, [1, 0, 0, 0], [1, -1, -1, -1]), evaluation)
-          for (const [k, logit] of alone.arraySync()[0]!.entries())
-            assert.approximately(logit, together[1]![k]!, 1e-4)
-        })
-      )
-    )
-
-    it.effect("gives the same logits after saving and loading", () =>
-      Effect.gen(function* () {
-        const { classifier, weights } = yield* prepared
-        const loaded = yield* decodeWeights(encodeWeights(weights), classifier.weights)
-        tf.tidy(() => {
-          const images = noise([1, size, size, channels])
-          const logitsOf = (those: Weights) =>
-            classifier.apply(tensorsOf(those), images, evaluation).dataSync()
-          assert.deepStrictEqual(logitsOf(loaded), logitsOf(weights))
-        })
-      })
-    )
+    shapesAndGradients(options)
+    imagesAndFiles(options)
   })
+
+const shapesAndGradients = (options: BackboneCase) => {
+  const { channels, size } = options
+  const prepared = prepare(options)
+
+  it.effect("gives the promised features in their promised shapes, on even and odd sizes", () =>
+    Effect.map(prepared, ({ backbone, weights }) => {
+      for (const pixels of [size, size + 1]) {
+        const images = noise([2, pixels, pixels, channels])
+        const features = tf.tidy(() => backbone.apply(tensorsOf(weights), images, evaluation))
+        assert.sameMembers(Object.keys(features), Object.keys(backbone.features))
+        for (const [feature, spec] of Object.entries(backbone.features) as Array<
+          [FeatureName, FeatureSpec]
+        >) {
+          const cells = Math.ceil(pixels / spec.stride)
+          assert.deepStrictEqual(features[feature]!.shape, [2, cells, cells, spec.channels])
+        }
+        tf.dispose([images, Object.values(features)])
+      }
+    })
+  )
+
+  it.effect("names every weight once", () =>
+    Effect.map(prepared, ({ classifier, weights }) =>
+      assert.strictEqual(Object.keys(weights).length, classifier.weights.length)
+    )
+  )
+
+  it.effect("sends a gradient to every trainable weight and a statistic to every running one", () =>
+    Effect.map(prepared, ({ classifier, weights }) => {
+      tf.tidy(() => {
+        const tensors = tensorsOf(weights)
+        const names = classifier.weights.filter(isTrainable).map((spec) => spec.name)
+        const statistics = new BatchStatistics()
+        const images = noise([4, size, size, channels])
+        const gradients = tf.grads((...trainable: Array<tf.Tensor>) => {
+          const changed = Object.fromEntries(names.map((weight, index) => [weight, trainable[index]!]))
+          const logits = classifier.apply({ ...tensors, ...changed }, images, {
+            kind: "training",
+            statistics
+          })
+          return tf.sum(tf.square(logits))
+        })(names.map((weight) => tensors[weight]!))
+        for (const [index, gradient] of gradients.entries()) {
+          assert.isAbove(tf.max(tf.abs(gradient)).dataSync()[0]!, 0, `no gradient reaches ${names[index]}`)
+        }
+        assert.sameMembers(
+          statistics.take().map(([statistic]) => statistic),
+          classifier.weights.filter((spec) => !isTrainable(spec)).map((spec) => spec.name)
+        )
+      })
+    })
+  )
+}
+
+const imagesAndFiles = (options: BackboneCase) => {
+  const { channels, size } = options
+  const prepared = prepare(options)
+
+  it.effect("evaluates each image by itself", () =>
+    Effect.map(prepared, ({ classifier, weights }) =>
+      tf.tidy(() => {
+        const tensors = tensorsOf(weights)
+        const images = noise([3, size, size, channels])
+        const together = classifier.apply(tensors, images, evaluation).arraySync()
+        const alone = classifier.apply(tensors, tf.slice(images, [1, 0, 0, 0], [1, -1, -1, -1]), evaluation)
+        for (const [k, logit] of alone.arraySync()[0]!.entries())
+          assert.approximately(logit, together[1]![k]!, 1e-4)
+      })
+    )
+  )
+
+  it.effect("gives the same logits after saving and loading", () =>
+    Effect.gen(function* () {
+      const { classifier, weights } = yield* prepared
+      const loaded = yield* decodeWeights(encodeWeights(weights), classifier.weights)
+      tf.tidy(() => {
+        const images = noise([1, size, size, channels])
+        const logitsOf = (those: Weights) => classifier.apply(tensorsOf(those), images, evaluation).dataSync()
+        assert.deepStrictEqual(logitsOf(loaded), logitsOf(weights))
+      })
+    })
+  )
+}

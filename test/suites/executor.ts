@@ -10,6 +10,7 @@ import type { AnyStage } from "../../lib/workflow/Stage.ts"
 import { add } from "../fixtures/toy/add.ts"
 import { misbehave } from "../fixtures/toy/misbehave.ts"
 import { steps } from "../fixtures/toy/steps.ts"
+import { until } from "../support/processes.ts"
 
 type Services = Executor | ObjectStore | BlobStore | Hasher
 
@@ -31,12 +32,7 @@ export const execute = Effect.fnUntraced(function* (request: JobRequest, signals
 const notesOf = (signals: ReadonlyArray<JobSignal>): ReadonlyArray<string> =>
   signals.flatMap((signal) => (signal._tag === "Note" ? [signal.line] : []))
 
-const until = (condition: () => boolean) =>
-  Effect.promise(async () => {
-    while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5))
-  })
-
-/** Every use of `layer` makes an executor of its own; what `storage` makes must be the same store each time. */
+/** Every use of `layer` makes an executor of its own, on the same store. */
 export const executorSuite = (name: string, layer: Layer.Layer<Services, unknown>) => {
   const test = <E>(title: string, body: () => Effect.Effect<void, E, Services>) =>
     it.effect(title, () => Effect.provide(body(), layer))
@@ -94,9 +90,9 @@ export const executorSuite = (name: string, layer: Layer.Layer<Services, unknown
         const stopped = yield* Effect.gen(function* () {
           const executor = yield* Executor
           const running = yield* Effect.forkChild(execute(yield* requestOf(steps, params), signals))
-          yield* until(() =>
+          const isUnderWay = () =>
             signals.some((signal) => signal._tag === "Progress" && signal.progress.done >= 2)
-          )
+          yield* Effect.promise(() => until(isUnderWay))
           yield* executor.requestStop
           const error = yield* Effect.flip(Fiber.join(running))
           const late = yield* Effect.flip(execute(yield* requestOf(steps, { ...params, steps: 3 })))
@@ -120,7 +116,7 @@ export const executorSuite = (name: string, layer: Layer.Layer<Services, unknown
         const running = yield* Effect.forkChild(
           execute(yield* requestOf(misbehave, { how: "hang" }), signals)
         )
-        yield* until(() => signals.length > 0)
+        yield* Effect.promise(() => until(() => signals.length > 0))
         yield* Fiber.interrupt(running)
       }))
   })

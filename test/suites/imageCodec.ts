@@ -1,10 +1,16 @@
-/** What every `ImageCodec` must do: `suite(name, layer)`. Files are made by `images`, a writer the suite trusts. */
-import { assert, it } from "@effect/vitest"
+/**
+ * What every `ImageCodec` must do: `suite(name, layer)`. Files are made by `images`, a writer the suite
+ * trusts.
+ */
+import { assert, it, type Vitest } from "@effect/vitest"
 import { Effect, type Layer } from "effect"
 import { encodeNetpbm } from "../../lib/data/formats/netpbm.ts"
 import { ImageCodec, type RawImage } from "../../lib/data/ImageCodec.ts"
 
-/** Files in formats that a codec must read; each shows `red` on its left and `blue` on its right half, 8 × 16. */
+/**
+ * Files in formats that a codec must read; each shows `red` on its left and `blue` on its right half, 8 ×
+ * 16.
+ */
 export interface ImageFiles {
   readonly png: Uint8Array
   readonly png16: Uint8Array
@@ -54,86 +60,99 @@ const gradient: RawImage = {
   channels: 1
 }
 
-export const suite = (name: string, layer: Layer.Layer<ImageCodec>, files: Promise<ImageFiles>) =>
+type Methods = Vitest.MethodsNonLive<ImageCodec>
+type FileOf = (kind: keyof ImageFiles) => Effect.Effect<Uint8Array>
+
+const codec = Effect.map(ImageCodec, (service) => service)
+
+const decoding = (it: Methods, file: FileOf): void => {
+  it.effect.each(kinds)("decodes %s to 8-bit RGB, upright, without alpha", ([kind, tolerance]) =>
+    Effect.gen(function* () {
+      const image = yield* (yield* codec).decode(kind, yield* file(kind), 3)
+      assert.deepStrictEqual([image.height, image.width, image.channels], [8, 16, 3])
+      assertNear(pixelAt(image, 4, 2), red, tolerance)
+      assertNear(pixelAt(image, 4, 13), blue, tolerance)
+    })
+  )
+
+  it.effect("turns colour into grey by luma, and grey into equal channels", () =>
+    Effect.gen(function* () {
+      const { decode } = yield* codec
+      // 0.299 · 200 + 0.587 · 30 + 0.114 · 40 = 81.97
+      assert.deepStrictEqual(pixelAt(yield* decode("png", yield* file("png"), 1), 0, 0), [82])
+      const grey = yield* decode("grey", yield* file("jpegGrey"), 3)
+      assertNear(pixelAt(grey, 3, 3), [100, 100, 100], 2)
+      assert.strictEqual((yield* decode("grey", yield* file("jpegGrey"), 1)).channels, 1)
+    })
+  )
+
+  it.effect("PGM passes unchanged", () =>
+    Effect.gen(function* () {
+      const { decode } = yield* codec
+      assert.deepStrictEqual(yield* decode("x.pgm", encodeNetpbm(gradient), 1), gradient)
+      assert.deepStrictEqual(pixelAt(yield* decode("x.pgm", encodeNetpbm(gradient), 3), 0, 2), [60, 60, 60])
+    })
+  )
+}
+
+const writingAndResizing = (it: Methods, file: FileOf): void => {
+  it.effect("PNG of grey and colour comes back to the bit", () =>
+    Effect.gen(function* () {
+      const { decode, encodePng } = yield* codec
+      assert.deepStrictEqual(yield* decode("g", yield* encodePng(gradient), 1), gradient)
+      const image = yield* decode("png", yield* file("png"), 3)
+      assert.deepStrictEqual(yield* decode("c", yield* encodePng(image), 3), image)
+      assert.deepStrictEqual(yield* encodePng(image), yield* encodePng(image))
+    })
+  )
+
+  it.effect("resizes to exactly what is asked, averaging when it shrinks", () =>
+    Effect.gen(function* () {
+      const { resize } = yield* codec
+      const small = yield* resize(gradient, 2, 4)
+      assert.deepStrictEqual([small.height, small.width, small.channels, small.pixels.length], [2, 4, 1, 8])
+      // Columns 2 and 3 (60, 90) are seen by output column 1, which lies between them.
+      assertNear(pixelAt(small, 0, 1), [75], 3)
+      const stripes = {
+        ...gradient,
+        pixels: gradient.pixels.map((_, index) => (index % 2 === 0 ? 0 : 240))
+      }
+      // A resizer without antialiasing would pick one stripe and return 0 or 240.
+      assertNear([...(yield* resize(stripes, 2, 2)).pixels], [120, 120, 120, 120], 40)
+      assert.strictEqual(yield* resize(gradient, 8, 8), gradient)
+      const large = yield* resize(gradient, 16, 32)
+      assert.strictEqual(large.pixels.length, 16 * 32)
+    })
+  )
+}
+
+const refusing = (it: Methods, file: FileOf): void => {
+  it.effect("names the image and the reason where it cannot be read", () =>
+    Effect.gen(function* () {
+      const { decode } = yield* codec
+      const jpeg = yield* file("jpeg")
+      const broken: ReadonlyArray<readonly [string, Uint8Array, string]> = [
+        ["empty.jpg", new Uint8Array(), "it is empty"],
+        ["text.jpg", new TextEncoder().encode("hello"), "neither JPEG, PNG"],
+        ["drawing.png", yield* file("svg"), "neither JPEG, PNG"],
+        ["cut.jpg", jpeg.subarray(0, jpeg.length / 2), ""],
+        ["cut.png", (yield* file("png")).subarray(0, 60), ""],
+        ["cut.pgm", encodeNetpbm(gradient).subarray(0, 40), "needs 64 bytes"]
+      ]
+      for (const [name, bytes, reason] of broken) {
+        const error = yield* Effect.flip(decode(name, bytes, 3))
+        assert.strictEqual(error._tag, "ImageUnreadable")
+        assert.strictEqual(error.image, name)
+        assert.include(error.reason, reason)
+      }
+    })
+  )
+}
+
+export const suite = (name: string, layer: Layer.Layer<ImageCodec>, files: Promise<ImageFiles>): void =>
   it.layer(layer)(`ImageCodec (${name})`, (it) => {
-    const codec = Effect.map(ImageCodec, (service) => service)
-    const file = (kind: keyof ImageFiles) => Effect.promise(() => files.then((made) => made[kind]))
-
-    it.effect.each(kinds)("decodes %s to 8-bit RGB, upright, without alpha", ([kind, tolerance]) =>
-      Effect.gen(function* () {
-        const image = yield* (yield* codec).decode(kind, yield* file(kind), 3)
-        assert.deepStrictEqual([image.height, image.width, image.channels], [8, 16, 3])
-        assertNear(pixelAt(image, 4, 2), red, tolerance)
-        assertNear(pixelAt(image, 4, 13), blue, tolerance)
-      })
-    )
-
-    it.effect("turns colour into grey by luma, and grey into equal channels", () =>
-      Effect.gen(function* () {
-        const { decode } = yield* codec
-        // 0.299 · 200 + 0.587 · 30 + 0.114 · 40 = 81.97
-        assert.deepStrictEqual(pixelAt(yield* decode("png", yield* file("png"), 1), 0, 0), [82])
-        const grey = yield* decode("grey", yield* file("jpegGrey"), 3)
-        assertNear(pixelAt(grey, 3, 3), [100, 100, 100], 2)
-        assert.strictEqual((yield* decode("grey", yield* file("jpegGrey"), 1)).channels, 1)
-      })
-    )
-
-    it.effect("PGM passes unchanged", () =>
-      Effect.gen(function* () {
-        const { decode } = yield* codec
-        assert.deepStrictEqual(yield* decode("x.pgm", encodeNetpbm(gradient), 1), gradient)
-        assert.deepStrictEqual(pixelAt(yield* decode("x.pgm", encodeNetpbm(gradient), 3), 0, 2), [60, 60, 60])
-      })
-    )
-
-    it.effect("PNG of grey and colour comes back to the bit", () =>
-      Effect.gen(function* () {
-        const { decode, encodePng } = yield* codec
-        assert.deepStrictEqual(yield* decode("g", yield* encodePng(gradient), 1), gradient)
-        const image = yield* decode("png", yield* file("png"), 3)
-        assert.deepStrictEqual(yield* decode("c", yield* encodePng(image), 3), image)
-        assert.deepStrictEqual(yield* encodePng(image), yield* encodePng(image))
-      })
-    )
-
-    it.effect("resizes to exactly what is asked, averaging when it shrinks", () =>
-      Effect.gen(function* () {
-        const { resize } = yield* codec
-        const small = yield* resize(gradient, 2, 4)
-        assert.deepStrictEqual([small.height, small.width, small.channels, small.pixels.length], [2, 4, 1, 8])
-        // Columns 2 and 3 (60, 90) are seen by output column 1, which lies between them.
-        assertNear(pixelAt(small, 0, 1), [75], 3)
-        const stripes = {
-          ...gradient,
-          pixels: gradient.pixels.map((_, index) => (index % 2 === 0 ? 0 : 240))
-        }
-        // A resizer without antialiasing would pick one stripe and return 0 or 240.
-        assertNear([...(yield* resize(stripes, 2, 2)).pixels], [120, 120, 120, 120], 40)
-        assert.strictEqual(yield* resize(gradient, 8, 8), gradient)
-        const large = yield* resize(gradient, 16, 32)
-        assert.strictEqual(large.pixels.length, 16 * 32)
-      })
-    )
-
-    it.effect("names the image and the reason where it cannot be read", () =>
-      Effect.gen(function* () {
-        const { decode } = yield* codec
-        const jpeg = yield* file("jpeg")
-        const broken: ReadonlyArray<readonly [string, Uint8Array, string]> = [
-          ["empty.jpg", new Uint8Array(), "it is empty"],
-          ["text.jpg", new TextEncoder().encode("hello"), "neither JPEG, PNG"],
-          ["drawing.png", yield* file("svg"), "neither JPEG, PNG"],
-          ["cut.jpg", jpeg.subarray(0, jpeg.length / 2), ""],
-          ["cut.png", (yield* file("png")).subarray(0, 60), ""],
-          ["cut.pgm", encodeNetpbm(gradient).subarray(0, 40), "needs 64 bytes"]
-        ]
-        for (const [name, bytes, reason] of broken) {
-          const error = yield* Effect.flip(decode(name, bytes, 3))
-          assert.strictEqual(error._tag, "ImageUnreadable")
-          assert.strictEqual(error.image, name)
-          assert.include(error.reason, reason)
-        }
-      })
-    )
+    const file: FileOf = (kind) => Effect.promise(() => files.then((made) => made[kind]))
+    decoding(it, file)
+    writingAndResizing(it, file)
+    refusing(it, file)
   })

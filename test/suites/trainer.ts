@@ -3,7 +3,7 @@
  * stopped.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, type Layer, Ref } from "effect"
+import { Effect, Fiber, type Layer, Ref } from "effect"
 import { classificationBatches, type LabelledImages } from "../../lib/data/batches.ts"
 import { loadClassifier } from "../../lib/models/Classifier.ts"
 import { initializeWeights } from "../../lib/nn/initializers.ts"
@@ -80,20 +80,29 @@ export const trainerSuite = (
   precision: Precision
 ) =>
   describe(name, () => {
-    it.effect("reaches the same bytes in one go, again, and stopped after any step", () =>
+    it.effect("reaches the same bytes in one go, again, and stopped within an epoch and after one", () =>
       Effect.gen(function* () {
         const toy = yield* toyTraining({ precision })
         const whole = yield* train(toy)
         assert.strictEqual(whole.status, "finished")
         const expected = encodeResumePoint(whole.state)
         assert.deepStrictEqual(encodeResumePoint((yield* train(toy)).state), expected, "a second run")
-        for (const steps of [1, 2, 3, 5]) {
+        for (const steps of [2, 3]) {
           const stopped = yield* trainUntil(toy, toy.start, steps)
           assert.strictEqual(stopped.status, "stopped")
           assert.strictEqual(stopped.state.epoch * 3 + stopped.state.step, steps)
           const resumed = yield* train({ ...toy, start: stopped.state })
           assert.deepStrictEqual(encodeResumePoint(resumed.state), expected, `stopped after ${steps} steps`)
         }
+      }).pipe(Effect.provide(layer))
+    )
+
+    it.live("may be interrupted in the middle of a step", () =>
+      Effect.gen(function* () {
+        const toy = yield* toyTraining({ precision, epochs: 10_000 })
+        const running = yield* Effect.forkChild(train(toy))
+        yield* Effect.sleep("1 second")
+        yield* Fiber.interrupt(running)
       }).pipe(Effect.provide(layer))
     )
 

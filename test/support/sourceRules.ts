@@ -186,7 +186,7 @@ const impure: ReadonlyArray<readonly [pattern: RegExp, instead: string]> = [
   [/\bDate\.now\(|\bnew Date\(\)/, "Effect's Clock"],
   [/\bMath\.random\(/, "a RandomStream"],
   [/\bprocess\./, "a setting from infra/settings.ts"],
-  [/\basync\b|\bawait\b/, "Effect"],
+  [/(?<!\.)\b(async|await)\b/, "Effect"],
   [/\btry\s*\{/, "Effect.try or a tagged error"]
 ]
 

@@ -1,4 +1,7 @@
-/** Batch normalisation: the fused training kernels of `lib/tensor/batch-norm.ts`, and tfjs's own for inference. */
+/**
+ * Batch normalisation: the fused training kernels of `lib/tensor/batch-norm.ts`, and tfjs's own for
+ * inference.
+ */
 import type { FusedBatchNormAttrs } from "../../../lib/tensor/batch-norm.ts"
 import { type Attributes, attribute } from "../attributes.ts"
 import { light } from "../autocast.ts"
@@ -15,8 +18,9 @@ const normAttributes = (type: DataType, epsilon: number, training: boolean): Att
 })
 
 /**
- * The sixth output of the forward node, which the gradient node wants back. Its shape is unknown to TensorFlow's
- * shape inference, so it cannot become a tfjs tensor; it is found again through the saved mean's node.
+ * The sixth output of the forward node, which the gradient node wants back. Its shape is unknown to
+ * TensorFlow's shape inference, so it cannot become a tfjs tensor; it is found again through the saved mean's
+ * node.
  */
 const thirdReserve = (savedMean: Output): Output => ({ oper: savedMean.oper, index: THIRD_RESERVE })
 const THIRD_RESERVE = 5

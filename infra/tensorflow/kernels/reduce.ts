@@ -1,4 +1,7 @@
-/** Operations that fold axes away, and those defined by such folds. All in float32: sums lose too much otherwise. */
+/**
+ * Operations that fold axes away, and those defined by such folds. All in float32: sums lose too much
+ * otherwise.
+ */
 import { tf } from "../../../lib/tensor/tf.ts"
 import { attribute } from "../attributes.ts"
 import { DataType } from "../capi.ts"

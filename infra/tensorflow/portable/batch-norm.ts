@@ -8,8 +8,9 @@ import { tf } from "../../../lib/tensor/tf.ts"
 import { type PortableKernel, portableKernel } from "./PortableKernel.ts"
 
 /**
- * Sum over batch, rows and columns, `[C]`. As products with a row of ones, an example at a time: backends reduce
- * leading axes by transposing everything first, and two short sums lose less precision than one long one.
+ * Sum over batch, rows and columns, `[C]`. As products with a row of ones, an example at a time: backends
+ * reduce leading axes by transposing everything first, and two short sums lose less precision than one long
+ * one.
  */
 const sumPerChannel = (x: tf.Tensor4D): tf.Tensor1D => {
   const [batch, height, width, channels] = x.shape
@@ -45,7 +46,9 @@ type GradientInputs = {
   readonly savedVariance: tf.Tensor1D
 }
 
-/** dx = a * dy + b * (x - mean) + c with per-channel a, b and c (the paper's section 3, gathered by terms). */
+/**
+ * dx = a * dy + b * (x - mean) + c with per-channel a, b and c (the paper's section 3, gathered by terms).
+ */
 const gradient = portableKernel<GradientInputs, FusedBatchNormAttrs>(
   FUSED_BATCH_NORM_GRADIENT,
   ({ dy, x, gamma, savedMean, savedVariance: inverseDeviation }) => {

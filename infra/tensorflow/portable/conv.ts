@@ -1,6 +1,7 @@
 /**
- * Gradients of convolutions, composed of operations the WebAssembly backend does well. It has no kernel for the
- * filter's gradient and none for depthwise ones, and its own input gradient is ten times slower than a convolution.
+ * Gradients of convolutions, composed of operations the WebAssembly backend does well. It has no kernel for
+ * the filter's gradient and none for depthwise ones, and its own input gradient is ten times slower than a
+ * convolution.
  */
 import { tf } from "../../../lib/tensor/tf.ts"
 import { type PortableKernel, portableKernel } from "./PortableKernel.ts"
@@ -43,7 +44,10 @@ const unstrided = (dy: tf.Tensor4D, info: Info): tf.Tensor4D => {
   return padOrCrop(spread(dy, info.strideHeight, info.strideWidth), { top, bottom, left, right })
 }
 
-/** dW: the convolution of x and dy with batch and channels exchanged, `dy` being the filter, dilated by the stride. */
+/**
+ * dW: the convolution of x and dy with batch and channels exchanged, `dy` being the filter, dilated by the
+ * stride.
+ */
 const filterGradient = portableKernel<{ x: tf.Tensor4D; dy: tf.Tensor4D }, ConvAttrs>(
   "Conv2DBackpropFilter",
   ({ x, dy }, attrs) => {

@@ -21,5 +21,7 @@ const segmentSum = portableKernel<{ x: tf.Tensor; segmentIds: tf.Tensor1D }, { n
 export const registerWasmKernels = (): void =>
   replaceKernels("wasm", [...convKernels, ...poolKernels, ...batchNormKernels, segmentSum])
 
-/** Registers the fused batch norm for another backend of tfjs (`cpu`, `webgl`, `webgpu`), which have the rest. */
+/**
+ * Registers the fused batch norm for another backend of tfjs (`cpu`, `webgl`, `webgpu`), which have the rest.
+ */
 export const registerBatchNorm = (backendName: string): void => replaceKernels(backendName, batchNormKernels)

@@ -1,6 +1,7 @@
 /**
- * The gradients of pooling. The WebAssembly backend's own for max pooling is wrong in every case we tried, and tfjs's
- * for average pooling (on any backend) divides by the whole window also where the window hangs over the border.
+ * The gradients of pooling. The WebAssembly backend's own for max pooling is wrong in every case we tried,
+ * and tfjs's for average pooling (on any backend) divides by the whole window also where the window hangs
+ * over the border.
  */
 import { tf } from "../../../lib/tensor/tf.ts"
 import { tapView } from "./conv.ts"
@@ -16,7 +17,9 @@ interface PoolAttrs {
 
 type Info = tf.backend_util.Conv2DInfo
 
-/** The windows over an input: their geometry, and what has to be added around the input for all to be whole. */
+/**
+ * The windows over an input: their geometry, and what has to be added around the input for all to be whole.
+ */
 interface Windows {
   readonly info: Info
   readonly height: number

@@ -1,4 +1,7 @@
-/** Starts tfjs's WebAssembly backend: the portable way to compute, and the one for code outside of compiled steps. */
+/**
+ * Starts tfjs's WebAssembly backend: the portable way to compute, and the one for code outside of compiled
+ * steps.
+ */
 import { createRequire } from "node:module"
 import * as path from "node:path"
 import process from "node:process"
@@ -10,7 +13,9 @@ import { registerWasmKernels } from "./kernels.ts"
 
 let started: Promise<void> | undefined
 
-/** Makes WebAssembly tfjs's current backend, with our corrected kernels. Starting it again changes nothing. */
+/**
+ * Makes WebAssembly tfjs's current backend, with our corrected kernels. Starting it again changes nothing.
+ */
 export const startWasm: Effect.Effect<void, ExecutionError> = Effect.tryPromise({
   try: async () => {
     started ??= start()

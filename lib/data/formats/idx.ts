@@ -1,6 +1,7 @@
 /**
- * IDX, the format of MNIST and Fashion-MNIST (Y. LeCun's page of MNIST, "FILE FORMATS FOR THE MNIST DATABASE"):
- * two zero bytes, type (8 = unsigned byte), number of dimensions, each dimension as a big-endian uint32, then values.
+ * IDX, the format of MNIST and Fashion-MNIST (Y. LeCun's page of MNIST, "FILE FORMATS FOR THE MNIST
+ * DATABASE"): two zero bytes, type (8 = unsigned byte), number of dimensions, each dimension as a big-endian
+ * uint32, then values.
  */
 import { Result } from "effect"
 import { FormatInvalid } from "../FormatInvalid.ts"
@@ -42,7 +43,10 @@ const decode = (
   return Result.succeed({ dims, values: bytes.subarray(headerBytes) })
 }
 
-/** Fails with `FormatInvalid` on a wrong magic number, a length that differs from the header's, or empty images. */
+/**
+ * Fails with `FormatInvalid` on a wrong magic number, a length that differs from the header's, or empty
+ * images.
+ */
 export const decodeIdxImages = (file: string, bytes: Uint8Array): Result.Result<IdxImages, FormatInvalid> =>
   Result.flatMap(decode(file, bytes, 3), ({ dims, values }) => {
     const [count, height, width] = dims as [number, number, number]
@@ -51,7 +55,10 @@ export const decodeIdxImages = (file: string, bytes: Uint8Array): Result.Result<
       : Result.succeed({ count, height, width, pixels: values })
   })
 
-/** Class indices `[N]`. Fails with `FormatInvalid` as images do, and on a label that is not below `numClasses`. */
+/**
+ * Class indices `[N]`. Fails with `FormatInvalid` as images do, and on a label that is not below
+ * `numClasses`.
+ */
 export const decodeIdxLabels = (
   file: string,
   bytes: Uint8Array,

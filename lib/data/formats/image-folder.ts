@@ -1,6 +1,7 @@
 /**
- * A folder of images: `split/class/image.jpg` (splits `train`, `test` and, optional, `validation` or `val`), or
- * `class/image.jpg` without splits. Further folders below a class belong to it. Classes are ordered by name.
+ * A folder of images: `split/class/image.jpg` (splits `train`, `test` and, optional, `validation` or `val`),
+ * or `class/image.jpg` without splits. Further folders below a class belong to it. Classes are ordered by
+ * name.
  */
 import { Result } from "effect"
 import { DatasetInvalid } from "../DatasetInvalid.ts"

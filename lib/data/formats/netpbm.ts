@@ -1,4 +1,7 @@
-/** Binary PGM (P5, grey) and PPM (P6, RGB) with 8 bits a value: lossless, and decoded by looking at a dozen bytes. */
+/**
+ * Binary PGM (P5, grey) and PPM (P6, RGB) with 8 bits a value: lossless, and decoded by looking at a dozen
+ * bytes.
+ */
 import { Result } from "effect"
 import { FormatInvalid } from "../FormatInvalid.ts"
 import type { RawImage } from "../ImageCodec.ts"
@@ -23,7 +26,9 @@ export const isNetpbm = (bytes: Uint8Array): boolean =>
 const isSpace = (byte: number | undefined): boolean =>
   byte !== undefined && (byte === 32 || (byte >= 9 && byte <= 13))
 
-/** Reads a decimal number behind spaces and `#` comments; the offset returned is that of the byte behind it. */
+/**
+ * Reads a decimal number behind spaces and `#` comments; the offset returned is that of the byte behind it.
+ */
 const numberFrom = (bytes: Uint8Array, start: number): { readonly value: number; readonly end: number } => {
   let at = start
   while (isSpace(bytes[at]) || bytes[at] === 0x23) {
@@ -49,9 +54,8 @@ export const decodeNetpbm = (file: string, bytes: Uint8Array): Result.Result<Raw
   const start = maximum.end + 1
   const expected = width.value * height.value * channels
   if (bytes.length - start !== expected) {
-    return refuse(
-      `${width.value} × ${height.value} × ${channels} needs ${expected} bytes, ${Math.max(0, bytes.length - start)} follow`
-    )
+    const found = Math.max(0, bytes.length - start)
+    return refuse(`${width.value} × ${height.value} × ${channels} needs ${expected} bytes, ${found} follow`)
   }
   const pixels = bytes.subarray(start)
   return Result.succeed({ pixels, height: height.value, width: width.value, channels })

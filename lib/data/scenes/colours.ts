@@ -24,7 +24,7 @@ export const randomColour = (random: RandomStream): Colour =>
 /** Two colours of a background: neighbours more often than opposites, so that shapes stand out at all. */
 export const randomPair = (random: RandomStream): readonly [Colour, Colour] => {
   const first = randomColour(random)
-  return [first, mix(first, randomColour(random), 0.25 + 0.5 * random.uniform())]
+  return [first, mix(first, randomColour(random), 0.1 + 0.3 * random.uniform())]
 }
 
 /** Squared distance, green weighing most, roughly as an eye sees it. */
@@ -33,7 +33,7 @@ const distance2 = (a: Colour, b: Colour): number => {
   return 2 * red * red + 4 * green * green + blue * blue
 }
 
-const clearDistance2 = 150 * 150
+const clearDistance2 = 250 * 250
 
 /** A colour well away from all of `others`: the first of twelve that is, or the farthest of them. */
 export const contrastingColour = (random: RandomStream, others: ReadonlyArray<Colour>): Colour => {

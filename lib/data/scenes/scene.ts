@@ -1,8 +1,8 @@
 /**
  * The `scenes` dataset: shapes on textured backgrounds, drawn from a seed, with exact class, box and mask.
  *
- * A scene is a function of (seed, index, size, most shapes) to the bit: its randomness is counter-based and its
- * arithmetic is `+ - * /` on doubles, which every machine rounds alike.
+ * A scene is a function of (seed, index, size, most shapes) to the bit: its randomness is counter-based and
+ * its arithmetic is `+ - * /` on doubles, which every machine rounds alike.
  */
 import { RandomStream } from "../../tensor/random.ts"
 import type { RawImage } from "../ImageCodec.ts"
@@ -105,7 +105,7 @@ interface Place {
 /** A place that hides little of the others: the first of twenty, or the one with the most room. */
 const findPlace = (random: RandomStream, options: SceneOptions, taken: ReadonlyArray<Place>): Place => {
   const { size, maxShapes } = options
-  const [least, most] = maxShapes === 1 ? [0.2, 0.4] : [0.12, 0.24]
+  const [least, most] = maxShapes === 1 ? [0.28, 0.42] : [0.12, 0.24]
   const radius = size * (least + (most - least) * random.uniform())
   const room = ({ centre }: Place) =>
     Math.min(
@@ -129,7 +129,7 @@ const findPlace = (random: RandomStream, options: SceneOptions, taken: ReadonlyA
 
 /** Small dots and strokes over everything: mild occlusion. */
 const clutter = (random: RandomStream, size: number): ReadonlyArray<Figure> =>
-  Array.from({ length: random.below(4) }, () => {
+  Array.from({ length: random.below(3) }, () => {
     const colour = randomColour(random)
     return {
       inside: random.below(2) === 0 ? insideOf.circle : insideOf.bar,
@@ -143,7 +143,7 @@ const clutter = (random: RandomStream, size: number): ReadonlyArray<Figure> =>
 
 /** Adds uniform noise of one strength per image and rounds to 8 bits. */
 const develop = (random: RandomStream, { size, pixels }: Canvas): RawImage => {
-  const strength = 4 + 20 * random.uniform()
+  const strength = 2 + 10 * random.uniform()
   const rounded = new Uint8Array(pixels.length)
   for (let i = 0; i < pixels.length; i++) {
     const value = Math.floor(pixels[i]! + strength * (2 * random.uniform() - 1) + 0.5)

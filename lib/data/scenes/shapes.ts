@@ -36,26 +36,29 @@ const starCorners: ReadonlyArray<readonly [number, number]> = [
   [-0.2645, -0.3641]
 ]
 
-/** Even-odd rule: a ray to the right crosses the outline an odd number of times. */
-const insidePolygon =
-  (corners: ReadonlyArray<readonly [number, number]>): Inside =>
-  (u, v) => {
+/** Even-odd rule: a ray to the right crosses the outline an odd number of times. Called 16 times a pixel. */
+const insidePolygon = (corners: ReadonlyArray<readonly [number, number]>): Inside => {
+  const us = Float64Array.from(corners, ([u]) => u)
+  const vs = Float64Array.from(corners, ([, v]) => v)
+  return (u, v) => {
     let inside = false
-    for (let i = 0, j = corners.length - 1; i < corners.length; j = i++) {
-      const [u1, v1] = corners[i]!
-      const [u2, v2] = corners[j]!
-      if (v1 > v !== v2 > v && u < ((u2 - u1) * (v - v1)) / (v2 - v1) + u1) inside = !inside
+    for (let i = 0, j = us.length - 1; i < us.length; j = i++) {
+      const [above, below] = [vs[i]! > v, vs[j]! > v]
+      if (above !== below && u < ((us[j]! - us[i]!) * (v - vs[i]!)) / (vs[j]! - vs[i]!) + us[i]!) {
+        inside = !inside
+      }
     }
     return inside
   }
+}
 
 export const insideOf: { readonly [name in ShapeName]: Inside } = {
   circle: (u, v) => u * u + v * v <= 0.9,
   square: (u, v) => Math.max(Math.abs(u), Math.abs(v)) <= halfSide,
   triangle: (u, v) => v <= 0.5 && v >= rootOf3 * Math.abs(u) - 1,
   cross: (u, v) => {
-    const [long, short] = Math.abs(u) > Math.abs(v) ? [u, v] : [v, u]
-    return Math.abs(long) <= 0.94 && Math.abs(short) <= 0.29
+    const [a, b] = [Math.abs(u), Math.abs(v)]
+    return Math.max(a, b) <= 0.94 && Math.min(a, b) <= 0.29
   },
   ring: (u, v) => {
     const radius2 = u * u + v * v

@@ -1,6 +1,7 @@
 /**
- * Backgrounds of the `scenes` dataset: each kind of texture says, for every pixel, how far it is from the first
- * colour of a pair to the second. Only `+ - * /`, `floor` and comparisons, whose results are the same everywhere.
+ * Backgrounds of the `scenes` dataset: each kind of texture says, for every pixel, how far it is from the
+ * first colour of a pair to the second. Only `+ - * /`, `floor` and comparisons, whose results are the same
+ * everywhere.
  */
 import type { RandomStream } from "../../tensor/random.ts"
 

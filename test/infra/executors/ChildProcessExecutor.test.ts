@@ -7,6 +7,7 @@ import { fingerprint } from "../../../lib/workflow/Fingerprint.ts"
 import type { AnyStage } from "../../../lib/workflow/Stage.ts"
 import { misbehave } from "../../fixtures/toy/misbehave.ts"
 import { execute, executorSuite } from "../../suites/executor.ts"
+import { isAlive, until } from "../../support/processes.ts"
 import { temporaryFolder } from "../../support/temporaryFolder.ts"
 import { toyChildren } from "../../support/toyCode.ts"
 
@@ -18,15 +19,6 @@ const misbehaving = Effect.fnUntraced(function* (how: string, signals: Array<Job
   const stage = misbehave as unknown as AnyStage
   return yield* execute({ jobName: "toy", jobKey, stage, params: { how }, inputs: {} }, signals)
 })
-
-const isAlive = (pid: number): boolean => {
-  try {
-    return process.kill(pid, 0)
-  } catch {
-    return false
-  }
-}
-const sleep = (millis: number) => Effect.promise(() => new Promise((resolve) => setTimeout(resolve, millis)))
 
 describe("a child", () => {
   it.effect("that is killed is told with the signal and its last lines", () =>
@@ -55,12 +47,11 @@ describe("a child", () => {
     Effect.gen(function* () {
       const signals: Array<JobSignal> = []
       const running = yield* Effect.forkChild(misbehaving("hang", signals))
-      while (signals.length === 0) yield* sleep(10)
+      yield* Effect.promise(() => until(() => signals.length > 0))
       const pid = Number((signals[0] as Extract<JobSignal, { _tag: "Note" }>).line.split(" ")[1])
       assert.isTrue(isAlive(pid))
       yield* Fiber.interrupt(running)
-      yield* sleep(50)
-      assert.isFalse(isAlive(pid))
+      yield* Effect.promise(() => until(() => !isAlive(pid)))
     }).pipe(Effect.provide(layer))
   )
 })

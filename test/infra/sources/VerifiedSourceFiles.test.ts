@@ -7,7 +7,8 @@ import { gzipSync } from "node:zlib"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import { digestOf, hasherLayer } from "../../../infra/hashing.ts"
-import { layer, type SourceFilesOptions } from "../../../infra/sources/VerifiedSourceFiles.ts"
+import type { SourceFilesOptions } from "../../../infra/sources/locations.ts"
+import { layer } from "../../../infra/sources/VerifiedSourceFiles.ts"
 import { type SourceFile, SourceFiles, type SourceLocation } from "../../../lib/data/SourceFiles.ts"
 import { writeTar } from "../../../lib/data/tar-writer.ts"
 
@@ -201,7 +202,9 @@ describe("fetch from a server", () => {
       assert.deepStrictEqual(asked, { "/gone": 1, "/busy": 2 })
     })
   )
+})
 
+describe("a server that misbehaves", () => {
   it.live("says so when a server is silent, hangs up, sends too much, or is not there", () =>
     Effect.gen(function* () {
       const root = yield* folder

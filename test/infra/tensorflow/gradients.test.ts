@@ -1,6 +1,7 @@
 /**
- * Every differentiable kernel of a convolutional net against finite differences, on both runtimes: the gradient that
- * tfjs's tape and our kernels give, along a random direction, must be the slope of the loss along it.
+ * Every differentiable kernel of a convolutional net against finite differences, on both runtimes: the
+ * gradient that tfjs's tape and our kernels give, along a random direction, must be the slope of the loss
+ * along it.
  */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"

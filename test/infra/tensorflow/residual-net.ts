@@ -1,4 +1,7 @@
-/** A residual net small enough for tests: stem, one strided residual block, pool, head; trained by SGD with momentum. */
+/**
+ * A residual net small enough for tests: stem, one strided residual block, pool, head; trained by SGD with
+ * momentum.
+ */
 import { Effect } from "effect"
 import { batchNormTraining } from "../../../lib/tensor/batch-norm.ts"
 import { type Precision, type TensorError, TensorRuntime } from "../../../lib/tensor/Runtime.ts"

@@ -24,7 +24,8 @@ describe("philox", () => {
 })
 
 describe("RandomStream", () => {
-  // Golden values: recorded from this implementation when it was made; a change moves every trained checkpoint.
+  // Golden values: recorded from this implementation when it was made; a change moves every trained
+  // checkpoint.
   it("draws the recorded values", () => {
     const stream = RandomStream.make(17, "augment", 3, 12_345)
     expect(hex([stream.bits(), stream.bits(), stream.bits(), stream.bits(), stream.bits()])).toBe(
@@ -62,7 +63,9 @@ describe("RandomStream", () => {
     )
     expect(new Set(firsts).size).toBe(keys.length)
   })
+})
 
+describe("what a RandomStream draws", () => {
   it("draws integers evenly", () => {
     const stream = RandomStream.make(2, "below")
     const counts = new Array<number>(6).fill(0)

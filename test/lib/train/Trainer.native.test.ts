@@ -1,6 +1,9 @@
+import { describe } from "@effect/vitest"
 import { trainerSuite } from "../../suites/trainer.ts"
-import { nativeRuntimeForTests } from "../../support/nativeRuntime.ts"
+import { native } from "../../support/runtimes.ts"
 
-for (const precision of ["float32", "bfloat16"] as const) {
-  trainerSuite(`the Trainer on TensorFlow, ${precision}`, nativeRuntimeForTests(2), precision)
-}
+describe.skipIf(native.skipped !== "")(`on the native runtime${native.skipped}`, () => {
+  for (const precision of ["float32", "bfloat16"] as const) {
+    trainerSuite(`the Trainer on TensorFlow, ${precision}`, native.layer, precision)
+  }
+})

@@ -51,8 +51,10 @@ describe("the Trainer", () => {
       assert.deepStrictEqual(encodeResumePoint(again.state), encodeResumePoint(state))
     }).pipe(Effect.provide(layerPortable))
   )
+})
 
-  it.live("tells its progress", () =>
+describe("whoever watches the Trainer", () => {
+  it.live("is told its progress", () =>
     Effect.gen(function* () {
       const toy = yield* toyTraining({ epochs: 100 })
       const told: Array<Progress> = []
@@ -70,7 +72,7 @@ describe("the Trainer", () => {
     }).pipe(Effect.provide(layerPortable))
   )
 
-  it.effect("refuses data that do not fill one batch", () =>
+  it.effect("hears of data that do not fill one batch", () =>
     Effect.gen(function* () {
       const toy = yield* toyTraining({ batchSize: 27 })
       const error = yield* Effect.flip(train(toy))

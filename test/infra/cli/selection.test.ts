@@ -1,0 +1,101 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Schema } from "effect"
+import { namesOf, selectionFrom, withOverrides } from "../../../infra/cli/selection.ts"
+import * as Artifact from "../../../lib/workflow/Artifact.ts"
+import * as Pipeline from "../../../lib/workflow/Pipeline.ts"
+import * as Stage from "../../../lib/workflow/Stage.ts"
+
+const Thing = Artifact.type("thing", Schema.String)
+const Make = Stage.make("make", {
+  params: Schema.Struct({
+    temperature: Schema.Number,
+    name: Schema.String,
+    training: Schema.Struct({ epochs: Schema.Int, rates: Schema.Array(Schema.Number) })
+  }),
+  inputs: {},
+  output: Thing,
+  run: () => Promise.reject(new Error("no stage runs in these tests"))
+})
+const params = { temperature: 4, name: "x", training: { epochs: 10, rates: [1] } }
+const pipeline = Pipeline.make("toy", "a toy", {
+  teacher: Make({ params, inputs: {} }),
+  student: Make({ params, inputs: {} })
+})
+
+const flags = (changes: Partial<Parameters<typeof selectionFrom>[1]>) => ({
+  only: [],
+  from: [],
+  force: [],
+  ...changes
+})
+const paramsOf = (made: Pipeline.Pipeline, job: string) =>
+  made.jobs.find(({ name }) => name === job)?.ref.params
+const refusal = (...texts: ReadonlyArray<string>) =>
+  Effect.map(Effect.flip(withOverrides(pipeline, texts)), (error) => error.message)
+
+describe("selecting jobs", () => {
+  it("names come repeated, with commas, and once each", () => {
+    assert.deepStrictEqual(namesOf(["a,b", " c ,", "a"]), ["a", "b", "c"])
+  })
+
+  it.effect("flags become a selection", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* selectionFrom(pipeline, flags({})), {})
+      assert.deepStrictEqual(
+        yield* selectionFrom(
+          pipeline,
+          flags({ only: ["teacher,student"], from: ["student"], force: ["teacher"] })
+        ),
+        { only: ["teacher", "student"], from: ["student"], force: ["teacher"] }
+      )
+      assert.deepStrictEqual(yield* selectionFrom(pipeline, flags({ force: ["all"] })), { force: "all" })
+    })
+  )
+
+  it.effect("an unknown job is refused with the flag and the nearest name", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(selectionFrom(pipeline, flags({ from: ["studnt"] })))
+      assert.strictEqual(error.message, '--from: pipeline "toy" has no job "studnt": did you mean "student"?')
+    })
+  )
+})
+
+describe("--set", () => {
+  it.effect("values are JSON, else strings; paths have dots; other jobs stay as they are", () =>
+    Effect.gen(function* () {
+      const made = yield* withOverrides(pipeline, [
+        "student.temperature=8",
+        "student.name=a=b",
+        "student.training.epochs=3",
+        "student.training.rates=[0.5, 2]"
+      ])
+      const changed = { temperature: 8, name: "a=b", training: { epochs: 3, rates: [0.5, 2] } }
+      assert.deepStrictEqual(paramsOf(made, "student"), changed)
+      assert.deepStrictEqual(paramsOf(made, "teacher"), params)
+    })
+  )
+
+  it.effect("says what is wrong", () =>
+    Effect.gen(function* () {
+      assert.strictEqual(
+        yield* refusal("student.temprature=8"),
+        '--set student.temprature: there is no param "temprature": did you mean "temperature"?'
+      )
+      assert.strictEqual(
+        yield* refusal("student.training.epoch=8"),
+        '--set student.training.epoch: there is no param "epoch" in "training": did you mean "epochs"?'
+      )
+      assert.strictEqual(
+        yield* refusal("student.temperature=hot"),
+        '--set student.temperature="hot": expected number (at temperature)'
+      )
+      assert.strictEqual(
+        yield* refusal("studnt.temperature=8"),
+        '--set: pipeline "toy" has no job "studnt": did you mean "student"?'
+      )
+      for (const text of ["student", "student=8", "=8", "student.=8", ".a=8", "student..a=8"]) {
+        assert.include(yield* refusal(text), `--set: "${text}" is no setting of a param`)
+      }
+    })
+  )
+})
