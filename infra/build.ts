@@ -1,9 +1,9 @@
 /**
  * Builds the command line program: `node infra/build.ts`, run by npm's `prepare`.
  *
- * `main.js` and its chunks hold Effect, so that the program starts in a moment; commands load their chunks when called.
- * `child.js` and `program-shared.js` leave every package outside: they share Effect and tfjs with modules that they
- * load at run time, the bundle of a stage and a pipeline of the user's own.
+ * `main.js` and its chunks hold Effect, so that the program starts in a moment; commands load their chunks
+ * when called. `child.js` and `program-shared.js` leave every package outside: they share Effect and tfjs
+ * with modules that they load at run time, the bundle of a stage and a pipeline of the user's own.
  */
 import { rm } from "node:fs/promises"
 import { join } from "node:path"
@@ -27,7 +27,7 @@ const onlyEffectInside: Plugin = {
 
 /** Some CommonJS packages below Effect call `require` for Node's own modules. */
 const requireBanner =
-  'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);'
+  'import { createRequire as __cr } from "node:module"; const require = __cr(import.meta.url);'
 
 const shared: BuildOptions = {
   absWorkingDir: packageRoot,

@@ -163,10 +163,13 @@ const refusalOf = (
 ): string | undefined => {
   if (library.kind === "native") return undefined
   if (settings.backend === "native") {
-    return `DISTILLERY_BACKEND asks for the native runtime, which is not to be had: ${library.reason}`
+    return `DISTILLERY_BACKEND asks for the native runtime, which is not to be had because ${library.reason}`
   }
   if (capability !== "bfloat16" || (onlyLooked && settings.backend === "auto")) return undefined
-  return `the portable runtime computes in float32 only, and the native one is not to be had: ${library.reason}`
+  return (
+    "the portable runtime computes in float32 only, and the native one is not to be had " +
+    `because ${library.reason}; install python3 with pip, or set the param to float32`
+  )
 }
 
 /** What the engine needs to plan, but to run nothing. */

@@ -3,7 +3,8 @@
  *
  *   npm start        (or: npx distillery run quickstart)
  *
- * Expected: the teacher near 0.9 of the test images, the student with its teacher above the student alone.
+ * Expected: the teacher gets about 0.88 of the test images right, its student about as many at a quarter of
+ * the MACs.
  */
 import * as Pipeline from "../lib/workflow/Pipeline.ts"
 import { Distill } from "../stages/distill.ts"
@@ -25,7 +26,7 @@ const prepared = Preprocess({
 
 /** float32, so that it runs on every backend. */
 const training = {
-  epochs: 6,
+  epochs: 8,
   batchSize: 64,
   learningRate: 0.1,
   warmupEpochs: 1,

@@ -7,13 +7,19 @@ import { BlobRef } from "../lib/storage/BlobStore.ts"
 import { EpochRecord } from "../lib/train/ResumePoint.ts"
 import * as Artifact from "../lib/workflow/Artifact.ts"
 
-/** Images of one split as tar shards (WebDataset's convention: `000042.ppm`, `000042.cls`, `000042.json`, ...). */
+/**
+ * Images of one split as tar shards (WebDataset's convention: `000042.ppm`, `000042.cls`, `000042.json`,
+ * ...).
+ */
 export const Split = Schema.Struct({ numExamples: Schema.Int, shards: Schema.Array(BlobRef) })
 export type Split = typeof Split.Type
 
 const quarantine = Schema.Array(Schema.Struct({ file: Schema.String, reason: Schema.String }))
 
-/** Images as they came, with their labels. Splits are "train" and "test", "validation" where the source has one. */
+/**
+ * Images as they came, with their labels. Splits are "train" and "test", "validation" where the source has
+ * one.
+ */
 export const ImageDatasetValue = Schema.TaggedStruct("ImageDataset", {
   task: Schema.Literal("classification"),
   classes: Schema.Array(Schema.String),
@@ -51,7 +57,9 @@ export const PreparedDatasetValue = Schema.TaggedStruct("PreparedDataset", {
 export type PreparedDatasetValue = typeof PreparedDatasetValue.Type
 export const PreparedDataset = Artifact.type("prepared-dataset", PreparedDatasetValue)
 
-/** A trained network: weights (safetensors, PyTorch's names), what it was trained for, and how it got there. */
+/**
+ * A trained network: weights (safetensors, PyTorch's names), what it was trained for, and how it got there.
+ */
 export const ClassifierValue = Schema.TaggedStruct("Classifier", {
   architecture: Architecture,
   classes: Schema.Array(Schema.String),

@@ -29,7 +29,9 @@ export class TeacherMismatch extends Schema.TaggedError<TeacherMismatch>()("Teac
 
 type Inputs = ValuesOf<typeof distillInputs>
 
-/** Classes in the same order, images of the same size and normalisation; else fails with `TeacherMismatch`. */
+/**
+ * Classes in the same order, images of the same size and normalisation; else fails with `TeacherMismatch`.
+ */
 const checkTeacher = Effect.fnUntraced(function* ({ dataset, teacher }: Inputs) {
   const facts = ({ classes, preprocessing }: Inputs["teacher"] | Inputs["dataset"]) => ({
     classes,

@@ -1,4 +1,7 @@
-/** Images through a classifier. Brings all of tfjs, so `predict` loads it once it knows that there is work for it. */
+/**
+ * Images through a classifier. Brings all of tfjs, so `predict` loads it once it knows that there is work for
+ * it.
+ */
 import { Effect } from "effect"
 import type { RawImage } from "../../lib/data/ImageCodec.ts"
 import { loadClassifier } from "../../lib/models/Classifier.ts"

@@ -1,6 +1,6 @@
 /**
- * The command line: names, flags, help. What a command does is in a module of its own, loaded when it is called, so
- * that `--help` starts at once.
+ * The command line: names, flags, help. What a command does is in a module of its own, loaded when it is
+ * called, so that `--help` starts at once.
  */
 import { Effect, Option, Schema } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
@@ -71,7 +71,7 @@ export const run = Command.make(
     )
 ).pipe(
   Command.withDescription(
-    "Run a pipeline: what is cached is a hit, the rest runs. Exit codes: 0 all done, 1 a job failed, 2 usage, " +
+    "Run a pipeline: what is cached is a hit, the rest runs. Exit codes: 0 done, 1 a job failed, 2 usage, " +
       "4 damaged data, 130 or 143 stopped"
   ),
   Command.withShortDescription("Run a pipeline; cached jobs are hits"),
@@ -149,7 +149,7 @@ export const list = Command.make("list", { json }, (flags) =>
 
 export const distillery = Command.make("distillery").pipe(
   Command.withDescription(
-    "Trains image classifiers with the Bag of Tricks, distils them, and keeps every result in a content-addressed cache"
+    "Trains image classifiers with the Bag of Tricks, distils them, and keeps every result in a cache"
   ),
   Command.withSubcommands([run, plan, predict, list])
 )

@@ -26,7 +26,10 @@ export class UsageError extends Schema.TaggedError<UsageError>()("UsageError", {
   }
 }
 
-/** Every image or model that could be served was; these could not. The reasons were printed where they occurred. */
+/**
+ * Every image or model that could be served was; these could not. The reasons were printed where they
+ * occurred.
+ */
 export class AlreadyReported extends Schema.TaggedError<AlreadyReported>()("AlreadyReported", {
   exitCode: Schema.Int
 }) {}
@@ -43,7 +46,9 @@ const usageTags = new Set([
 ])
 const integrityTags = new Set(["BlobCorrupt"])
 
-/** A failure as far as it is looked at here: errors may come from another copy of a module, so tags decide. */
+/**
+ * A failure as far as it is looked at here: errors may come from another copy of a module, so tags decide.
+ */
 interface Tagged {
   readonly _tag?: string
   readonly message?: string
@@ -82,7 +87,9 @@ export interface Ending {
   readonly exitCode: number
 }
 
-/** What to print on stderr and how to exit, for whatever ended the program early. No stack for users' errors. */
+/**
+ * What to print on stderr and how to exit, for whatever ended the program early. No stack for users' errors.
+ */
 export const endingOf = (cause: Cause.Cause<unknown>, version: string, paint: Paint): Ending => {
   if (Cause.hasInterruptsOnly(cause)) return { lines: [], exitCode: exitCodes.SIGINT }
   const error = Option.getOrUndefined(Cause.findErrorOption(cause)) as Tagged | undefined

@@ -32,7 +32,7 @@ const unloadable = (what: string, error: unknown): UsageError => {
     what: `${what} cannot be loaded`,
     why: _tag === "DefinitionError" ? `${where}: ${message}` : String(message ?? error),
     ...(code === "ERR_UNKNOWN_FILE_EXTENSION" && {
-      fix: `This is Node ${process.version}; TypeScript modules need 22.18 or newer, which npx distillery brings`
+      fix: `This is Node ${process.version}; TypeScript modules need 22.18, which npx distillery brings`
     })
   })
 }
@@ -55,7 +55,9 @@ const fromFile = Effect.fn("findPipeline.fromFile")(function* (path: string) {
   })
 })
 
-/** A name from `pipelines/index.ts`, or the path of a module that exports `pipeline`. Fails with `UsageError`. */
+/**
+ * A name from `pipelines/index.ts`, or the path of a module that exports `pipeline`. Fails with `UsageError`.
+ */
 export const findPipeline = Effect.fn("findPipeline")(function* (text: string) {
   if (isModulePath(text)) return yield* fromFile(text)
   const importModule = Object.hasOwn(pipelines, text) ? pipelines[text] : undefined

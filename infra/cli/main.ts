@@ -2,8 +2,9 @@
 /**
  * The program `distillery`, in one of two builds (see `infra/build.ts`).
  *
- * A pipeline of the user's own brings the installed Effect with it, and schemas of one copy of Effect do not decode
- * under another: such a command runs on the build that shares the installed copy. It starts 0.3 s later.
+ * A pipeline of the user's own brings the installed Effect with it, and schemas of one copy of Effect do not
+ * decode under another: such a command runs on the build that shares the installed copy. It starts 0.3 s
+ * later.
  */
 import { isModulePath } from "./modulePath.ts"
 

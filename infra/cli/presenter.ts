@@ -1,4 +1,6 @@
-/** How help and wrong invocations are shown: help on request only, an error without a page of help before it. */
+/**
+ * How help and wrong invocations are shown: help on request only, an error without a page of help before it.
+ */
 import { Effect, Layer } from "effect"
 import { type CliError, CliOutput } from "effect/cli"
 import { type Paint, printable } from "../reporting/paint.ts"

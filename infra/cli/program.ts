@@ -53,7 +53,9 @@ const program = Command.run(distillery, { version }).pipe(
   )
 )
 
-/** Everything written has left; whatever still holds the event loop (native threads) does not matter any more. */
+/**
+ * Everything written has left; whatever still holds the event loop (native threads) does not matter any more.
+ */
 const exit = (code: number): void => {
   process.exitCode = code
   process.stdout.write("", () => process.stderr.write("", () => process.exit(code)))

@@ -65,7 +65,10 @@ const overrideFrom = (text: string): Effect.Effect<Pipeline.ParamOverride, Usage
   return Effect.succeed({ job, path, value: jsonOrString(text.slice(equals + 1)) })
 }
 
-/** The first part of the path that the job's params do not have, with a suggestion; `undefined` where all exist. */
+/**
+ * The first part of the path that the job's params do not have, with a suggestion; `undefined` where all
+ * exist.
+ */
 const unknownPart = (params: Schema.JsonObject, path: ReadonlyArray<string>): string | undefined => {
   let level: Schema.Json = params
   for (const [depth, part] of path.entries()) {

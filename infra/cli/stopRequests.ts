@@ -1,6 +1,6 @@
 /**
- * Ctrl-C and friends: the first signal asks the running command to stop in its own way, the second ends it at once.
- * Commands that have no way of their own end with the first.
+ * Ctrl-C and friends: the first signal asks the running command to stop in its own way, the second ends it at
+ * once. Commands that have no way of their own end with the first.
  */
 import { Context, Effect, type Fiber, Layer, type Scope } from "effect"
 import { exitCodes } from "./errors.ts"

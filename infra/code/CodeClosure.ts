@@ -1,8 +1,9 @@
 /**
  * `CodeClosure` for stages whose contract is `stages/<name>.ts` and whose body is `stages/<name>.run.ts`.
  *
- * Hashed is the body; executed is one bundle of contract and body, made in the same pass from the same sources.
- * Both are kept on disk beside a list of the sources' digests, so that a warm plan reads files and starts no esbuild.
+ * Hashed is the body; executed is one bundle of contract and body, made in the same pass from the same
+ * sources. Both are kept on disk beside a list of the sources' digests, so that a warm plan reads files and
+ * starts no esbuild.
  */
 import { mkdir, readFile } from "node:fs/promises"
 import { join } from "node:path"
@@ -26,7 +27,9 @@ export interface CodeOptions {
   /** Where bundles and what is known about them are kept. */
   readonly codeFolder: string
   readonly stageFiles?: (stageName: string) => StageFiles
-  /** The implementing module of each service that changes results, by the name in a stage's `resultServices`. */
+  /**
+   * The implementing module of each service that changes results, by the name in a stage's `resultServices`.
+   */
   readonly serviceFiles: { readonly [service: string]: string }
 }
 

@@ -65,7 +65,7 @@ const refuseGlobs = (metafile: Metafile, sources: ReadonlyMap<string, string>): 
     const line =
       lines.findIndex((text) => /\b(import|require)\s*\(\s*[`"'][^"'`]*(\$\{|["'`]\s*\+)/.test(text)) + 1
     throw new BundlingFailed(
-      `${path}:${line}: an import() whose path is put together at run time cannot be hashed; write the paths out`
+      `${path}:${line}: an import() whose path is made at run time cannot be hashed; write the paths out`
     )
   }
 }
@@ -74,7 +74,7 @@ const refuseComputed = (result: BuildResult): void => {
   const computed = result.warnings.find(({ id }) => id.startsWith("unsupported-"))
   if (computed === undefined) return
   throw new BundlingFailed(
-    `${located(computed)}. An import() whose path is put together at run time cannot be hashed; write the paths out.`
+    `${located(computed)}. An import() whose path is made at run time cannot be hashed; write the paths out.`
   )
 }
 

@@ -1,4 +1,6 @@
-/** The identity of installed packages: version and integrity, from what npm recorded about the installation. */
+/**
+ * The identity of installed packages: version and integrity, from what npm recorded about the installation.
+ */
 import { existsSync, readFileSync } from "node:fs"
 import { isBuiltin } from "node:module"
 import { dirname, join } from "node:path"
@@ -7,21 +9,26 @@ interface Lock {
   readonly packages?: { readonly [path: string]: { readonly version?: string; readonly integrity?: string } }
 }
 
-/** The package an import names, `undefined` for Node's own modules: `@scope/name/deep/file.js` → `@scope/name`. */
+/**
+ * The package an import names, `undefined` for Node's own modules: `@scope/name/deep/file.js` →
+ * `@scope/name`.
+ */
 export const packageNameOf = (specifier: string): string | undefined => {
   if (isBuiltin(specifier)) return undefined
   return specifier.split("/", specifier.startsWith("@") ? 2 : 1).join("/")
 }
 
-/** What is installed, then what should be: an installation made by other means than npm has only the latter. */
+/**
+ * What is installed, then what should be: an installation made by other means than npm has only the latter.
+ */
 const readLocks = (folder: string): ReadonlyArray<Lock> =>
   [join(folder, "node_modules/.package-lock.json"), join(folder, "package-lock.json")]
     .filter((file) => existsSync(file))
     .map((file) => JSON.parse(readFileSync(file, "utf8")) as Lock)
 
 /**
- * Looks packages up as Node would from `packageRoot`. The identity is `<version> <integrity>`; a package that no lock
- * file covers has `<version> unlocked`, and one that is not installed `undefined`.
+ * Looks packages up as Node would from `packageRoot`. The identity is `<version> <integrity>`; a package that
+ * no lock file covers has `<version> unlocked`, and one that is not installed `undefined`.
  */
 export const lockedPackages = (packageRoot: string): ((name: string) => string | undefined) => {
   const known = new Map<string, ReadonlyArray<Lock>>()

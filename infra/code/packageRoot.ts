@@ -1,4 +1,7 @@
-/** Where this package lies, run from source or from `dist/`, in its own checkout or under someone's `node_modules`. */
+/**
+ * Where this package lies, run from source or from `dist/`, in its own checkout or under someone's
+ * `node_modules`.
+ */
 import { existsSync, readFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"

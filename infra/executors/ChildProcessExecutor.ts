@@ -1,8 +1,8 @@
 /**
  * Runs every job in a process of its own: a crash, a leak or a blocked event loop stays there.
  *
- * The child gets an allow-listed environment and its own process group, so that the terminal's Ctrl-C reaches only
- * the parent. Interrupting `execute` kills the group.
+ * The child gets an allow-listed environment and its own process group, so that the terminal's Ctrl-C reaches
+ * only the parent. Interrupting `execute` kills the group.
  */
 import { type ChildProcess, spawn } from "node:child_process"
 import { createInterface } from "node:readline"
@@ -31,7 +31,10 @@ export interface ChildProcessOptions {
 
 const allowed = /^(PATH|HOME|TMPDIR|LANG|XDG_CACHE_HOME|DISTILLERY_.*|AWS_.*)$/
 
-/** What a child may see of an environment. `numThreads` sizes libuv's pool, which native calls and sharp share. */
+/**
+ * What a child may see of an environment. `numThreads` sizes libuv's pool, which native calls and sharp
+ * share.
+ */
 export const childEnvironment = (
   environment: { readonly [name: string]: string | undefined },
   numThreads: number
@@ -106,8 +109,8 @@ interface Followed {
 }
 
 /**
- * Settles when the child is gone, or could not be started, and all its signals are delivered, in order. Its streams
- * are read to the end, so the tail is whole.
+ * Settles when the child is gone, or could not be started, and all its signals are delivered, in order. Its
+ * streams are read to the end, so the tail is whole.
  */
 const follow = ({ child, request, onSignal }: Followed): Promise<Effect.Effect<JobResult, JobError>> =>
   new Promise((resolve, reject) => {

@@ -1,4 +1,6 @@
-/** Runs jobs in this process: for tests and debuggers. A body that blocks or crashes takes everything with it. */
+/**
+ * Runs jobs in this process: for tests and debuggers. A body that blocks or crashes takes everything with it.
+ */
 import { Effect, Layer, Scope } from "effect"
 import type { BlobStore } from "../../lib/storage/BlobStore.ts"
 import type { Hasher } from "../../lib/storage/Digest.ts"
@@ -17,7 +19,9 @@ const servicesFailed = (request: JobRequest) => (error: unknown) =>
     logTail: []
   })
 
-/** `bodyServices`: all that any stage's body asks for beyond storage; built once, when the first job starts. */
+/**
+ * `bodyServices`: all that any stage's body asks for beyond storage; built once, when the first job starts.
+ */
 export const inProcessExecutorLayer = <R, E>(
   bodyServices: Layer.Layer<R, E, Storage>
 ): Layer.Layer<Executor, never, Storage> =>

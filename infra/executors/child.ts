@@ -1,8 +1,8 @@
 /**
  * The child's side of `ChildProcessExecutor`: runs one job, tells how it went, ends.
  *
- * It never publishes. It ignores the terminal's SIGINT, which the parent turns into a `Stop`, and ends at once when
- * the parent is gone: nobody would publish what it makes.
+ * It never publishes. It ignores the terminal's SIGINT, which the parent turns into a `Stop`, and ends at
+ * once when the parent is gone: nobody would publish what it makes.
  */
 import { registerHooks } from "node:module"
 import { pathToFileURL } from "node:url"
@@ -75,8 +75,8 @@ const runJob = async <R, E>(
 }
 
 /**
- * The whole life of a child process. `layerFor` gives storage and all services that a body of this job may ask for;
- * it is called once, so that a light job need not load what only training needs.
+ * The whole life of a child process. `layerFor` gives storage and all services that a body of this job may
+ * ask for; it is called once, so that a light job need not load what only training needs.
  */
 export const runChild = <R, E>(
   layerFor: (request: ChildRequest) => Layer.Layer<R | ObjectStore | Hasher, E>

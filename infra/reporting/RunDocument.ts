@@ -1,4 +1,7 @@
-/** What `run --json` prints: the run's report and the scores of the models it made, for other programs to read. */
+/**
+ * What `run --json` prints: the run's report and the scores of the models it made, for other programs to
+ * read.
+ */
 import type { Pipeline, PipelineJob } from "../../lib/workflow/Pipeline.ts"
 import type { RunOutcome } from "../../lib/workflow/Runner.ts"
 import type { JobRecord } from "../../lib/workflow/RunReport.ts"

@@ -1,4 +1,7 @@
-/** What a person watching a run sees of it, built from its events: pure, so that it can be tested without a terminal. */
+/**
+ * What a person watching a run sees of it, built from its events: pure, so that it can be tested without a
+ * terminal.
+ */
 import type { Progress } from "../../lib/workflow/JobContext.ts"
 import type { RunEvent } from "../../lib/workflow/RunEvent.ts"
 
@@ -26,7 +29,10 @@ export interface RunView {
 
 export const emptyView: RunView = { stages: new Map(), running: new Map(), nameColumns: 0 }
 
-/** The pace starts anew when the total changes or the work goes back; a resumed job is measured from where it is. */
+/**
+ * The pace starts anew when the total changes or the work goes back; a resumed job is measured from where it
+ * is.
+ */
 const withProgress = (job: RunningJob, progress: Progress, nowMillis: number): RunningJob => {
   const before = job.progress
   const goesOn =
@@ -86,7 +92,9 @@ export const advance = (view: RunView, event: RunEvent, nowMillis: number): RunV
   }
 }
 
-/** Seconds that the work reported so far needs until its end, at the pace it had; `undefined` while unknown. */
+/**
+ * Seconds that the work reported so far needs until its end, at the pace it had; `undefined` while unknown.
+ */
 export const secondsLeft = (job: RunningJob, nowMillis: number): number | undefined => {
   const { paceStart, progress, progressAtMillis } = job
   if (progress === undefined) return undefined

@@ -30,8 +30,8 @@ const frameStart = "\u001b[?2026h"
 const frameEnd = "\u001b[?2026l"
 
 /**
- * Live lines under whatever was printed before. Each change is one write: the block is overwritten in place, never
- * cleared first, so nothing flickers. The cursor rests below the block.
+ * Live lines under whatever was printed before. Each change is one write: the block is overwritten in place,
+ * never cleared first, so nothing flickers. The cursor rests below the block.
  */
 export class LiveBlock {
   readonly #screen: Screen

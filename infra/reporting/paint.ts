@@ -29,7 +29,9 @@ const colourless: Paint = { bold: plain, dim: plain, red: plain, green: plain, y
 
 export const paintFor = (canColor: boolean): Paint => (canColor ? colours : colourless)
 
-/** Text from elsewhere (names, errors, notes) made safe to print: no escape sequences, no control characters. */
+/**
+ * Text from elsewhere (names, errors, notes) made safe to print: no escape sequences, no control characters.
+ */
 export const printable = (text: string): string =>
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
   stripVTControlCharacters(text).replace(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/g, " ")

@@ -62,8 +62,9 @@ const shownState = (state: StateName, paint: Paint): string => {
 
 const closing = (pending: number, total: number): string => {
   if (pending === 0) return "Nothing to do: all results are there."
+  const rest = "those that wait are hits if what they wait for comes out unchanged."
   // What waits may turn out a hit: a rebuilt input that is equal to the old one stops the wave.
-  return `${pending} of ${total} jobs to do; those that wait are hits if what they wait for comes out unchanged.`
+  return `${pending} of ${total} jobs to do; ${rest}`
 }
 
 export const planLines = (plan: Plan, paint: Paint): ReadonlyArray<string> => {

@@ -192,7 +192,7 @@ const checkFormat = async (folders: Folders): Promise<StoreUnusable | undefined>
   if (format._tag === "None") {
     return unusable(
       `its format.json is not what this program writes (${JSON.stringify(text.slice(0, 80))}). ` +
-        `If this is a store, put ${formatText.trim()} there; if not, point DISTILLERY_STORE to another folder.`
+        `If this is a store, put ${formatText.trim()} there; if not, let DISTILLERY_STORE be another folder.`
     )
   }
   if (format.value.version <= formatVersion) return undefined
@@ -224,7 +224,10 @@ const openStore = async (folders: Folders): Promise<StoreUnusable | undefined> =
   return undefined
 }
 
-/** Opens or makes the store in `folder`. Fails with `StoreUnusable` for a newer format or a broken `format.json`. */
+/**
+ * Opens or makes the store in `folder`. Fails with `StoreUnusable` for a newer format or a broken
+ * `format.json`.
+ */
 export const fileObjectStoreLayer = (folder: string): Layer.Layer<ObjectStore, StoreError> =>
   Layer.effect(
     ObjectStore,

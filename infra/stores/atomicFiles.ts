@@ -73,7 +73,10 @@ const alive = (pid: number): boolean => {
   }
 }
 
-/** A lock is held for milliseconds; one this old belongs to a process that is gone, frozen, or on a dead machine. */
+/**
+ * A lock is held for milliseconds; one this old belongs to a process that is gone, frozen, or on a dead
+ * machine.
+ */
 const lockAgeMaxMillis = 60_000
 
 const isStale = async (lockFile: string): Promise<boolean> => {

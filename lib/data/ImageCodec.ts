@@ -1,6 +1,6 @@
 /**
- * Decoding, resizing and encoding of images; implemented in `infra/images`. Its implementation changes results, so
- * its identity enters the key of every stage that names it in `resultServices`.
+ * Decoding, resizing and encoding of images; implemented in `infra/images`. Its implementation changes
+ * results, so its identity enters the key of every stage that names it in `resultServices`.
  */
 import { Context, type Effect, Schema } from "effect"
 
@@ -24,7 +24,10 @@ export class ImageUnreadable extends Schema.TaggedError<ImageUnreadable>()("Imag
 export class ImageCodec extends Context.Service<
   ImageCodec,
   {
-    /** Decodes JPEG, PNG, WebP, PGM or PPM to the asked number of channels, EXIF rotation applied, alpha dropped. */
+    /**
+     * Decodes JPEG, PNG, WebP, PGM or PPM to the asked number of channels, EXIF rotation applied, alpha
+     * dropped.
+     */
     readonly decode: (
       name: string,
       bytes: Uint8Array,

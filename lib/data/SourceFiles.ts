@@ -1,6 +1,6 @@
 /**
- * Files from the outside world: fetched from the first place that has them, checked against a digest before anything
- * reads them. Implemented in `infra/sources`; only `ingest` uses it.
+ * Files from the outside world: fetched from the first place that has them, checked against a digest before
+ * anything reads them. Implemented in `infra/sources`; only `ingest` uses it.
  */
 import { Context, type Effect, Schema, type Stream } from "effect"
 import { Digest } from "../storage/Digest.ts"
@@ -43,7 +43,8 @@ export class SourceDigestMismatch extends Schema.TaggedError<SourceDigestMismatc
 }) {
   override get message() {
     return (
-      `"${this.file}" from ${this.location} has the wrong content: expected ${this.expected}, found ${this.found}. ` +
+      `"${this.file}" from ${this.location} has the wrong content: ` +
+      `expected ${this.expected}, found ${this.found}. ` +
       "Remove or replace that copy; nothing of it was used."
     )
   }

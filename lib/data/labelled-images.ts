@@ -1,4 +1,6 @@
-/** A split that is ready to train on ↔ its safetensors bytes: `images` U8 `[N, H, W, C]`, `labels` I32 `[N]`. */
+/**
+ * A split that is ready to train on ↔ its safetensors bytes: `images` U8 `[N, H, W, C]`, `labels` I32 `[N]`.
+ */
 import { Effect } from "effect"
 import { decodeSafetensors, encodeSafetensors, SafetensorsError } from "../models/safetensors.ts"
 import type { LabelledImages } from "./batches.ts"

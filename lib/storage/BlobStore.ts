@@ -1,5 +1,6 @@
 /**
- * Content-addressed bytes on an `ObjectStore`: a blob's name is its digest, it is written once and verified on reading.
+ * Content-addressed bytes on an `ObjectStore`: a blob's name is its digest, it is written once and verified
+ * on reading.
  */
 import { Context, type Effect, Schema } from "effect"
 import { Digest } from "./Digest.ts"

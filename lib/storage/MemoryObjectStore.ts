@@ -1,4 +1,6 @@
-/** An `ObjectStore` that lives as long as its layer: for tests, and the plainest statement of the contract. */
+/**
+ * An `ObjectStore` that lives as long as its layer: for tests, and the plainest statement of the contract.
+ */
 import { Effect, Layer, Stream } from "effect"
 import { Hasher } from "./Digest.ts"
 import {

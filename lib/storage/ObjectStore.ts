@@ -1,8 +1,9 @@
 /**
- * Bytes under string keys: the one interface every store implements (`test/suites/objectStore.ts` is its contract).
+ * Bytes under string keys: the one interface every store implements (`test/suites/objectStore.ts` is its
+ * contract).
  *
- * Keys are `/`-separated segments of `[A-Za-z0-9._=-]+`; no key may be the folder of another (some servers refuse it).
- * A `put` is atomic: a reader sees the old bytes, the new bytes or nothing, never a part.
+ * Keys are `/`-separated segments of `[A-Za-z0-9._=-]+`; no key may be the folder of another (some servers
+ * refuse it). A `put` is atomic: a reader sees the old bytes, the new bytes or nothing, never a part.
  */
 import { Context, type Effect, Schema, type Stream } from "effect"
 

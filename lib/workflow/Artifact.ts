@@ -1,5 +1,6 @@
 /**
- * What passes between stages: a kind (`ArtifactType`), and an inert handle to one that is not made yet (`ArtifactRef`).
+ * What passes between stages: a kind (`ArtifactType`), and an inert handle to one that is not made yet
+ * (`ArtifactRef`).
  */
 import type { Schema } from "effect"
 import type { AnyStage } from "./Stage.ts"

@@ -1,6 +1,6 @@
 /**
- * The code that a job's result depends on: every module and package reachable from the stage's body and from the
- * implementations of the services that change results. Implemented in `infra/code`.
+ * The code that a job's result depends on: every module and package reachable from the stage's body and from
+ * the implementations of the services that change results. Implemented in `infra/code`.
  */
 import { Context, type Effect, Schema } from "effect"
 import { Digest } from "../storage/Digest.ts"

@@ -1,6 +1,6 @@
 /**
- * An Executor runs one job somewhere: in this process, in a child process, later on a queue. It never publishes.
- * `test/suites/executor.ts` is its contract.
+ * An Executor runs one job somewhere: in this process, in a child process, later on a queue. It never
+ * publishes. `test/suites/executor.ts` is its contract.
  */
 import { Context, type Effect, Schema } from "effect"
 import type { Digest } from "../storage/Digest.ts"
@@ -47,7 +47,10 @@ export class WorkerLost extends Schema.TaggedError<WorkerLost>()("WorkerLost", {
   logTail: Schema.Array(Schema.String)
 }) {
   override get message() {
-    return `The process of job "${this.jobName}" ended early (${this.how}). Run again: it goes on from its last saved state.`
+    return (
+      `The process of job "${this.jobName}" ended early (${this.how}). ` +
+      "Run again: it goes on from its last saved state."
+    )
   }
 }
 

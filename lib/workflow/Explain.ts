@@ -1,4 +1,6 @@
-/** Why a job misses: how its description differs from the nearest earlier manifest, leaf by leaf, old → new. */
+/**
+ * Why a job misses: how its description differs from the nearest earlier manifest, leaf by leaf, old → new.
+ */
 import type { Schema } from "effect"
 import type { CodeIdentity } from "./CodeClosure.ts"
 import { canonicalJson, type InputDigests } from "./Fingerprint.ts"
@@ -32,7 +34,10 @@ interface Leaves {
   readonly [path: string]: string
 }
 
-/** Every scalar and every empty object or array of a value, as JSON by path: `optimizer.learningRate`, `sizes[2]`. */
+/**
+ * Every scalar and every empty object or array of a value, as JSON by path: `optimizer.learningRate`,
+ * `sizes[2]`.
+ */
 export const leavesOf = (value: Schema.Json, path = ""): Leaves => {
   const isBranch = typeof value === "object" && value !== null && Object.keys(value).length > 0
   if (!isBranch) return { [path]: canonicalJson(value) }
@@ -112,7 +117,10 @@ const summary = (changes: ReadonlyArray<Change>): string => {
   return rest === 0 ? shown.join(", ") : `${shown.join(", ")} and ${rest} more`
 }
 
-/** Compares with the manifest that differs in the fewest leaves; the latest among equals, `recent` being in order. */
+/**
+ * Compares with the manifest that differs in the fewest leaves; the latest among equals, `recent` being in
+ * order.
+ */
 export const explain = (job: JobDescription, recent: ReadonlyArray<Manifest>): MissReason => {
   const [first, ...rest] = recent.map((manifest) => changesSince(manifest, job))
   if (first === undefined) return { kind: "never-ran", changes: [], text: "never ran" }

@@ -1,6 +1,6 @@
 /**
- * From a description to a digest. A pre-image is its record type, a newline, and canonical JSON: keys sorted, no
- * spaces, numbers as ECMAScript prints them. What has no stable bytes is refused, not guessed.
+ * From a description to a digest. A pre-image is its record type, a newline, and canonical JSON: keys sorted,
+ * no spaces, numbers as ECMAScript prints them. What has no stable bytes is refused, not guessed.
  */
 import { Schema } from "effect"
 import type { Digest, Hasher } from "../storage/Digest.ts"
@@ -43,7 +43,10 @@ const write = (value: unknown, path: string): string => {
   throw new NotCanonical({ path, found: described(value) })
 }
 
-/** Throws `NotCanonical`, with the path, for undefined, NaN, infinities, functions, bigints and class instances. */
+/**
+ * Throws `NotCanonical`, with the path, for undefined, NaN, infinities, functions, bigints and class
+ * instances.
+ */
 export const canonicalJson = (value: unknown): string => write(value, "$")
 
 /** What is hashed for a record of this type. */
@@ -67,7 +70,9 @@ export interface JobIdentity {
   readonly inputs: InputDigests
 }
 
-/** Two jobs with equal keys are the same job. The engine's own meaning stands under the version in the prefix. */
+/**
+ * Two jobs with equal keys are the same job. The engine's own meaning stands under the version in the prefix.
+ */
 export const jobKey = (hasher: Hasher["Service"], identity: JobIdentity): Digest =>
   fingerprint(hasher, "job/1", {
     stage: identity.stage,
@@ -76,6 +81,8 @@ export const jobKey = (hasher: Hasher["Service"], identity: JobIdentity): Digest
     inputs: identity.inputs
   })
 
-/** Content digest of an artifact: of its type's name and its encoded value, which holds its blobs' digests. */
+/**
+ * Content digest of an artifact: of its type's name and its encoded value, which holds its blobs' digests.
+ */
 export const artifactDigest = (hasher: Hasher["Service"], type: string, value: Schema.Json): Digest =>
   fingerprint(hasher, "artifact/1", { type, value })

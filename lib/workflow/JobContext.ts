@@ -5,7 +5,10 @@ import { Context, type Effect, type Option, Schema } from "effect"
 import type { BlobCorrupt } from "../storage/BlobStore.ts"
 import type { StoreError } from "../storage/ObjectStore.ts"
 
-/** One line of a job's progress. `done` of `total` in `unit`; `facts` are shown as they come ("loss", "images/s"). */
+/**
+ * One line of a job's progress. `done` of `total` in `unit`; `facts` are shown as they come ("loss",
+ * "images/s").
+ */
 export const Progress = Schema.Struct({
   phase: Schema.String,
   done: Schema.Number,

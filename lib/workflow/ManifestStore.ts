@@ -1,9 +1,9 @@
 /**
  * Manifests by job key, on an `ObjectStore`: `manifests/ab/<62 digits>.json`.
  *
- * A manifest counts only while it is readable, true to its own digests, and all its blobs are there; anything else is
- * `Broken`, a miss with a reason, and its slot is taken by the next publisher. Of two publishers the first wins and
- * the second adopts its manifest.
+ * A manifest counts only while it is readable, true to its own digests, and all its blobs are there; anything
+ * else is `Broken`, a miss with a reason, and its slot is taken by the next publisher. Of two publishers the
+ * first wins and the second adopts its manifest.
  */
 import { Context, Effect, Layer, Option, Schema } from "effect"
 import { BlobStore } from "../storage/BlobStore.ts"
@@ -71,7 +71,10 @@ const find = Effect.fn("ManifestStore.find")(function* (key: Digest) {
   return { _tag: "Found", manifest } as Lookup
 })
 
-/** Takes a slot that another manifest holds; a racing publisher sends us back to look at what stands there now. */
+/**
+ * Takes a slot that another manifest holds; a racing publisher sends us back to look at what stands there
+ * now.
+ */
 const takeSlot = Effect.fn("ManifestStore.takeSlot")(function* (manifest: Manifest, replace: boolean) {
   const store = yield* ObjectStore
   const path = manifestKey(manifest.jobKey)

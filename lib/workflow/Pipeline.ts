@@ -1,5 +1,6 @@
 /**
- * A pipeline: a record of named refs. The name of a ref is its job's name everywhere (`--only`, `--set`, `explain`).
+ * A pipeline: a record of named refs. The name of a ref is its job's name everywhere (`--only`, `--set`,
+ * `explain`).
  */
 import type { Schema } from "effect"
 import { type ArtifactRef, isRef, type RefInputs } from "./Artifact.ts"
@@ -36,7 +37,7 @@ const named = (
   if (name !== undefined) return name
   throw new DefinitionError({
     where: `job "${user}"`,
-    message: `its input "${input}" (stage "${ref.stage.stageName}") has no name: add it to the pipeline's record`
+    message: `its input "${input}" (stage "${ref.stage.stageName}") has no name: add it to the record of refs`
   })
 }
 
@@ -141,7 +142,10 @@ const withParam = (
   }
 }
 
-/** The same pipeline with some params replaced, checked again. Throws `DefinitionError` for unknown jobs or params. */
+/**
+ * The same pipeline with some params replaced, checked again. Throws `DefinitionError` for unknown jobs or
+ * params.
+ */
 export const override = (pipeline: Pipeline, overrides: ReadonlyArray<ParamOverride>): Pipeline => {
   if (overrides.length === 0) return pipeline
   const unknown = overrides.find((o) => !pipeline.jobs.some((job) => job.name === o.job))

@@ -51,7 +51,8 @@ export class CapabilityRefused extends Schema.TaggedError<CapabilityRefused>()("
   reason: Schema.String
 }) {
   override get message() {
-    return `Job "${this.job}" asks for ${this.capability} (${this.param}), which this machine cannot do: ${this.reason}`
+    const wish = `Job "${this.job}" asks for ${this.capability} (${this.param})`
+    return `${wish}, which this machine cannot do: ${this.reason}`
   }
 }
 
@@ -63,7 +64,10 @@ export class UpstreamMissing extends Schema.TaggedError<UpstreamMissing>()("Upst
   override get message() {
     const missing = this.missing.map(({ job, reason }) => `"${job}" (${reason})`).join(", ")
     const names = this.missing.map(({ job }) => job).join(",")
-    return `Job "${this.job}" needs the results of ${missing}, which are not there. Run ${names} first, or select them too.`
+    return (
+      `Job "${this.job}" needs the results of ${missing}, which are not there. ` +
+      `Run ${names} first, or select them too.`
+    )
   }
 }
 

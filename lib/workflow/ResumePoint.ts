@@ -1,9 +1,9 @@
 /**
  * The private state a job goes on from: bytes under their digest, and a pointer that is replaced atomically.
  *
- * `resume/<job key>/pointer.json` names `resume/<job key>/<digest>`. The state before stays until the pointer to the
- * new one is written, so a kill at any moment leaves one of them. These objects belong to one job key and are no
- * blobs: removing them cannot take anything from an artifact.
+ * `resume/<job key>/pointer.json` names `resume/<job key>/<digest>`. The state before stays until the pointer
+ * to the new one is written, so a kill at any moment leaves one of them. These objects belong to one job key
+ * and are no blobs: removing them cannot take anything from an artifact.
  */
 import { Effect, Option, Schema, Stream } from "effect"
 import { Digest, Hasher, hexOf } from "../storage/Digest.ts"

@@ -1,8 +1,9 @@
 /**
  * Walks a plan: every job as soon as its inputs are there, as wide as its pool allows.
  *
- * Keys are made from content digests when inputs are known, so a rebuilt but equal input makes hits again (early
- * cutoff). A job that fails, by an error or a defect, takes only its dependants with it; what is finished is kept.
+ * Keys are made from content digests when inputs are known, so a rebuilt but equal input makes hits again
+ * (early cutoff). A job that fails, by an error or a defect, takes only its dependants with it; what is
+ * finished is kept.
  */
 import { Context, DateTime, Deferred, Effect, Layer, Random, Ref } from "effect"
 import type { BlobStore } from "../storage/BlobStore.ts"
@@ -35,9 +36,15 @@ export interface RunOutcome {
 export class Runner extends Context.Service<
   Runner,
   {
-    /** Fails only before anything started; what fails later is in the report. Interrupting it kills running jobs. */
+    /**
+     * Fails only before anything started; what fails later is in the report. Interrupting it kills running
+     * jobs.
+     */
     readonly run: (pipeline: Pipeline, options: RunOptions) => Effect.Effect<RunOutcome, Plan.PlanError>
-    /** Nothing new starts, running jobs stop at their next step with their state saved; `run` then ends "stopped". */
+    /**
+     * Nothing new starts, running jobs stop at their next step with their state saved; `run` then ends
+     * "stopped".
+     */
     readonly requestStop: Effect.Effect<void>
   }
 >()("lib/workflow/Runner") {}

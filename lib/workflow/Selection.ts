@@ -43,7 +43,9 @@ const check = (pipeline: Pipeline, option: string, names: ReadonlyArray<string>)
   })
 }
 
-/** Throws `DefinitionError` for a job that does not exist, and for a forced one that the selection leaves out. */
+/**
+ * Throws `DefinitionError` for a job that does not exist, and for a forced one that the selection leaves out.
+ */
 export const select = (pipeline: Pipeline, selection: Selection): Selected => {
   const forced = selection.force === "all" ? [] : (selection.force ?? [])
   check(pipeline, "only", selection.only ?? [])

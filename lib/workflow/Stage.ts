@@ -1,8 +1,9 @@
 /**
  * A stage: a kind of work with typed params, typed inputs and one typed output.
  *
- * The contract is light (no tensor library, no I/O); the body is loaded by a literal `import()` when a job runs.
- * Applying a stage gives an inert `ArtifactRef`; params are checked there and then, so a wrong pipeline dies early.
+ * The contract is light (no tensor library, no I/O); the body is loaded by a literal `import()` when a job
+ * runs. Applying a stage gives an inert `ArtifactRef`; params are checked there and then, so a wrong pipeline
+ * dies early.
  */
 import { type Effect, Schema } from "effect"
 import type { ArtifactRef, ArtifactType, RefInputs } from "./Artifact.ts"
@@ -79,7 +80,10 @@ export interface AnyStage {
   readonly run: () => Promise<StageBody<never, never, unknown, unknown, unknown>>
 }
 
-/** Checks params against a schema, unknown keys included, and returns their canonical (encoded, defaulted) form. */
+/**
+ * Checks params against a schema, unknown keys included, and returns their canonical (encoded, defaulted)
+ * form.
+ */
 export const canonicalParams = (
   stageName: string,
   schema: ParamsSchema,

@@ -1,6 +1,6 @@
 /**
- * Runs a stage's body for one job: decodes its params and inputs, offers it a `JobContext`, encodes its output.
- * Every executor does its work through this function, whatever the process it runs in.
+ * Runs a stage's body for one job: decodes its params and inputs, offers it a `JobContext`, encodes its
+ * output. Every executor does its work through this function, whatever the process it runs in.
  */
 import { Cause, Effect, Exit, Option, Ref, Schema } from "effect"
 import type { Hasher } from "../storage/Digest.ts"
@@ -107,8 +107,8 @@ const run = Effect.fn("runBody.run")(function* (request: JobRequest, link: BodyL
 })
 
 /**
- * The body's services (`JobContext` apart) are taken from the surrounding context: stages forget which ones they
- * need, so an executor must provide all that any stage may ask for.
+ * The body's services (`JobContext` apart) are taken from the surrounding context: stages forget which ones
+ * they need, so an executor must provide all that any stage may ask for.
  */
 export const runBody = (request: JobRequest, link: BodyLink) =>
   Effect.exit(run(request, link)).pipe(

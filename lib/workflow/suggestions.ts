@@ -14,7 +14,9 @@ export const editDistance = (from: string, to: string): number => {
   return row[to.length]!
 }
 
-/** The nearest known name, where it is near: at most a third of the letters differ, or one contains the other. */
+/**
+ * The nearest known name, where it is near: at most a third of the letters differ, or one contains the other.
+ */
 export const nearest = (name: string, known: ReadonlyArray<string>): string | undefined => {
   const near = known
     .map((candidate) => ({ candidate, distance: editDistance(name, candidate) }))

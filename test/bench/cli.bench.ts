@@ -1,4 +1,4 @@
-/** Start-up and warm runs of the built CLI, as whole processes. Needs `npm run prepare` and one `npm start` before. */
+/** Start-up and warm runs of the built CLI, as whole processes. Needs one `npm start` before. */
 import { spawnSync } from "node:child_process"
 import { median, type Row, row } from "./Row.ts"
 

@@ -2,7 +2,7 @@
  * `npm run bench -- AREA [--json]`: speed and memory, each case beside a peer measured in the same run. Never
  * asserted in a test: machines differ, and so do minutes.
  *
- * `DISTILLERY_PEER_PYTHON` names a Python that has the peers (torch); without it the peers' columns stay empty.
+ * `DISTILLERY_PEER_PYTHON` names a Python that has torch; without it the peer's column stays empty.
  */
 import type { Row } from "./Row.ts"
 

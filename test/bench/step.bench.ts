@@ -117,6 +117,9 @@ const openOurs = Effect.fn(function* ({ batch, channels, depth, precision, size,
   })
 })
 
+const nameOf = ({ batch, channels, depth, precision, size, width }: Case) =>
+  `ResNet-${depth} w${width} batch ${batch}, ${size}×${size}×${channels}, ${precision}`
+
 const measureCase = (the: Case) =>
   Effect.gen(function* () {
     const ours = yield* openOurs(the)
@@ -130,7 +133,7 @@ const measureCase = (the: Case) =>
     }
     peer?.stop()
     return row({
-      name: `ResNet-${the.depth} w${the.width} batch ${the.batch}, ${the.size}×${the.size}×${the.channels}, ${the.precision}`,
+      name: nameOf(the),
       value: median(own),
       unit: "ms/step",
       peer: peer === undefined ? "PyTorch" : `PyTorch ${yield* Effect.promise(() => peer.version)}`,

@@ -48,6 +48,17 @@ export const moduleOf = (text: string) => digestOf(text)
 const NumbersParams = Schema.Struct({ values: Schema.Array(Schema.Number) })
 const ScaleParams = Schema.Struct({ factor: Schema.Number, precision: Schema.optionalKey(Schema.String) })
 
+interface TotalInputs {
+  readonly numbers: typeof Numbers.schema.Type
+}
+interface ScaleArgs {
+  readonly params: typeof ScaleParams.Type
+  readonly inputs: { readonly total: { readonly value: number } }
+}
+interface TableInputs {
+  readonly rows: { readonly [name: string]: { readonly value: number } }
+}
+
 /** The stages, whose bodies act on `world`. */
 const stagesOf = (world: World) => {
   const enter = Effect.fnUntraced(function* (stage: string) {
@@ -79,9 +90,7 @@ const stagesOf = (world: World) => {
     run: () =>
       body(
         "total",
-        Effect.fnUntraced(function* (args: {
-          readonly inputs: { readonly numbers: typeof Numbers.schema.Type }
-        }) {
+        Effect.fnUntraced(function* (args: { readonly inputs: TotalInputs }) {
           yield* enter("total")
           const bytes = yield* (yield* BlobStore).get(args.inputs.numbers.values)
           const values = JSON.parse(new TextDecoder().decode(bytes)) as ReadonlyArray<number>
@@ -97,10 +106,7 @@ const stagesOf = (world: World) => {
     run: () =>
       body(
         "scale",
-        Effect.fnUntraced(function* (args: {
-          readonly params: typeof ScaleParams.Type
-          readonly inputs: { readonly total: { readonly value: number } }
-        }) {
+        Effect.fnUntraced(function* (args: ScaleArgs) {
           yield* enter("scale")
           return { value: args.inputs.total.value * args.params.factor }
         })
@@ -113,9 +119,7 @@ const stagesOf = (world: World) => {
     run: () =>
       body(
         "table",
-        Effect.fnUntraced(function* (args: {
-          readonly inputs: { readonly rows: { readonly [name: string]: { readonly value: number } } }
-        }) {
+        Effect.fnUntraced(function* (args: { readonly inputs: TableInputs }) {
           yield* enter("table")
           const rows = Object.entries(args.inputs.rows).map(([name, { value }]) => [name, value])
           return { rows: Object.fromEntries(rows) }

@@ -1,4 +1,4 @@
-/** Goal: keys move with what a result depends on and with nothing else. Method: a small package on disk, edited. */
+/** Keys move with what a result depends on, and nothing else. Shown on a small package, edited on disk. */
 import { mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { pathToFileURL } from "node:url"
@@ -25,7 +25,8 @@ const files: { readonly [path: string]: string } = {
   "node_modules/esbuild/package.json": '{ "name": "esbuild", "version": "0.0.0" }',
   "lib/workflow/Stage.ts": "export const make = (stageName: string, run: unknown) => ({ stageName, run })",
   "stages/train.ts":
-    'import { make } from "../lib/workflow/Stage.ts"\nexport const train = make("train", () => import("./train.run.ts"))',
+    'import { make } from "../lib/workflow/Stage.ts"\n' +
+    'export const train = make("train", () => import("./train.run.ts"))',
   "stages/train.run.ts": [
     'import { dep } from "dep"',
     'import { readFileSync } from "node:fs"',
@@ -35,7 +36,8 @@ const files: { readonly [path: string]: string } = {
   ].join("\n"),
   "lib/shapes.ts": "export interface Shape { readonly rows: number }\nexport const rank = 1",
   "lib/loss.ts":
-    'import { half } from "./half.ts"\n/** Doc. */\nexport const loss = (shape: { rows: number }) => half(shape.rows) // tail',
+    'import { half } from "./half.ts"\n/** Doc. */\n' +
+    "export const loss = (shape: { rows: number }) => half(shape.rows) // tail",
   "lib/half.ts": "export const half = (n: number): number => n / 2",
   "lib/unused.ts": "export const unused = 1",
   "infra/codec.ts": "export const codec = 1"

@@ -1,6 +1,6 @@
 /**
- * Goal: killed anywhere, the next run goes on and reaches the same bytes. Method: real processes, real SIGKILLs, and
- * a job whose output shows every step it ever took.
+ * Goal: killed anywhere, the next run goes on and reaches the same bytes. Method: real processes, real
+ * SIGKILLs, and a job whose output shows every step it ever took.
  */
 import { type ChildProcess, spawn } from "node:child_process"
 import { readdirSync } from "node:fs"

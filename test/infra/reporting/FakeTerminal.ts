@@ -31,7 +31,10 @@ export class FakeTerminal implements Screen {
     for (const [token] of text.matchAll(/\u001b\[\??[\d;]*[A-Za-z]|[\s\S]/gu)) this.#apply(token)
   }
 
-  /** Reflows as terminals do: lines longer than the new width are broken. The cursor stays behind the same text. */
+  /**
+   * Reflows as terminals do: lines longer than the new width are broken. The cursor stays behind the same
+   * text.
+   */
   resize(width: number): void {
     const before = this.lines.slice(0, this.row)
     const rowsOf = (line: string) => Math.max(1, Math.ceil([...line].length / width))

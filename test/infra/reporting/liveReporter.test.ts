@@ -77,7 +77,9 @@ describe("on a terminal", () => {
       assert.isAtLeast(terminal.frames - before, 5)
     })
   )
+})
 
+describe("a terminal of any size", () => {
   it.effect("no line reaches the last column, however narrow the terminal", () =>
     Effect.gen(function* () {
       for (let width = 9; width <= 120; width++) {
@@ -131,7 +133,9 @@ describe("on a terminal", () => {
       assert.include(terminal.text, "and 7 more jobs")
     })
   )
+})
 
+describe("other lines on a terminal", () => {
   it.effect("control characters from elsewhere do not reach the terminal", () =>
     Effect.gen(function* () {
       const terminal = new FakeTerminal(80)

@@ -1,4 +1,4 @@
-/** What a plan says: hits, misses with the reason old → new, what waits; and what it refuses before anything runs. */
+/** What a plan says: hits, misses with the reason old → new, what waits; and what it refuses. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
 import { blobKey } from "../../../lib/storage/blobs.ts"

@@ -13,11 +13,11 @@ describe("scenes", () => {
     const pixels = Buffer.concat(scenes(16, 32, 1).map(({ image }) => image.pixels))
     assert.strictEqual(
       digestOf(pixels),
-      "sha256:cbfcc0d9404dc19060d527c29e11ac6a62279c14f036d179c40118b447e920ed"
+      "sha256:29e54863248c1e8c599db3ba5a073f7ce9c7bce765371a098e902caf32dbb428"
     )
     const many = scenes(8, 96, 5)
     const bytes = Buffer.concat(many.flatMap(({ image, mask }) => [image.pixels, mask]))
-    const golden = "sha256:bc5514a912b8db6d57d117db87cada89b821b0ea66eacb4a1b1d3729fa98ac3e"
+    const golden = "sha256:ed058e68ed1d7fd4db66c06c31f40522c15b2a38ab33b36b8db8f5abd3c837b5"
     assert.strictEqual(digestOf(bytes), golden)
   })
 

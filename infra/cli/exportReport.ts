@@ -1,4 +1,6 @@
-/** Puts a run's report where people find it: `.distillery/reports/<pipeline>/`. The store keeps the original. */
+/**
+ * Puts a run's report where people find it: `.distillery/reports/<pipeline>/`. The store keeps the original.
+ */
 import { mkdir, rename, writeFile } from "node:fs/promises"
 import { basename, dirname, extname, join } from "node:path"
 import { Effect, Schema } from "effect"
@@ -11,7 +13,7 @@ export class ReportNotWritten extends Schema.TaggedError<ReportNotWritten>()("Re
   reason: Schema.String
 }) {
   override get message() {
-    return `The report could not be written to ${this.file}: ${this.reason}. It is kept in the store: run again.`
+    return `The report could not be written to ${this.file}: ${this.reason}. The store keeps it: run again.`
   }
 }
 

@@ -3,8 +3,8 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, assert, beforeEach, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
+import { exportReport, reportFolder } from "../../../infra/cli/exportReport.ts"
 import { hasherLayer } from "../../../infra/hashing.ts"
-import { exportReport, reportFolder } from "../../../infra/reporting/exportReport.ts"
 import { BlobStore } from "../../../lib/storage/BlobStore.ts"
 import { blobStoreLayer } from "../../../lib/storage/blobs.ts"
 import { memoryObjectStoreLayer } from "../../../lib/storage/MemoryObjectStore.ts"
@@ -59,7 +59,7 @@ describe("exporting a report", () => {
       writeFileSync(join(folder, "file"), "")
       const error = yield* Effect.flip(exportReport(join(folder, "file"), yield* report("x")))
       assert.strictEqual(error._tag, "ReportNotWritten")
-      assert.include(error.message, "kept in the store")
+      assert.include(error.message, "The store keeps it")
     }).pipe(Effect.provide(storage))
   )
 })

@@ -1,0 +1,112 @@
+/** The program as one meets it first: help, mistakes, colours. */
+import { readdirSync, readFileSync } from "node:fs"
+import { join } from "node:path"
+import { assert, describe, it } from "vitest"
+import { built, distillery } from "./builtProgram.ts"
+
+describe("asking for help", () => {
+  it("--help, --version and list print to stdout and exit with 0", async () => {
+    const [help, version, list] = await Promise.all([
+      distillery(["--help"]),
+      distillery(["--version"]),
+      distillery(["list"])
+    ])
+    for (const { code, stderr } of [help, version, list]) assert.deepStrictEqual([code, stderr], [0, ""])
+    for (const command of ["run", "plan", "predict", "list"])
+      assert.match(help.stdout, new RegExp(`^ +${command} `, "m"))
+    assert.match(version.stdout, /^\d+\.\d+\.\d+\n$/)
+    assert.match(list.stdout, /^quickstart\n {2}.*\n {2}jobs scenes, prepared, teacher/)
+  })
+
+  it("every command explains itself", async () => {
+    for (const command of ["run", "plan", "predict", "list"]) {
+      const { code, stdout } = await distillery([command, "--help"])
+      assert.strictEqual(code, 0)
+      assert.include(stdout, `distillery ${command}`)
+    }
+  })
+})
+
+describe("wrong usage exits with 2, says what is meant, and prints no page of help", () => {
+  const cases: ReadonlyArray<readonly [ReadonlyArray<string>, RegExp]> = [
+    [["rnu"], /^error: there is no command "rnu": did you mean "run"\?\n/],
+    [["run"], /^error: the argument <PIPELINE> is missing\n/],
+    [["run", "quickstart", "--onyl", "x"], /^error: there is no flag "--onyl": did you mean "--only"\?\n/],
+    [["run", "quickstart", "--concurrency", "0"], /^error: .*concurrency/],
+    [["run", "quickstart", "--force", "student"], /--force=student/],
+    [["run", "quickstrat"], /^error: there is no pipeline "quickstrat": did you mean "quickstart"\?\n/],
+    [["run", "constructor"], /^error: there is no pipeline "constructor"\n/],
+    [["plan", "quickstart", "--only", "studnt"], /^error: --only: .*did you mean "student"\?\n/],
+    [
+      ["plan", "quickstart", "--set", "student.temprature=8"],
+      /^error: --set student.temprature: .*"temperature"\?\n/
+    ],
+    [
+      ["plan", "quickstart", "--set", "student.temperature=hot"],
+      /^error: --set student.temperature="hot": expected number/
+    ],
+    [["plan", "quickstart", "--only", "student"], /^error: Job "student" needs the results of "scenes"/],
+    [["plan", "./nowhere.ts"], /^error: there is no file \.\/nowhere\.ts/],
+    [["plan", "./unexported.ts"], /^error: \.\/unexported\.ts exports no pipeline\n/],
+    [
+      ["plan", "./nameless.ts"],
+      /^error: pipeline \.\/nameless\.ts cannot be loaded\n {2}job "prepared": .*has no name/
+    ],
+    [
+      ["predict", "quickstart/student", "x.png"],
+      /^error: there is no model "quickstart\/student"\n {2}Nothing was trained/
+    ]
+  ]
+  it.concurrent.each(cases)("%j", async (args, message) => {
+    const { code, stderr, stdout } = await distillery(args)
+    assert.match(stderr, message)
+    assert.isBelow(stderr.split("\n").length, 6)
+    assert.deepStrictEqual([code, stdout], [2, ""])
+  })
+
+  it("a setting of the environment that makes no sense", async () => {
+    const { code, stderr } = await distillery(["plan", "quickstart"], {
+      environment: { DISTILLERY_BACKEND: "tpu" }
+    })
+    assert.strictEqual(code, 2)
+    assert.match(stderr, /^error: .*DISTILLERY_BACKEND/s)
+  })
+})
+
+describe("colours", () => {
+  it("follow NO_COLOR and FORCE_COLOR", async () => {
+    const forced = await distillery(["list"], { environment: { FORCE_COLOR: "1" } })
+    assert.include(forced.stdout, "\u001b[1mquickstart")
+    const refused = await distillery(["list"], { environment: { FORCE_COLOR: "1", NO_COLOR: "1" } })
+    assert.notInclude(refused.stdout, "\u001b")
+  })
+})
+
+describe("a pipe", () => {
+  it("whose reader closes it is no error", async () => {
+    const { code, stderr } = await distillery(["list", "--json"], { closeStdout: true })
+    assert.deepStrictEqual([code, stderr], [0, ""])
+  })
+})
+
+/** A built file and all that it imports at once; what is imported later, by `import()`, is not among them. */
+const loadedWith = (file: string, seen = new Set<string>()): ReadonlySet<string> => {
+  if (seen.has(file)) return seen
+  seen.add(file)
+  if (!file.startsWith("./")) return seen
+  const text = readFileSync(join(built, file), "utf8")
+  for (const match of text.matchAll(/(?<=^|[;}\n])import(?:[^"'();]*?from)?\s*"([^"]+)"/g))
+    loadedWith(match[1]!, seen)
+  return seen
+}
+
+describe("the build", () => {
+  it("loads nothing heavy for help, a plan or a run of hits", () => {
+    const names = readdirSync(built).filter((name) => /^(main|(program|plan|run)-.*)\.js$/.test(name))
+    assert.isAtLeast(names.length, 4)
+    for (const name of names) {
+      const heavy = [...loadedWith(`./${name}`)].filter((file) => /^(sharp|esbuild|@tensorflow\/)/.test(file))
+      assert.deepStrictEqual(heavy, [], name)
+    }
+  })
+})
