@@ -4,16 +4,13 @@ import { runChild } from "../executors/child.ts"
 import { stageServicesLayer } from "../layers.ts"
 import { read } from "../settings.ts"
 
-/** Stages that compute no tensors, so that their process need not load a runtime: a matter of speed alone. */
-const lightStages: ReadonlySet<string> = new Set(["ingest", "preprocess", "report"])
-
 /** Goes to the tail of the job's log, which is shown when it fails. */
 const note = (line: string): void => void process.stderr.write(`${line}\n`)
 
-runChild(({ stageName }) =>
+runChild(({ pool }) =>
   Layer.unwrap(
     Effect.map(read, (settings) =>
-      stageServicesLayer({ settings, tensors: !lightStages.has(stageName), note })
+      stageServicesLayer({ settings, tensors: pool === "tensor", note })
     )
   )
 )

@@ -44,7 +44,7 @@ const usageTags = new Set([
   "SettingsInvalid",
   "StoreUnusable"
 ])
-const integrityTags = new Set(["BlobCorrupt"])
+const integrityTags = new Set(["BlobCorrupt", "FolderChanged", "SourceDigestMismatch"])
 
 /**
  * A failure as far as it is looked at here: errors may come from another copy of a module, so tags decide.

@@ -1,8 +1,7 @@
 /** How what tfjs and TensorFlow throw becomes one of the runtime's tagged errors. */
 import { ExecutionError, TraceError } from "../../lib/tensor/Runtime.ts"
+import { messageOf } from "./messageOf.ts"
 import { TracingError } from "./Trace.ts"
-
-export const messageOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause))
 
 export const executionError = (cause: unknown, what: string): ExecutionError =>
   new ExecutionError({ message: `${what}: ${messageOf(cause)}` })

@@ -5,7 +5,7 @@
 import * as fs from "node:fs/promises"
 import * as path from "node:path"
 import { Effect } from "effect"
-import { messageOf } from "./errors.ts"
+import { messageOf } from "./messageOf.ts"
 import { withInstallLock } from "./install-lock.ts"
 import { downloadWheel, NotFetched } from "./pip-download.ts"
 import { extractFromWheel, type WheelFile } from "./wheel.ts"

@@ -67,13 +67,19 @@ const blank = (planned: PlannedJob): JobRecord => ({
   notes: []
 })
 
+interface FailureFields {
+  readonly _tag?: string
+  /** Of `StageFailed`: the tag of the stage's own error, which says more. */
+  readonly errorTag?: string
+  readonly message?: string
+  readonly logTail?: ReadonlyArray<string>
+}
+
 const failureOf = (cause: Cause.Cause<unknown>): JobFailure => {
-  const error = Option.getOrUndefined(Cause.findErrorOption(cause)) as
-    | { readonly _tag?: string; readonly message?: string; readonly logTail?: ReadonlyArray<string> }
-    | undefined
+  const error = Option.getOrUndefined(Cause.findErrorOption(cause)) as FailureFields | undefined
   if (error === undefined) return { tag: "Defect", message: Cause.pretty(cause), logTail: [] }
   return {
-    tag: error._tag ?? "Error",
+    tag: error.errorTag ?? error._tag ?? "Error",
     message: error.message ?? String(error),
     logTail: error.logTail ?? []
   }

@@ -3,7 +3,7 @@ import { Schema } from "effect"
 import { Digest } from "../storage/Digest.ts"
 
 export const JobFailure = Schema.Struct({
-  /** The error's tag: `StageFailed`, `WorkerLost`, `StoreFull`, ... or `Defect`. */
+  /** The tag of the stage's own error (`DivergedError`, …), or `WorkerLost`, `StoreFull`, …, or `Defect`. */
   tag: Schema.String,
   message: Schema.String,
   logTail: Schema.Array(Schema.String)

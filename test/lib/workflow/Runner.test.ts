@@ -137,8 +137,8 @@ const failing = Effect.fail(new ToyError({ message: "as told" }))
 
 describe("a failure", () => {
   it.effect.each([
-    ["an error", failing, "StageFailed", /as told/],
-    ["a defect", Effect.die(new TypeError("a bug")), "StageFailed", /TypeError: a bug/]
+    ["an error", failing, "ToyError", /as told/],
+    ["a defect", Effect.die(new TypeError("a bug")), "Defect", /TypeError: a bug/]
   ] as const)(
     "%s of a job takes its dependants only, and what is finished is kept",
     ([, what, tag, message]) =>
