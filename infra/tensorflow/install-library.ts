@@ -5,8 +5,8 @@
 import * as fs from "node:fs/promises"
 import * as path from "node:path"
 import { Effect } from "effect"
-import { messageOf } from "./messageOf.ts"
 import { withInstallLock } from "./install-lock.ts"
+import { messageOf } from "./messageOf.ts"
 import { downloadWheel, NotFetched } from "./pip-download.ts"
 import { extractFromWheel, type WheelFile } from "./wheel.ts"
 

@@ -37,7 +37,7 @@ const threads = availableParallelism()
 
 /** PyTorch in a process of its own that runs as many steps as it is asked to. */
 const startPeer = ({ batch, channels, depth, precision, size, width }: Case) => {
-  const python = process.env["DISTILLERY_PEER_PYTHON"]
+  const python = process.env.DISTILLERY_PEER_PYTHON
   if (python === undefined) return undefined
   const script = new URL("./peers/train_step.py", import.meta.url).pathname
   const args = [script, depth, width, batch, size, channels, precision, threads].map(String)
