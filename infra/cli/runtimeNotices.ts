@@ -4,6 +4,9 @@ import type { RuntimeNotices } from "../layers.ts"
 
 const mebibytes = (bytes: number): string => `${Math.round(bytes / 2 ** 20)} MiB`
 
+/** Measured: ResNet-8 of width 16 on 32 px images, 2 cores, 1,450 against 200 images/s. */
+const slowdown = "some 7 times slower than the native one"
+
 /** A line at the start of a phase and at each further quarter of it. */
 const numParts = 4
 
@@ -11,7 +14,7 @@ export const runtimeNotices = (announce: (line: string) => Effect.Effect<void>):
   const tell = (line: string): void => void Effect.runFork(announce(line))
   let told = ""
   return {
-    portable: (reason) => tell(`using the portable runtime (float32, slower), because ${reason}`),
+    portable: (reason) => tell(`the portable runtime trains, ${slowdown}, because ${reason}`),
     progress: ({ bytes, phase, totalBytes }) => {
       const part = totalBytes > 0 ? Math.floor((bytes / totalBytes) * numParts) : 0
       const now = `${phase} ${part}`
