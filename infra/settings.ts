@@ -53,7 +53,8 @@ const count = (name: string, fallback: number): Config.Config<number> =>
 const storeFolder = Config.schema(
   Schema.String.check(
     Schema.makeFilter(
-      (place) => !/^[a-z0-9+.-]+:/i.test(place) || `a folder: stores such as "${place}" are not supported yet`
+      (place) =>
+        !/^[a-z0-9+.-]+:/i.test(place) || `expected a folder; stores such as "${place}" are not supported yet`
     )
   ),
   "DISTILLERY_STORE"
@@ -72,6 +73,13 @@ const settings = Config.all({
   concurrency: count("DISTILLERY_CONCURRENCY", availableParallelism())
 })
 
+/** `DISTILLERY_THREADS is wrong: expected an integer`, from the schema's words and the path it gives. */
+const wordsOf = (error: Config.ConfigError): string => {
+  const [, what, name] = /^(?:SchemaError\()?([\s\S]*?)\s+at \["(\w+)"\]\)?$/.exec(error.message) ?? []
+  if (what === undefined) return `A setting in the environment is wrong: ${error.message}`
+  return `The environment variable ${name} is wrong: ${what.replace(/^E/, "e")}`
+}
+
 /** Reads the environment. Fails with `SettingsInvalid`, which names the variable and what it may be. */
 export const read: Effect.Effect<SettingsValue, SettingsInvalid> = Effect.gen(function* () {
   const found = yield* settings
@@ -88,10 +96,6 @@ export const read: Effect.Effect<SettingsValue, SettingsInvalid> = Effect.gen(fu
     concurrency: found.concurrency,
     environment: process.env
   }
-}).pipe(
-  Effect.mapError(
-    (error) => new SettingsInvalid({ message: `A setting in the environment is wrong: ${error.message}` })
-  )
-)
+}).pipe(Effect.mapError((error) => new SettingsInvalid({ message: wordsOf(error) })))
 
 export const layer: Layer.Layer<Settings, SettingsInvalid> = Layer.effect(Settings, read)

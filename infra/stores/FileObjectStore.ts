@@ -5,7 +5,7 @@
  */
 import type { Stats } from "node:fs"
 import { mkdir, readdir, readFile, rm, stat } from "node:fs/promises"
-import { join, relative, resolve, sep } from "node:path"
+import { dirname, join, relative, resolve, sep } from "node:path"
 import { Effect, Layer, Schema, Stream } from "effect"
 import { hexOf } from "../../lib/storage/Digest.ts"
 import { conditionText } from "../../lib/storage/MemoryObjectStore.ts"
@@ -213,10 +213,21 @@ const sweep = async (folder: string): Promise<void> => {
   }
 }
 
+/** Not `recursive`, which never returns where the system answers ENOENT for good, as below `/proc`. */
+const makeFolder = async (folder: string): Promise<void> => {
+  const make = () =>
+    mkdir(folder).catch((error: unknown) => {
+      if (errorCode(error) !== "EEXIST") throw error
+    })
+  await make().catch(async (error: unknown) => {
+    if (errorCode(error) !== "ENOENT" || dirname(folder) === folder) throw error
+    await makeFolder(dirname(folder))
+    await make()
+  })
+}
+
 const openStore = async (folders: Folders): Promise<StoreUnusable | undefined> => {
-  for (const folder of [folders.objects, folders.temporary, folders.locks]) {
-    await mkdir(folder, { recursive: true })
-  }
+  for (const folder of [folders.objects, folders.temporary, folders.locks]) await makeFolder(folder)
   const unusable = await checkFormat(folders)
   if (unusable !== undefined) return unusable
   await sweep(folders.temporary)

@@ -7,7 +7,7 @@ import { afterAll, beforeAll } from "vitest"
 import { buildProgram } from "../../../infra/build.ts"
 import { temporaryFolder } from "../../support/temporaryFolder.ts"
 
-const packageRoot = join(import.meta.dirname, "../../..")
+export const packageRoot = join(import.meta.dirname, "../../..")
 // Inside the package, so that the program finds its packages and the stages' sources.
 export const built = join(packageRoot, "node_modules", ".cache", `distillery-program-test-${process.pid}`)
 export const project = temporaryFolder()
@@ -26,13 +26,18 @@ interface Options {
   readonly closeStdout?: boolean
 }
 
+/** The program in a process that the test itself ends; its environment as `distillery` gives it. */
+export const start = (args: ReadonlyArray<string>, environment: Options["environment"] = {}) => {
+  const { PATH, HOME } = process.env
+  return spawn(process.execPath, [join(built, "main.js"), ...args], {
+    cwd: project,
+    env: { PATH, HOME, DISTILLERY_BACKEND: "portable", ...environment }
+  })
+}
+
 export const distillery = (args: ReadonlyArray<string>, options: Options = {}): Promise<Ended> =>
   new Promise((resolve) => {
-    const { PATH, HOME } = process.env
-    const child = spawn(process.execPath, [join(built, "main.js"), ...args], {
-      cwd: project,
-      env: { PATH, HOME, DISTILLERY_BACKEND: "portable", ...options.environment }
-    })
+    const child = start(args, options.environment)
     let stdout = ""
     let stderr = ""
     if (options.closeStdout) child.stdout.destroy()
@@ -91,6 +96,10 @@ export const pipeline = Pipeline.make("toy", "a toy", refs)`
   pipelineFile(
     "long",
     'export const pipeline = Pipeline.make("long", "a toy", { scenes, prepared, teacher: model(5000) })'
+  )
+  pipelineFile(
+    "killed",
+    'export const pipeline = Pipeline.make("killed", "a toy", { scenes, prepared, teacher: model(60) })'
   )
   pipelineFile(
     "broken",
