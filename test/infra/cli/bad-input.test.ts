@@ -1,4 +1,4 @@
-/** Bad input through the real program: a clear message, the right exit code, and what was finished is kept. */
+/** Bad input through the real program: a clear message, the right exit code, and finished work is kept. */
 import { spawnSync } from "node:child_process"
 import { createHash } from "node:crypto"
 import { mkdirSync, writeFileSync } from "node:fs"
@@ -61,7 +61,8 @@ const pipelineOn = (name: string, trainImages: File): string => {
     join(project, `${name}.ts`),
     `import * as Pipeline from "${packageRoot}/lib/workflow/Pipeline.ts"
 import { Ingest } from "${packageRoot}/stages/ingest.ts"
-const fine = Ingest({ params: { source: { _tag: "Scenes", seed: 1, size: 16, numTrain: 8, numTest: 8 } }, inputs: {} })
+const source = { _tag: "Scenes", seed: 1, size: 16, numTrain: 8, numTest: 8 } as const
+const fine = Ingest({ params: { source }, inputs: {} })
 const images = Ingest({ params: { source: { _tag: "Idx", classes: ["a", "b"], files: {
   trainImages: ${file(trainImages)}, trainLabels: ${file(good.labels)},
   testImages: ${file(good.images)}, testLabels: ${file(good.labels)}

@@ -30,7 +30,9 @@ const savedIn = (store: string): string => {
   return existsSync(folder) ? readdirSync(folder, { recursive: true }).join(" ") : ""
 }
 
-/** Starts the pipeline, waits until the teacher has saved a state, kills `victim`, resolves when it is over. */
+/**
+ * Starts the pipeline, waits until the teacher has saved a state, kills `victim`, resolves when it is over.
+ */
 const killedInTheMiddle = (environment: { readonly DISTILLERY_STORE: string }, victim: "parent" | "job") =>
   new Promise<{ readonly code: number | null; readonly job: number }>((resolve, reject) => {
     const before = savedIn(environment.DISTILLERY_STORE)

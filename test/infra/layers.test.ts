@@ -1,0 +1,69 @@
+/** The composition root: it offers what the stages ask for, and what it chooses never reaches a key. */
+import { join } from "node:path"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { planningLayer, type StageServices } from "../../infra/layers.ts"
+import type { SettingsValue } from "../../infra/settings.ts"
+import type { JobContext } from "../../lib/workflow/JobContext.ts"
+import * as Plan from "../../lib/workflow/Plan.ts"
+import type { Stage } from "../../lib/workflow/Stage.ts"
+import { pipelines } from "../../pipelines/index.ts"
+import type { Distill } from "../../stages/distill.ts"
+import type { Evaluate } from "../../stages/evaluate.ts"
+import type { Ingest } from "../../stages/ingest.ts"
+import type { Preprocess } from "../../stages/preprocess.ts"
+import type { Pretrain } from "../../stages/pretrain.ts"
+import type { WriteReport } from "../../stages/report.ts"
+import { temporaryFolder } from "../support/temporaryFolder.ts"
+
+type ServicesOf<S> = S extends Stage<infer _P, infer _PE, infer _I, infer _A, infer _E, infer R> ? R : never
+type AnyOfOurs =
+  | typeof Distill
+  | typeof Evaluate
+  | typeof Ingest
+  | typeof Preprocess
+  | typeof Pretrain
+  | typeof WriteReport
+/** Compiles only while no stage asks for a service that no child process is given. */
+const missing: ReadonlyArray<Exclude<ServicesOf<AnyOfOurs>, StageServices | JobContext>> = []
+const none: ReadonlyArray<never> = missing
+
+const base = temporaryFolder()
+const settings: SettingsValue = {
+  projectDir: join(base, "project"),
+  storeDir: join(base, "store"),
+  cacheDir: join(base, "cache"),
+  mirrorDir: undefined,
+  backend: "auto",
+  tensorflowDir: undefined,
+  threads: 2,
+  concurrency: 2,
+  environment: {}
+}
+
+/** The key of every job that can be known before anything ran. */
+const keysUnder = Effect.fn(function* (change: Partial<SettingsValue>) {
+  const { pipeline } = yield* Effect.promise(() => pipelines.quickstart!())
+  const plan = yield* Plan.make(pipeline, {}).pipe(Effect.provide(planningLayer({ ...settings, ...change })))
+  return plan.jobs.flatMap(({ name, state }) => (state._tag === "Waits" ? [] : [[name, state.key]]))
+})
+
+describe("layers", () => {
+  it("offer every service that a stage of ours asks for", () => assert.deepStrictEqual(none, []))
+
+  it.effect.each([
+    ["the store", { storeDir: join(base, "elsewhere") }],
+    ["the project's folder", { projectDir: join(base, "another project") }],
+    ["the cache", { cacheDir: join(base, "another cache") }],
+    ["the mirror", { mirrorDir: base }],
+    ["the backend", { backend: "portable" }],
+    ["threads and concurrency", { threads: 1, concurrency: 7 }],
+    ["the environment", { environment: { LANG: "tr_TR.UTF-8", TZ: "Asia/Tokyo" } }]
+  ] as const)("%s is a setting: no key moves with it", ([, change]) =>
+    Effect.gen(function* () {
+      const keys = yield* keysUnder({})
+      assert.isNotEmpty(keys)
+      assert.deepStrictEqual(yield* keysUnder(change), keys)
+    })
+  )
+})
