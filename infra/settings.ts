@@ -4,7 +4,7 @@
  */
 import { availableParallelism, homedir } from "node:os"
 import { join, resolve } from "node:path"
-import { Config, Context, Effect, Layer, Option, Schema } from "effect"
+import { Config, Effect, Option, Schema } from "effect"
 
 export interface SettingsValue {
   /** Where the user stands: `.distillery/` with reports and built code lies here. */
@@ -29,8 +29,6 @@ export interface SettingsValue {
 export class SettingsInvalid extends Schema.TaggedError<SettingsInvalid>()("SettingsInvalid", {
   message: Schema.String
 }) {}
-
-export class Settings extends Context.Service<Settings, SettingsValue>()("infra/Settings") {}
 
 const directory = (name: string): Config.Config<Option.Option<string>> =>
   Config.String(name).pipe(
@@ -97,5 +95,3 @@ export const read: Effect.Effect<SettingsValue, SettingsInvalid> = Effect.gen(fu
     environment: process.env
   }
 }).pipe(Effect.mapError((error) => new SettingsInvalid({ message: wordsOf(error) })))
-
-export const layer: Layer.Layer<Settings, SettingsInvalid> = Layer.effect(Settings, read)

@@ -10,8 +10,6 @@ export class Reporter extends Context.Service<
   }
 >()("lib/workflow/Reporter") {}
 
-export const silentReporterLayer: Layer.Layer<Reporter> = Layer.succeed(Reporter, { emit: () => Effect.void })
-
 /** Appends every event to `events`: for tests. */
 export const recordingReporterLayer = (events: Array<RunEvent>): Layer.Layer<Reporter> =>
   Layer.succeed(Reporter, { emit: (event) => Effect.sync(() => void events.push(event)) })

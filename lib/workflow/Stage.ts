@@ -21,8 +21,6 @@ export interface ManyInput<A> {
 }
 export const many = <A>(type: ArtifactType<A>): ManyInput<A> => ({ _tag: "Many", type })
 
-/** `never` lets an artifact type of any value stand here (their codecs are invariant). */
-export type AnyInput = ArtifactType<never> | ManyInput<never>
 export interface StageInputs {
   readonly [name: string]: { readonly name: string } | { readonly _tag: "Many" }
 }

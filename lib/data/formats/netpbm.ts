@@ -8,9 +8,7 @@ import type { RawImage } from "../ImageCodec.ts"
 
 const encoder = new TextEncoder()
 
-/** The name's ending that fits an image. */
-export const netpbmExtension = (channels: 1 | 3): "pgm" | "ppm" => (channels === 1 ? "pgm" : "ppm")
-
+/** 8-bit PGM (1 channel) or PPM (3): lossless, a short header and the pixels as they are. */
 export const encodeNetpbm = ({ pixels, height, width, channels }: RawImage): Uint8Array => {
   const header = encoder.encode(`P${channels === 1 ? 5 : 6}\n${width} ${height}\n255\n`)
   const bytes = new Uint8Array(header.length + pixels.length)
