@@ -29,7 +29,8 @@ interface Case {
 const cases: ReadonlyArray<Case> = [
   { depth: 20, width: 16, batch: 128, size: 28, channels: 1, precision: "bfloat16" },
   { depth: 20, width: 16, batch: 128, size: 28, channels: 1, precision: "float32" },
-  { depth: 8, width: 8, batch: 128, size: 28, channels: 1, precision: "bfloat16" }
+  { depth: 8, width: 8, batch: 128, size: 28, channels: 1, precision: "bfloat16" },
+  { depth: 8, width: 8, batch: 128, size: 28, channels: 1, precision: "float32" }
 ]
 const rounds = 7
 const stepsPerRound = 15
