@@ -1,5 +1,6 @@
 /** What a report says, before it is a page: written as JSON beside the HTML. */
 import { Schema } from "effect"
+import { EpochRecord } from "../train/ResumePoint.ts"
 
 const ConfusedPair = Schema.Struct({
   label: Schema.String,
@@ -28,16 +29,7 @@ const ModelReport = Schema.Struct({
   /** Row: label, column: prediction, counts. */
   confusion: Schema.Array(Schema.Array(Schema.Int)),
   confusedPairs: Schema.Array(ConfusedPair),
-  history: Schema.Array(
-    Schema.Struct({
-      epoch: Schema.Int,
-      learningRate: Schema.Number,
-      trainLoss: Schema.Number,
-      trainTop1: Schema.Number,
-      validationLoss: Schema.optionalKey(Schema.Number),
-      validationTop1: Schema.optionalKey(Schema.Number)
-    })
-  )
+  history: Schema.Array(EpochRecord)
 })
 export type ModelReport = typeof ModelReport.Type
 
