@@ -1,12 +1,13 @@
 /**
  * Puts a run's report where people find it: `.distillery/reports/<pipeline>/`. The store keeps the original.
  */
-import { mkdir, rename, writeFile } from "node:fs/promises"
+import { rename, writeFile } from "node:fs/promises"
 import { basename, dirname, extname, join } from "node:path"
 import { Effect, Schema } from "effect"
 import type { BlobRef } from "../../lib/storage/BlobStore.ts"
 import { BlobStore } from "../../lib/storage/BlobStore.ts"
 import type { ReportValue } from "../../stages/artifacts.ts"
+import { makeFolder } from "../stores/makeFolder.ts"
 
 export class ReportNotWritten extends Schema.TaggedError<ReportNotWritten>()("ReportNotWritten", {
   file: Schema.String,
@@ -37,7 +38,7 @@ const replaceFile = (file: string, bytes: Uint8Array) =>
   Effect.tryPromise({
     try: async () => {
       const temporary = `${file}.${process.pid}.tmp`
-      await mkdir(dirname(file), { recursive: true })
+      await makeFolder(dirname(file))
       await writeFile(temporary, bytes)
       await rename(temporary, file)
     },

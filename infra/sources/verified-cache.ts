@@ -1,9 +1,10 @@
 /** Files fetched from far away, kept by their digest; a file is verified whenever it is read. */
 import { randomBytes } from "node:crypto"
-import { mkdir, open, readFile, rename, rm } from "node:fs/promises"
+import { open, readFile, rename, rm } from "node:fs/promises"
 import { join } from "node:path"
 import { Effect, Option } from "effect"
 import { type Digest, type Hasher, hexOf } from "../../lib/storage/Digest.ts"
+import { makeFolder } from "../stores/makeFolder.ts"
 
 /** The bytes, where the cache has them undamaged; a damaged file is removed. */
 export const readCached = Effect.fn("readCached")(function* (
@@ -19,7 +20,7 @@ export const readCached = Effect.fn("readCached")(function* (
 })
 
 const writeAtomic = async (folder: string, name: string, bytes: Uint8Array): Promise<void> => {
-  await mkdir(folder, { recursive: true })
+  await makeFolder(folder)
   const temporary = join(folder, `.${name}.${randomBytes(6).toString("hex")}`)
   try {
     const handle = await open(temporary, "wx")

@@ -4,8 +4,8 @@
  * Writers on one machine may be many processes; each key's replacing writes take turns by a lock file.
  */
 import type { Stats } from "node:fs"
-import { mkdir, readdir, readFile, rm, stat } from "node:fs/promises"
-import { dirname, join, relative, resolve, sep } from "node:path"
+import { readdir, readFile, rm, stat } from "node:fs/promises"
+import { join, relative, resolve, sep } from "node:path"
 import { Effect, Layer, Schema, Stream } from "effect"
 import { hexOf } from "../../lib/storage/Digest.ts"
 import { conditionText } from "../../lib/storage/MemoryObjectStore.ts"
@@ -23,6 +23,7 @@ import {
 import { isObjectKey, keyRule } from "../../lib/storage/objectKeys.ts"
 import { digestOf } from "../hashing.ts"
 import { errorCode, withLockFile, writeAtomically } from "./atomicFiles.ts"
+import { makeFolder } from "./makeFolder.ts"
 
 interface Folders {
   readonly root: string
@@ -211,19 +212,6 @@ const sweep = async (folder: string): Promise<void> => {
     const stats = await stat(path).catch(() => undefined)
     if (stats !== undefined && Date.now() - stats.mtimeMs > leftoverAgeMillis) await rm(path, { force: true })
   }
-}
-
-/** Not `recursive`, which never returns where the system answers ENOENT for good, as below `/proc`. */
-const makeFolder = async (folder: string): Promise<void> => {
-  const make = () =>
-    mkdir(folder).catch((error: unknown) => {
-      if (errorCode(error) !== "EEXIST") throw error
-    })
-  await make().catch(async (error: unknown) => {
-    if (errorCode(error) !== "ENOENT" || dirname(folder) === folder) throw error
-    await makeFolder(dirname(folder))
-    await make()
-  })
 }
 
 const openStore = async (folders: Folders): Promise<StoreUnusable | undefined> => {

@@ -1,10 +1,11 @@
 /** Whole-file writes that a crash cannot tear, and a lock per name that outlives no process. */
 import { randomBytes } from "node:crypto"
 import type { Stats } from "node:fs"
-import { link, mkdir, open, readFile, rename, rm, stat } from "node:fs/promises"
+import { link, open, readFile, rename, rm, stat } from "node:fs/promises"
 import { hostname } from "node:os"
 import { dirname } from "node:path"
 import { setTimeout as delay } from "node:timers/promises"
+import { makeFolder } from "./makeFolder.ts"
 
 export const errorCode = (error: unknown): string =>
   String((error as { readonly code?: unknown } | undefined)?.code ?? "unknown")
@@ -50,7 +51,7 @@ export interface AtomicWrite {
  * Resolves to the written file's inode, size and times, `undefined` where `lastCheck` gave it up.
  */
 export const writeAtomically = async (write: AtomicWrite): Promise<Stats | undefined> => {
-  await mkdir(dirname(write.target), { recursive: true })
+  await makeFolder(dirname(write.target))
   const temporary = await writeTemporary(write.temporaryFolder, write.bytes)
   try {
     if (write.lastCheck !== undefined && !(await write.lastCheck())) return undefined

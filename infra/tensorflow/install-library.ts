@@ -5,6 +5,7 @@
 import * as fs from "node:fs/promises"
 import * as path from "node:path"
 import { Effect } from "effect"
+import { makeFolder } from "../stores/makeFolder.ts"
 import { withInstallLock } from "./install-lock.ts"
 import { messageOf } from "./messageOf.ts"
 import { downloadWheel, NotFetched } from "./pip-download.ts"
@@ -67,7 +68,7 @@ const install = async (
 ): Promise<void> => {
   const root = rootOf(cacheDirectory)
   const target = installedDirectory(cacheDirectory)
-  await fs.mkdir(root, { recursive: true })
+  await makeFolder(root)
   await withInstallLock(path.join(root, "install.lock"), signal, async () => {
     if (await exists(target)) return
     await removeLeftovers(root)

@@ -34,6 +34,14 @@ describe("a store's folder", () => {
     })
   )
 
+  it.effect.skipIf(!existsSync("/proc"))("that cannot be made is an error, not an endless wait", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(open("/proc/no/such"))
+      assert.strictEqual(error._tag, "StoreUnusable")
+      assert.match(error.message, /\/proc\/no\/such.*ENOENT/)
+    })
+  )
+
   it.effect.each([
     ['{"format":"distillery-store","version":2}', /version 2, this program knows version 1/],
     ['{"format":"distill', /not what this program writes/],
