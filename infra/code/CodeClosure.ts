@@ -5,7 +5,7 @@
  * sources. Both are kept on disk beside a list of the sources' digests, so that a warm plan reads files and
  * starts no esbuild.
  */
-import { mkdir, readFile } from "node:fs/promises"
+import { readFile } from "node:fs/promises"
 import { join } from "node:path"
 import { Context, Effect, Layer, Option, Schema } from "effect"
 import { Digest, Hasher, hexOf } from "../../lib/storage/Digest.ts"
@@ -13,6 +13,7 @@ import { CodeClosure, type CodeIdentity, CodeUnreadable } from "../../lib/workfl
 import { canonicalJson, fingerprint } from "../../lib/workflow/Fingerprint.ts"
 import { digestOf } from "../hashing.ts"
 import { writeAtomically } from "../stores/atomicFiles.ts"
+import { makeFolder } from "../stores/makeFolder.ts"
 import { bundle } from "./bundling.ts"
 import { lockedPackages } from "./lockedPackages.ts"
 
@@ -84,7 +85,7 @@ const makeKnowledge = (options: CodeOptions) => {
     join(codeFolder, "known", `${hexOf(digestOf(canonicalJson([contract, body]))).slice(0, 32)}.json`)
 
   const write = async (target: string, bytes: Uint8Array) => {
-    await mkdir(join(codeFolder, "tmp"), { recursive: true })
+    await makeFolder(join(codeFolder, "tmp"))
     await writeAtomically({ temporaryFolder: join(codeFolder, "tmp"), target, bytes, onlyIfAbsent: false })
   }
 

@@ -78,10 +78,30 @@ const refuseComputed = (result: BuildResult): void => {
   )
 }
 
-const normalisedDigest = async (path: string, source: string): Promise<Digest> => {
+type Esbuild = typeof import("esbuild")
+
+let numBundlings = 0
+let release: NodeJS.Timeout | undefined
+
+/** Bundlings follow one another closely while planning; a run that follows takes hours. */
+const idleMillis = 500
+
+/** esbuild works in a process of its own, which is ended when nothing was asked of it for a while. */
+const withEsbuild = async <A>(use: (esbuild: Esbuild) => Promise<A>): Promise<A> => {
+  const esbuild = await import("esbuild")
+  clearTimeout(release)
+  numBundlings += 1
+  try {
+    return await use(esbuild)
+  } finally {
+    numBundlings -= 1
+    if (numBundlings === 0) release = setTimeout(() => void esbuild.stop(), idleMillis).unref()
+  }
+}
+
+const normalisedDigest = async ({ transform }: Esbuild, path: string, source: string): Promise<Digest> => {
   const loader = loaders[extname(path)]
   if (loader !== "ts" && loader !== "js") return digestOf(source)
-  const { transform } = await import("esbuild")
   const { code } = await transform(source, {
     loader,
     minifyWhitespace: true,
@@ -92,8 +112,7 @@ const normalisedDigest = async (path: string, source: string): Promise<Digest> =
   return digestOf(code)
 }
 
-const runEsbuild = async (options: BundleOptions, sources: Map<string, string>) => {
-  const { build } = await import("esbuild")
+const runEsbuild = async ({ build }: Esbuild, options: BundleOptions, sources: Map<string, string>) => {
   const result = await build({
     absWorkingDir: options.packageRoot,
     entryPoints: { hashed: options.hashed, executed: options.executed },
@@ -119,9 +138,12 @@ const runEsbuild = async (options: BundleOptions, sources: Map<string, string>) 
 }
 
 /** Throws `BundlingFailed`. */
-export const bundle = async (options: BundleOptions): Promise<Bundle> => {
+export const bundle = (options: BundleOptions): Promise<Bundle> =>
+  withEsbuild((esbuild) => bundleWith(esbuild, options))
+
+const bundleWith = async (esbuild: Esbuild, options: BundleOptions): Promise<Bundle> => {
   const sources = new Map<string, string>()
-  const { metafile, outputFiles } = await runEsbuild(options, sources)
+  const { metafile, outputFiles } = await runEsbuild(esbuild, options, sources)
   const contributing = Object.entries(metafile.outputs["bundles/hashed.mjs"]!.inputs)
     .filter(([path, { bytesInOutput }]) => (bytesInOutput > 0 || path === options.hashed) && !isEngine(path))
     .map(([path]) => path)
@@ -131,7 +153,7 @@ export const bundle = async (options: BundleOptions): Promise<Bundle> => {
     .filter((one) => one.external === true)
     .flatMap((one) => packageNameOf(one.path) ?? [])
   const modules: Record<string, Digest> = {}
-  for (const path of contributing) modules[path] = await normalisedDigest(path, sources.get(path)!)
+  for (const path of contributing) modules[path] = await normalisedDigest(esbuild, path, sources.get(path)!)
   return {
     text: outputFiles.find((file) => file.path === join(options.packageRoot, "bundles", "executed.mjs"))!
       .text,

@@ -3,7 +3,7 @@
  */
 import { existsSync, readFileSync } from "node:fs"
 import { isBuiltin } from "node:module"
-import { dirname, join } from "node:path"
+import { dirname, join, relative, sep } from "node:path"
 
 interface Lock {
   readonly packages?: { readonly [path: string]: { readonly version?: string; readonly integrity?: string } }
@@ -26,6 +26,10 @@ const readLocks = (folder: string): ReadonlyArray<Lock> =>
     .filter((file) => existsSync(file))
     .map((file) => JSON.parse(readFileSync(file, "utf8")) as Lock)
 
+/** A folder and all above it, nearest first. */
+const ancestry = (folder: string): ReadonlyArray<string> =>
+  dirname(folder) === folder ? [folder] : [folder, ...ancestry(dirname(folder))]
+
 /**
  * Looks packages up as Node would from `packageRoot`. The identity is `<version> <integrity>`; a package that
  * no lock file covers has `<version> unlocked`, and one that is not installed `undefined`.
@@ -37,13 +41,21 @@ export const lockedPackages = (packageRoot: string): ((name: string) => string |
     known.set(folder, locks)
     return locks
   }
-  const found = (name: string, folder: string): string | undefined => {
-    const manifest = join(folder, "node_modules", name, "package.json")
-    if (!existsSync(manifest)) return dirname(folder) === folder ? undefined : found(name, dirname(folder))
-    const { version } = JSON.parse(readFileSync(manifest, "utf8")) as { version?: string }
-    const locked = locksOf(folder).map((lock) => lock.packages?.[`node_modules/${name}`])
-    const integrity = locked.find((one) => one !== undefined && one.version === version)?.integrity
-    return `${version ?? "unversioned"} ${integrity ?? "unlocked"}`
+  /** The lock may stand further up: npm records nested packages with the installation's root. */
+  const integrityOf = (installed: string, version: string | undefined): string | undefined =>
+    ancestry(dirname(installed))
+      .flatMap((folder) => {
+        const path = relative(folder, installed).split(sep).join("/")
+        return locksOf(folder).map((lock) => lock.packages?.[path])
+      })
+      .find((locked) => locked?.integrity !== undefined && locked.version === version)?.integrity
+  return (name) => {
+    const installed = ancestry(packageRoot)
+      .map((folder) => join(folder, "node_modules", name))
+      .find((folder) => existsSync(join(folder, "package.json")))
+    if (installed === undefined) return undefined
+    const text = readFileSync(join(installed, "package.json"), "utf8")
+    const { version } = JSON.parse(text) as { version?: string }
+    return `${version ?? "unversioned"} ${integrityOf(installed, version) ?? "unlocked"}`
   }
-  return (name) => found(name, packageRoot)
 }

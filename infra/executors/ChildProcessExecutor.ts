@@ -29,7 +29,10 @@ export interface ChildProcessOptions {
   readonly environment: { readonly [name: string]: string }
 }
 
-const allowed = /^(PATH|HOME|TMPDIR|LANG|XDG_CACHE_HOME|DISTILLERY_.*|AWS_.*)$/
+/** Proxies and certificates are for files fetched by a job. */
+const network =
+  "HTTPS?_PROXY|NO_PROXY|https?_proxy|no_proxy|NODE_USE_ENV_PROXY|NODE_EXTRA_CA_CERTS|SSL_CERT_.*"
+const allowed = new RegExp(`^(PATH|HOME|TMPDIR|LANG|XDG_CACHE_HOME|DISTILLERY_.*|AWS_.*|${network})$`)
 
 /**
  * What a child may see of an environment. `numThreads` sizes libuv's pool, which native calls and sharp
@@ -120,8 +123,11 @@ const follow = ({ child, request, onSignal }: Followed): Promise<Effect.Effect<J
     const lost = (how: string) =>
       Effect.fail(new WorkerLost({ jobName: request.jobName, how, logTail: [...tail] }))
     child.on("message", (message: FromChild) => {
-      if (message._tag === "Signal") delivered = delivered.then(() => onSignal(message.signal))
-      else last = message
+      if (message._tag === "Signal") {
+        delivered = delivered.then(() => onSignal(message.signal))
+        // At once, and not when the child ends by itself: letting go of it kills it.
+        delivered.catch(reject)
+      } else last = message
     })
     child.on("error", (error) => resolve(lost(`it could not be started: ${error.message}`)))
     // Processes it left behind would keep its pipes open, and "close" would never come.
@@ -143,8 +149,12 @@ export const childProcessExecutorLayer = (
       const running = new Set<ChildProcess>()
       let stopping = false
 
+      /**
+       * Decided in one go: a stop is asked for before, and nothing starts, or after, and the child is told.
+       */
       const launch = (request: JobRequest, bundleFile: string) =>
-        Effect.sync(() => {
+        Effect.suspend(() => {
+          if (stopping) return Effect.fail(new JobInterrupted({ jobName: request.jobName }))
           const child = start(options)
           running.add(child)
           const { stage, ...rest } = request
@@ -159,7 +169,7 @@ export const childProcessExecutorLayer = (
               packageRoot
             }
           })
-          return child
+          return Effect.succeed(child)
         })
 
       const end = (child: ChildProcess) =>
@@ -175,7 +185,6 @@ export const childProcessExecutorLayer = (
         }),
         execute: Effect.fn("ChildProcessExecutor.execute")(function* (request, onSignal) {
           const { jobName, stage } = request
-          if (stopping) return yield* new JobInterrupted({ jobName })
           const { file } = yield* Effect.mapError(
             bundles.of(stage.stageName),
             ({ _tag, message }) =>

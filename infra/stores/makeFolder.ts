@@ -5,8 +5,8 @@ import { dirname } from "node:path"
 const codeOf = (error: unknown): unknown => (error as { readonly code?: unknown }).code
 
 /**
- * Rejects with the system's error where a folder cannot be made. Not Node's own `recursive`: that never returns
- * where the system answers ENOENT for good, as below `/proc`.
+ * Rejects with the system's error where a folder cannot be made. Not Node's own `recursive`: that never
+ * returns where the system answers ENOENT for good, as below `/proc`.
  */
 export const makeFolder = async (folder: string): Promise<void> => {
   const make = () =>

@@ -1,12 +1,14 @@
 /** Layers to run the toy stages of `test/fixtures/toy` in children, on a store in a folder. */
 import { join } from "node:path"
 import { Layer } from "effect"
-import { codeClosureLayer } from "../../infra/code/CodeClosure.ts"
+import { type CodeBundles, codeClosureLayer } from "../../infra/code/CodeClosure.ts"
 import { packageRootOf } from "../../infra/code/packageRoot.ts"
 import { childEnvironment, childProcessExecutorLayer } from "../../infra/executors/ChildProcessExecutor.ts"
 import { hasherLayer } from "../../infra/hashing.ts"
 import { fileObjectStoreLayer } from "../../infra/stores/FileObjectStore.ts"
 import { blobStoreLayer } from "../../lib/storage/blobs.ts"
+import type { Hasher } from "../../lib/storage/Digest.ts"
+import type { CodeClosure } from "../../lib/workflow/CodeClosure.ts"
 
 const packageRoot = packageRootOf(import.meta.url)
 
@@ -27,11 +29,14 @@ export const toyCode = (folder: string) =>
     serviceFiles: {}
   })
 
-/** Storage, code and an executor that starts toy children. */
-export const toyChildren = (folder: string) =>
+/** Storage, code and an executor that starts toy children, whose bundles may come from elsewhere. */
+export const toyChildren = (
+  folder: string,
+  bundles: Layer.Layer<CodeBundles | CodeClosure, never, Hasher> = toyCode(folder)
+) =>
   Layer.suspend(() =>
     childProcessExecutorLayer({
       childFile: join(packageRoot, "test/fixtures/toy/child.ts"),
       environment: childEnvironment({ ...process.env, DISTILLERY_STORE: join(folder, "store") }, 4)
     })
-  ).pipe(Layer.provideMerge(toyCode(folder)), Layer.provideMerge(toyStorage(folder)))
+  ).pipe(Layer.provideMerge(bundles), Layer.provideMerge(toyStorage(folder)))

@@ -5,7 +5,7 @@ import { pathToFileURL } from "node:url"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import { CodeBundles, codeClosureLayer } from "../../../infra/code/CodeClosure.ts"
-import { packageNameOf } from "../../../infra/code/lockedPackages.ts"
+import { lockedPackages, packageNameOf } from "../../../infra/code/lockedPackages.ts"
 import { packageRootOf } from "../../../infra/code/packageRoot.ts"
 import { hasherLayer } from "../../../infra/hashing.ts"
 import { CodeClosure } from "../../../lib/workflow/CodeClosure.ts"
@@ -211,6 +211,48 @@ describe("what cannot be hashed is refused with file and line:", () => {
       assert.match(error.message, message)
     })
   )
+})
+
+describe("the identity of a package", () => {
+  const locked = JSON.stringify({
+    packages: { "node_modules/dep": { version: "1.0.0", integrity: "sha512-one" } }
+  })
+  const nested = JSON.stringify({
+    packages: {
+      "node_modules/dep": { version: "2.0.0", integrity: "sha512-theirs" },
+      "node_modules/distillery/node_modules/dep": { version: "1.0.0", integrity: "sha512-one" }
+    }
+  })
+  const dep = '{ "name": "dep", "version": "1.0.0" }'
+  const checkout = { "node_modules/.package-lock.json": locked, "node_modules/dep/package.json": dep }
+
+  it.each([
+    ["a checkout", "", checkout],
+    ["a checkout inside a package of someone's", "", { "../package-lock.json": nested, ...checkout }],
+    ["a dependency of the user's, hoisted", "node_modules/distillery", checkout],
+    [
+      "a dependency of the user's, nested because theirs is another version",
+      "node_modules/distillery",
+      {
+        "node_modules/.package-lock.json": nested,
+        "node_modules/dep/package.json": '{ "name": "dep", "version": "2.0.0" }',
+        "node_modules/distillery/node_modules/dep/package.json": dep
+      }
+    ]
+  ])("is the same in %s", (_, packageRoot, placed) => {
+    const root = join(base, String(numPackages++), "inside")
+    for (const [path, text] of Object.entries<string>(placed)) edit(root, path, text)
+    assert.strictEqual(lockedPackages(join(root, packageRoot))("dep"), "1.0.0 sha512-one")
+  })
+
+  it("says so where no lock covers it, or it is not installed", () => {
+    const root = join(base, String(numPackages++))
+    edit(root, "node_modules/dep/package.json", dep)
+    assert.strictEqual(lockedPackages(root)("dep"), "1.0.0 unlocked")
+    edit(root, "package-lock.json", '{ "packages": { "node_modules/dep": { "version": "0.9.0" } } }')
+    assert.strictEqual(lockedPackages(root)("dep"), "1.0.0 unlocked")
+    assert.isUndefined(lockedPackages(root)("gone"))
+  })
 })
 
 describe("a bundle", () => {

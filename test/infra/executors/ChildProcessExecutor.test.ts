@@ -1,15 +1,17 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber } from "effect"
+import { Cause, Deferred, Effect, Exit, Fiber, Layer } from "effect"
+import { CodeBundles } from "../../../infra/code/CodeClosure.ts"
 import { childEnvironment } from "../../../infra/executors/ChildProcessExecutor.ts"
 import { Hasher } from "../../../lib/storage/Digest.ts"
-import type { JobSignal } from "../../../lib/workflow/Executor.ts"
+import { Executor, type JobSignal } from "../../../lib/workflow/Executor.ts"
 import { fingerprint } from "../../../lib/workflow/Fingerprint.ts"
 import type { AnyStage } from "../../../lib/workflow/Stage.ts"
 import { misbehave } from "../../fixtures/toy/misbehave.ts"
+import { steps } from "../../fixtures/toy/steps.ts"
 import { execute, executorSuite } from "../../suites/executor.ts"
 import { isAlive, until } from "../../support/processes.ts"
 import { temporaryFolder } from "../../support/temporaryFolder.ts"
-import { toyChildren } from "../../support/toyCode.ts"
+import { toyChildren, toyCode, toyStorage } from "../../support/toyCode.ts"
 
 const layer = toyChildren(temporaryFolder())
 executorSuite("child process", layer)
@@ -56,13 +58,72 @@ describe("a child", () => {
   )
 })
 
+describe("a job whose code is still being looked up", () => {
+  it.effect("does not start once a stop was asked for", () =>
+    Effect.gen(function* () {
+      const folder = temporaryFolder()
+      const asked = yield* Deferred.make<void>()
+      const answer = yield* Deferred.make<void>()
+      const slowCode = Layer.effect(
+        CodeBundles,
+        Effect.map(CodeBundles, ({ of, packageRoot }) => ({
+          packageRoot,
+          of: (stage: string) =>
+            Deferred.succeed(asked, undefined).pipe(
+              Effect.andThen(Deferred.await(answer)),
+              Effect.andThen(of(stage))
+            )
+        }))
+      ).pipe(Layer.provideMerge(toyCode(folder)))
+      const error = yield* Effect.gen(function* () {
+        const executor = yield* Executor
+        const stage = steps as unknown as AnyStage
+        const params = { steps: 3, millisPerStep: 1 }
+        const jobKey = fingerprint(yield* Hasher, "test/1", params)
+        const job = executor.execute({ jobName: "toy", jobKey, stage, params, inputs: {} }, () => Effect.void)
+        const running = yield* Effect.forkChild(job)
+        yield* Deferred.await(asked)
+        yield* executor.requestStop
+        yield* Deferred.succeed(answer, undefined)
+        return yield* Effect.flip(Fiber.join(running))
+      }).pipe(Effect.provide(toyChildren(folder, slowCode)), Effect.provide(toyStorage(folder)))
+      assert.strictEqual(error._tag, "JobInterrupted")
+    })
+  )
+})
+
+describe("a reporter that breaks", () => {
+  it.effect("ends its job with that defect, and not this process", () =>
+    Effect.gen(function* () {
+      const jobKey = fingerprint(yield* Hasher, "test/1", "broken reporter")
+      const stage = steps as unknown as AnyStage
+      // For hours, were the child not killed.
+      const params = { steps: 100_000, millisPerStep: 50 }
+      const executor = yield* Executor
+      const exit = yield* Effect.exit(
+        executor.execute({ jobName: "toy", jobKey, stage, params, inputs: {} }, () =>
+          Effect.die(new Error("the screen is gone"))
+        )
+      )
+      assert.isTrue(Exit.isFailure(exit))
+      if (Exit.isFailure(exit)) assert.match(Cause.pretty(exit.cause), /the screen is gone/)
+    }).pipe(Effect.provide(layer))
+  )
+})
+
 describe("childEnvironment", () => {
   it("lets through what a job may need, and sizes libuv's pool", () => {
-    const environment = { PATH: "/bin", AWS_REGION: "x", DISTILLERY_STORE: "y", SECRET: "z", HOME: undefined }
-    assert.deepStrictEqual(childEnvironment(environment, 6), {
+    const given = {
       PATH: "/bin",
       AWS_REGION: "x",
       DISTILLERY_STORE: "y",
+      HTTPS_PROXY: "http://proxy",
+      no_proxy: "localhost",
+      NODE_EXTRA_CA_CERTS: "/ca.pem"
+    }
+    const withheld = { SECRET: "z", MY_HTTPS_PROXY: "z", NODE_OPTIONS: "--inspect", HOME: undefined }
+    assert.deepStrictEqual(childEnvironment({ ...given, ...withheld }, 6), {
+      ...given,
       UV_THREADPOOL_SIZE: "6"
     })
   })
