@@ -1,5 +1,5 @@
 /** The body of `evaluate`. */
-import { Effect } from "effect"
+import { Effect, Schema } from "effect"
 import { decodeLabelledImages } from "../lib/data/labelled-images.ts"
 import { classificationMetrics } from "../lib/metrics/classification.ts"
 import { loadClassifier } from "../lib/models/Classifier.ts"
@@ -12,20 +12,47 @@ import type { ValuesOf } from "../lib/workflow/Stage.ts"
 import { EvaluationValue } from "./artifacts.ts"
 import type { evaluateInputs } from "./evaluate.ts"
 
+/** The model was made for other images or classes than these: its scores would mean nothing. */
+export class DatasetMismatch extends Schema.TaggedError<DatasetMismatch>()("DatasetMismatch", {
+  field: Schema.String,
+  model: Schema.String,
+  dataset: Schema.String
+}) {
+  override get message() {
+    return (
+      `The model's ${this.field} is ${this.model}, the dataset's is ${this.dataset}. ` +
+      "Evaluate it on a dataset that was prepared as the one it was trained on."
+    )
+  }
+}
+
+type Inputs = ValuesOf<typeof evaluateInputs>
+
+/** Classes in the same order and as many channels; size and normalisation may differ. */
+const checkDataset = Effect.fnUntraced(function* ({ dataset, model }: Inputs) {
+  const facts = ({ classes, preprocessing: { channels } }: Inputs["dataset"] | Inputs["model"]) => ({
+    classes: JSON.stringify(classes),
+    channels: String(channels)
+  })
+  const [own, given] = [facts(model), facts(dataset)]
+  for (const field of ["classes", "channels"] as const) {
+    const [there, here] = [own[field], given[field]]
+    if (there !== here) return yield* new DatasetMismatch({ field, model: there, dataset: here })
+  }
+})
+
 /** Steps of the test pass: few enough images each for any machine's memory. */
 const batchSize = 250
 
-export const run = Effect.fn("evaluate")(function* (args: {
-  readonly inputs: ValuesOf<typeof evaluateInputs>
-}) {
+export const run = Effect.fn("evaluate")(function* (args: { readonly inputs: Inputs }) {
   const { dataset, model } = args.inputs
-  const { height, width, channels } = model.preprocessing
+  yield* checkDataset(args.inputs)
   const blobs = yield* BlobStore
   const { provenance, report } = yield* JobContext
   const { numerics } = yield* TensorRuntime
   const classifier = yield* loadClassifier({
     architecture: model.architecture,
-    imageChannels: channels,
+    imageChannels: model.preprocessing.channels,
     numClasses: model.classes.length
   })
   const weights = yield* Effect.flatMap(blobs.get(model.weights), (bytes) =>
@@ -44,7 +71,7 @@ export const run = Effect.fn("evaluate")(function* (args: {
   yield* provenance({ numerics: { ...numerics } })
   const { confusionMatrix, loss, perClass, top1, top5 } = classificationMetrics(logits, test.labels)
   return EvaluationValue.make({
-    protocol: `test split, ${numExamples} images of ${height} × ${width}, one view each, float32`,
+    protocol: `test split, ${numExamples} images of ${test.height} × ${test.width}, one view each, float32`,
     numExamples,
     metrics: { top1, top5, loss, macs: model.macs, params: model.numParams },
     perClass: perClass.map((row, label) => ({ name: model.classes[label]!, ...row })),

@@ -9,6 +9,7 @@ import { loadClassifier } from "../../lib/models/Classifier.ts"
 import { initializeWeights } from "../../lib/nn/initializers.ts"
 import type { Precision, TensorRuntime } from "../../lib/tensor/Runtime.ts"
 import { RandomStream } from "../../lib/tensor/random.ts"
+import { tf } from "../../lib/tensor/tf.ts"
 import { classifierValidation } from "../../lib/train/evaluate-classifier.ts"
 import { beginning, decodeResumePoint, encodeResumePoint } from "../../lib/train/ResumePoint.ts"
 import { type TrainOptions, train } from "../../lib/train/Trainer.ts"
@@ -94,6 +95,21 @@ export const trainerSuite = (
           const resumed = yield* train({ ...toy, start: stopped.state })
           assert.deepStrictEqual(encodeResumePoint(resumed.state), expected, `stopped after ${steps} steps`)
         }
+      }).pipe(Effect.provide(layer))
+    )
+
+    it.effect("keeps no tensor from step to step, however long it trains", () =>
+      Effect.gen(function* () {
+        const toy = yield* toyTraining({ precision, epochs: 70 })
+        const seen: Array<readonly [tensors: number, buffers: number]> = []
+        const look = Effect.sync(() => {
+          const { numTensors, numDataBuffers } = tf.memory()
+          seen.push([numTensors, numDataBuffers])
+          return false
+        })
+        yield* train({ ...toy, stopRequested: look, save: () => Effect.void })
+        assert.lengthOf(seen, 210)
+        assert.deepStrictEqual([...new Set(seen.map(String))], [String(seen[0])])
       }).pipe(Effect.provide(layer))
     )
 

@@ -1,0 +1,107 @@
+/** A classifier made by hand, scored on a handful of images. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer } from "effect"
+import { encodeLabelledImages } from "../../lib/data/labelled-images.ts"
+import { loadClassifier } from "../../lib/models/Classifier.ts"
+import { encodeWeights } from "../../lib/models/weights.ts"
+import { initializeWeights } from "../../lib/nn/initializers.ts"
+import { BlobStore } from "../../lib/storage/BlobStore.ts"
+import { RandomStream } from "../../lib/tensor/random.ts"
+import type { ClassifierValue, PreparedDatasetValue } from "../../stages/artifacts.ts"
+import { run } from "../../stages/evaluate.run.ts"
+import { portable } from "../support/runtimes.ts"
+import { blobsLayer, jobLayer } from "../support/stageServices.ts"
+
+const layer = Layer.mergeAll(jobLayer(), portable.layer, blobsLayer)
+const classes = ["a", "b", "c"]
+const architecture = { family: "resnet-cifar", depth: 8, width: 1, shortcut: "B" } as const
+const preprocessing = { height: 8, width: 8, channels: 1, mean: [0.5], std: [0.25] } as const
+/** What the network says of every image, whatever is on it: class b, then c, then a. */
+const constant = { "fc.weight": 0, "fc.bias": [0, 2, 1] }
+
+const storedModel = Effect.gen(function* () {
+  const { weights: specs } = yield* loadClassifier({ architecture, imageChannels: 1, numClasses: 3 })
+  const weights = { ...initializeWeights(specs, "torch-default", RandomStream.make(1)) }
+  weights["fc.weight"] = { shape: [4, 3], values: new Float32Array(12).fill(constant["fc.weight"]) }
+  weights["fc.bias"] = { shape: [3], values: Float32Array.from(constant["fc.bias"]) }
+  const model: ClassifierValue = {
+    _tag: "Classifier",
+    architecture,
+    classes,
+    preprocessing,
+    weights: yield* (yield* BlobStore).put(encodeWeights(weights)),
+    numParams: 1,
+    macs: 2,
+    history: []
+  }
+  return model
+})
+
+/** Images of noise, the first `labels[0]`, and so on. */
+const storedDataset = Effect.fn(function* (labels: ReadonlyArray<number>, size = 8) {
+  const random = RandomStream.make(2)
+  const bytes = encodeLabelledImages({
+    images: Uint8Array.from({ length: labels.length * size * size }, () => random.below(256)),
+    labels: Int32Array.from(labels),
+    height: size,
+    width: size,
+    channels: 1
+  })
+  const split = { numExamples: labels.length, tensors: yield* (yield* BlobStore).put(bytes) }
+  const dataset: PreparedDatasetValue = {
+    _tag: "PreparedDataset",
+    task: "classification",
+    classes,
+    preprocessing,
+    train: split,
+    validation: null,
+    test: split,
+    quarantined: []
+  }
+  return dataset
+})
+
+describe("evaluate", () => {
+  it.effect("scores every image, those of the last, short step too", () =>
+    Effect.gen(function* () {
+      // 253 images in steps of 250: 84 of c among them, all after the first 169.
+      const labels = Array.from({ length: 253 }, (_, index) => (index < 100 ? 0 : index < 169 ? 1 : 2))
+      const [model, dataset] = [yield* storedModel, yield* storedDataset(labels)]
+      const { confusion, metrics, perClass, protocol } = yield* run({ inputs: { model, dataset } })
+      assert.deepStrictEqual(confusion, [
+        [0, 100, 0],
+        [0, 69, 0],
+        [0, 84, 0]
+      ])
+      assert.strictEqual(metrics.top1, 69 / 253)
+      assert.strictEqual(metrics.top5, 1)
+      // -log softmax([0, 2, 1]), by hand: log(1 + e² + e) less the logit.
+      const total = Math.log(1 + Math.E ** 2 + Math.E)
+      assert.approximately(metrics.loss!, total - (69 * 2 + 84) / 253, 1e-6)
+      assert.deepStrictEqual(perClass[1], { name: "b", precision: 69 / 253, recall: 1, support: 69 })
+      assert.match(protocol, /253 images of 8 × 8/)
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("takes images of another size, and says so", () =>
+    Effect.gen(function* () {
+      const [model, dataset] = [yield* storedModel, yield* storedDataset([1, 1], 12)]
+      const { metrics, protocol } = yield* run({ inputs: { model, dataset } })
+      assert.strictEqual(metrics.top1, 1)
+      assert.match(protocol, /2 images of 12 × 12/)
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.effect.each([
+    ["classes", { classes: ["b", "a", "c"] }],
+    ["channels", { preprocessing: { ...preprocessing, channels: 3, mean: [0, 0, 0], std: [1, 1, 1] } }]
+  ] as const)("refuses a dataset of other %s", ([field, change]) =>
+    Effect.gen(function* () {
+      const [model, dataset] = [yield* storedModel, yield* storedDataset([0, 1, 2])]
+      const inputs = { model, dataset: { ...dataset, ...change } }
+      const error = yield* Effect.flip(run({ inputs }))
+      assert.strictEqual(error._tag, "DatasetMismatch")
+      assert.match(error.message, new RegExp(`The model's ${field} is .*, the dataset's is .*`))
+    }).pipe(Effect.provide(layer))
+  )
+})
