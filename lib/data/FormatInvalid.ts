@@ -7,6 +7,9 @@ export class FormatInvalid extends Schema.TaggedError<FormatInvalid>()("FormatIn
   reason: Schema.String
 }) {
   override get message() {
-    return `"${this.file}" is not valid ${this.format}: ${this.reason}`
+    return (
+      `"${this.file}" is not valid ${this.format}: ${this.reason}. ` +
+      "Replace it with an intact copy; nothing of it was used."
+    )
   }
 }

@@ -30,7 +30,9 @@ export class SourceUnavailable extends Schema.TaggedError<SourceUnavailable>()("
   attempts: Schema.Array(Schema.String)
 }) {
   override get message() {
-    return `"${this.file}" could not be had:\n${this.attempts.map((line) => `  - ${line}`).join("\n")}`
+    const attempts = this.attempts.map((line) => `  - ${line}`)
+    const fix = "Put a good copy below DISTILLERY_MIRROR, or correct the locations in the pipeline."
+    return [`"${this.file}" could not be had:`, ...attempts, fix].join("\n")
   }
 }
 

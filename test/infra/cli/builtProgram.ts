@@ -98,10 +98,6 @@ export const pipeline = Pipeline.make("toy", "a toy", refs)`
     'export const pipeline = Pipeline.make("long", "a toy", { scenes, prepared, teacher: model(5000) })'
   )
   pipelineFile(
-    "killed",
-    'export const pipeline = Pipeline.make("killed", "a toy", { scenes, prepared, teacher: model(60) })'
-  )
-  pipelineFile(
     "broken",
     `const source = { _tag: "ImageFolder", path: "/nowhere" }
 const missing = ingest.Ingest({ params: { source }, inputs: {} })
@@ -109,5 +105,17 @@ export const pipeline = Pipeline.make("broken", "a toy", { scenes, missing })`
   )
   pipelineFile("nameless", 'export const pipeline = Pipeline.make("nameless", "a toy", { prepared })')
   pipelineFile("unexported", "export const nothing = 1")
+  pipelineFile("unmade", 'export const pipeline = { name: "x", jobs: 3 }')
+  pipelineFile(
+    "miswired",
+    `const evaluation = evaluate.Evaluate({ params: {}, inputs: { model: scenes, dataset: prepared } })
+export const pipeline = Pipeline.make("miswired", "a toy", { scenes, prepared, evaluation })`
+  )
+  pipelineFile(
+    "twisted",
+    `const teacher = model(1)
+export const pipeline = Pipeline.make("twisted", "a toy", { scenes, prepared, teacher })
+prepared.inputs.dataset = teacher`
+  )
 }, 60_000)
 afterAll(() => rm(built, { recursive: true, force: true }))
