@@ -36,10 +36,27 @@ import {
 export type StageServices = BlobStore | Hasher | ImageCodec | ObjectStore | SourceFiles | TensorRuntime
 export type Storage = BlobStore | Hasher | ManifestStore | ObjectStore
 
-export const storageLayer = (settings: SettingsValue): Layer.Layer<Storage, StoreError> =>
+/** Who asks for the store: a command, that fails at once where it cannot be used, or one of its jobs. */
+type Asking = "command" | "job"
+
+/** The SDK is loaded only for a store on S3. */
+const objectStoreLayer = ({ store }: SettingsValue, asking: Asking): Layer.Layer<ObjectStore, StoreError> =>
+  store.kind === "folder"
+    ? fileObjectStoreLayer(store.folder)
+    : Layer.unwrap(
+        Effect.promise(async () => {
+          const { s3ObjectStoreLayer } = await import("./stores/S3ObjectStore.ts")
+          return s3ObjectStoreLayer({ place: store, checked: asking === "command" })
+        })
+      )
+
+export const storageLayer = (
+  settings: SettingsValue,
+  asking: Asking = "command"
+): Layer.Layer<Storage, StoreError> =>
   manifestStoreLayer.pipe(
     Layer.provideMerge(blobStoreLayer),
-    Layer.provideMerge(fileObjectStoreLayer(settings.storeDir)),
+    Layer.provideMerge(objectStoreLayer(settings, asking)),
     Layer.provideMerge(hasherLayer)
   )
 
@@ -104,7 +121,7 @@ export const stageServicesLayer = (options: {
   const { note, settings, tensors } = options
   const runtime = tensors ? tensorRuntimeLayer(settings) : noTensorRuntime
   return Layer.mergeAll(imageCodecLayer, sourceFilesLayer(settings, note), runtime).pipe(
-    Layer.provideMerge(storageLayer(settings))
+    Layer.provideMerge(storageLayer(settings, "job"))
   )
 }
 

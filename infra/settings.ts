@@ -5,12 +5,13 @@
 import { availableParallelism, homedir } from "node:os"
 import { join, resolve } from "node:path"
 import { Config, Effect, Option, Schema } from "effect"
+import { placeFrom, placeProblem, type StorePlace } from "./stores/storePlace.ts"
 
 export interface SettingsValue {
   /** Where the user stands: `.distillery/` with reports and built code lies here. */
   readonly projectDir: string
-  /** Folder of the artifact store. */
-  readonly storeDir: string
+  /** Where artifacts lie: a folder, or a prefix of a bucket. */
+  readonly store: StorePlace
   /** Shared by all projects of the user: native library, fetched files. */
   readonly cacheDir: string
   /** Folder that is asked first for data files. */
@@ -47,19 +48,13 @@ const count = (name: string, fallback: number): Config.Config<number> =>
     name
   ).pipe(Config.withDefault(fallback))
 
-/** A folder; an address of another kind is refused rather than taken for a strange folder name. */
-const storeFolder = Config.schema(
-  Schema.String.check(
-    Schema.makeFilter(
-      (place) =>
-        !/^[a-z0-9+.-]+:/i.test(place) || `expected a folder; stores such as "${place}" are not supported yet`
-    )
-  ),
+const storePlace = Config.schema(
+  Schema.String.check(Schema.makeFilter((text) => placeProblem(text) ?? true)),
   "DISTILLERY_STORE"
-).pipe(Config.option, Config.map(Option.map((path) => resolve(path))))
+).pipe(Config.option, Config.map(Option.map(placeFrom)))
 
 const settings = Config.all({
-  store: storeFolder,
+  store: storePlace,
   cache: directory("DISTILLERY_CACHE"),
   xdgCache: directory("XDG_CACHE_HOME"),
   mirror: directory("DISTILLERY_MIRROR"),
@@ -85,7 +80,10 @@ export const read: Effect.Effect<SettingsValue, SettingsInvalid> = Effect.gen(fu
   const userCache = Option.getOrElse(found.xdgCache, () => join(homedir(), ".cache"))
   return {
     projectDir,
-    storeDir: Option.getOrElse(found.store, () => join(projectDir, ".distillery", "store")),
+    store: Option.getOrElse(found.store, () => ({
+      kind: "folder" as const,
+      folder: join(projectDir, ".distillery", "store")
+    })),
     cacheDir: Option.getOrElse(found.cache, () => join(userCache, "distillery")),
     mirrorDir: Option.getOrUndefined(found.mirror),
     tensorflowDir: Option.getOrUndefined(found.tensorflow),
@@ -95,3 +93,25 @@ export const read: Effect.Effect<SettingsValue, SettingsInvalid> = Effect.gen(fu
     environment: process.env
   }
 }).pipe(Effect.mapError((error) => new SettingsInvalid({ message: wordsOf(error) })))
+
+/** What GitHub Actions asks of the programs that it runs. */
+export interface GitHubValue {
+  /** Whether lines such as `::error::` are read as annotations. */
+  readonly annotates: boolean
+  /** File to which the summary of the job is appended, in Markdown. */
+  readonly summaryFile: string | undefined
+}
+
+const gitHub = Config.all({
+  actions: Config.String("GITHUB_ACTIONS").pipe(Config.withDefault("")),
+  summaryFile: Config.String("GITHUB_STEP_SUMMARY").pipe(Config.withDefault(""))
+})
+
+/** Outside GitHub Actions: no annotations, no file. */
+export const readGitHub: Effect.Effect<GitHubValue> = Effect.map(
+  Effect.orDie(gitHub),
+  ({ actions, summaryFile }) => ({
+    annotates: actions === "true",
+    summaryFile: summaryFile === "" ? undefined : summaryFile
+  })
+)

@@ -120,7 +120,11 @@ const evaluations = {
 
 const report = WriteReport({
   params: { title: "Fashion-MNIST: a teacher and its student" },
-  inputs: { evaluations, models: { teacher, "student-alone": studentAlone, student }, dataset: prepared }
+  inputs: {
+    evaluations,
+    models: { teacher, "student-alone": studentAlone, student },
+    datasets: { teacher: prepared, "student-alone": prepared, student: prepared }
+  }
 })
 
 export const pipeline = Pipeline.make(

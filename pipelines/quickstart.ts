@@ -1,10 +1,11 @@
 /**
- * The whole chain at toy size, in minutes on any machine: `scenes` are rendered, so nothing is downloaded.
+ * The whole mission at toy size, in minutes on any machine: a teacher, its student, and the student's
+ * detector and segmenter, on `scenes` that are rendered, so nothing is downloaded.
  *
  *   npm start        (or: npx distillery run quickstart)
  *
- * Expected: the teacher gets about 0.88 of the test images right, its student about as many at a quarter of
- * the MACs.
+ * Expected on the test images: teacher 0.93 top-1, student 0.92 at half of the MACs, detector 0.5 AP50, segmenter
+ * 0.5 mean IoU.
  */
 import * as Pipeline from "../lib/workflow/Pipeline.ts"
 import { Distill } from "../stages/distill.ts"
@@ -13,60 +14,127 @@ import { Ingest } from "../stages/ingest.ts"
 import { Preprocess } from "../stages/preprocess.ts"
 import { Pretrain } from "../stages/pretrain.ts"
 import { WriteReport } from "../stages/report.ts"
+import { TransferDetection } from "../stages/transfer-detection.ts"
+import { TransferSegmentation } from "../stages/transfer-segmentation.ts"
+
+const size = 64
+const channels = 3
 
 const scenes = Ingest({
-  params: { source: { _tag: "Scenes", seed: 7, size: 32, numTrain: 3000, numTest: 500 } },
+  params: { source: { _tag: "Scenes", seed: 7, size, numTrain: 2400, numTest: 400 } },
   inputs: {}
 })
-
-const prepared = Preprocess({
-  params: { height: 32, width: 32, channels: 3, validation: 0.1 },
+const images = Preprocess({
+  params: { height: size, width: size, channels, validation: 0.1 },
   inputs: { dataset: scenes }
 })
 
+/** Up to three shapes an image, smaller ones: larger images keep them recognisable. */
+const denseSize = 96
+const dense = { height: denseSize, width: denseSize, channels, validation: 0 } as const
+
+const sceneBoxes = Ingest({
+  params: {
+    source: { _tag: "Scenes", task: "detection", seed: 8, size: denseSize, numTrain: 600, numTest: 100 }
+  },
+  inputs: {}
+})
+const boxes = Preprocess({ params: dense, inputs: { dataset: sceneBoxes } })
+
+const sceneMasks = Ingest({
+  params: {
+    source: { _tag: "Scenes", task: "segmentation", seed: 9, size: denseSize, numTrain: 600, numTest: 100 }
+  },
+  inputs: {}
+})
+const masks = Preprocess({ params: dense, inputs: { dataset: sceneMasks } })
+
 /** float32, so that it runs on every backend. */
-const training = {
-  epochs: 8,
+const training = { warmupEpochs: 1, weightDecay: 5e-4, precision: "float32" } as const
+const classifier = {
+  ...training,
+  epochs: 7,
   batchSize: 64,
   learningRate: 0.1,
-  warmupEpochs: 1,
-  weightDecay: 5e-4,
-  augment: { pad: 2, flip: true },
-  precision: "float32"
+  augment: { pad: 4, flip: true }
 } as const
-const small = { family: "resnet-cifar", depth: 8, width: 8, shortcut: "B" } as const
+const small = { family: "resnet", depth: 10, width: 16 } as const
 
 const teacher = Pretrain({
-  params: {
-    architecture: { family: "resnet-cifar", depth: 8, width: 16, shortcut: "B" },
-    training: { ...training, seed: 0 }
-  },
-  inputs: { dataset: prepared }
+  params: { architecture: { ...small, width: 24 }, training: { ...classifier, seed: 0 } },
+  inputs: { dataset: images }
 })
 
 const student = Distill({
-  params: { architecture: small, training: { ...training, seed: 1 }, temperature: 4 },
-  inputs: { dataset: prepared, teacher }
+  params: { architecture: small, training: { ...classifier, seed: 1 }, temperature: 4 },
+  inputs: { dataset: images, teacher }
 })
 
-const evaluate = (model: typeof teacher) => Evaluate({ params: {}, inputs: { model, dataset: prepared } })
-const evaluations = { teacher: evaluate(teacher), student: evaluate(student) }
+const detector = TransferDetection({
+  params: {
+    head: { channels: 32, extraLevels: 0, towerConvs: 1 },
+    anchors: { kind: "kmeans", perLevel: 3 },
+    training: {
+      ...training,
+      epochs: 20,
+      batchSize: 8,
+      learningRate: 0.02,
+      gradientNormMax: 5,
+      augment: { flip: true },
+      seed: 2
+    }
+  },
+  inputs: { dataset: boxes, classifier: student }
+})
+
+const segmenter = TransferSegmentation({
+  params: {
+    training: {
+      ...training,
+      epochs: 16,
+      batchSize: 8,
+      learningRate: 0.1,
+      augment: { flip: true },
+      seed: 3
+    }
+  },
+  inputs: { dataset: masks, classifier: student }
+})
+
+const evaluations = {
+  teacher: Evaluate({ params: {}, inputs: { model: teacher, dataset: images } }),
+  student: Evaluate({ params: {}, inputs: { model: student, dataset: images } }),
+  detector: Evaluate({ params: {}, inputs: { model: detector, dataset: boxes } }),
+  segmenter: Evaluate({ params: {}, inputs: { model: segmenter, dataset: masks } })
+}
 
 const report = WriteReport({
-  params: { title: "Quickstart: a teacher and its student on rendered scenes" },
-  inputs: { evaluations, models: { teacher, student }, dataset: prepared }
+  params: { title: "Quickstart: a teacher, its student, and what the student passes on" },
+  inputs: {
+    evaluations,
+    models: { teacher, student, detector, segmenter },
+    datasets: { teacher: images, student: images, detector: boxes, segmenter: masks }
+  }
 })
 
 export const pipeline = Pipeline.make(
   "quickstart",
-  "The whole chain on rendered scenes, in minutes on any machine, nothing downloaded",
+  "Teacher, student, detector and segmenter on rendered scenes: minutes on any machine, no download",
   {
     scenes,
-    prepared,
+    images,
     teacher,
     student,
+    "scene-boxes": sceneBoxes,
+    boxes,
+    detector,
+    "scene-masks": sceneMasks,
+    masks,
+    segmenter,
     "evaluate-teacher": evaluations.teacher,
     "evaluate-student": evaluations.student,
+    "evaluate-detector": evaluations.detector,
+    "evaluate-segmenter": evaluations.segmenter,
     report
   }
 )

@@ -2,16 +2,16 @@
 import { Effect, Schema } from "effect"
 import { decodeLabelledImages } from "../lib/data/labelled-images.ts"
 import { loadClassifier } from "../lib/models/Classifier.ts"
-import { decodeWeights, encodeWeights } from "../lib/models/weights.ts"
+import { decodeWeights } from "../lib/models/weights.ts"
 import { BlobStore } from "../lib/storage/BlobStore.ts"
-import { TensorRuntime } from "../lib/tensor/Runtime.ts"
 import { fitClassifier } from "../lib/train/fit-classifier.ts"
 import { distillationTask } from "../lib/train/tasks/distillation.ts"
 import { makeVariables } from "../lib/train/variables.ts"
-import { JobContext, JobStopped } from "../lib/workflow/JobContext.ts"
+import { JobContext } from "../lib/workflow/JobContext.ts"
 import type { ValuesOf } from "../lib/workflow/Stage.ts"
 import { ClassifierValue } from "./artifacts.ts"
 import type { DistillParams, distillInputs } from "./distill.ts"
+import { trainedWeights } from "./trained-weights.ts"
 
 /** The teacher was trained for something else than this student: its answers would mean nothing. */
 export class TeacherMismatch extends Schema.TaggedError<TeacherMismatch>()("TeacherMismatch", {
@@ -53,14 +53,13 @@ export const run = Effect.fn("distill")(function* (args: {
   const { classes, preprocessing } = dataset
   yield* checkTeacher(args.inputs)
   const blobs = yield* BlobStore
-  const host = yield* JobContext
   const size = { imageChannels: preprocessing.channels, numClasses: classes.length }
   const student = yield* loadClassifier({ architecture, ...size })
   const master = yield* loadClassifier({ architecture: teacher.architecture, ...size })
   const teacherWeights = yield* Effect.flatMap(blobs.get(teacher.weights), (bytes) =>
     decodeWeights(bytes, master.weights)
   )
-  const { dataSeconds, state, status } = yield* fitClassifier({
+  const result = yield* fitClassifier({
     classifier: student,
     task: distillationTask({
       student,
@@ -76,18 +75,14 @@ export const run = Effect.fn("distill")(function* (args: {
         ? undefined
         : yield* Effect.flatMap(blobs.get(dataset.validation.tensors), decodeLabelledImages),
     normalization: preprocessing,
-    host
+    host: yield* JobContext
   })
-  if (status === "stopped") return yield* new JobStopped({ message: `stopped in epoch ${state.epoch + 1}` })
-  const { numerics } = yield* TensorRuntime
-  yield* host.provenance({ numerics: { ...numerics }, dataSeconds })
   return ClassifierValue.make({
     architecture,
     classes,
     preprocessing,
-    weights: yield* blobs.put(encodeWeights(state.weights)),
+    ...(yield* trainedWeights(result)),
     numParams: student.parameters,
-    macs: student.macs(preprocessing.height, preprocessing.width),
-    history: state.history
+    macs: student.macs(preprocessing.height, preprocessing.width)
   })
 }, Effect.scoped)

@@ -14,7 +14,7 @@ export const DistillParams = Schema.Struct({
   training: TrainingParams,
   ...DistillationParams.fields
 })
-export const distillInputs = { dataset: PreparedDataset, teacher: Classifier }
+export const distillInputs = { dataset: PreparedDataset.classification, teacher: Classifier }
 
 export const Distill = Stage.make("distill", {
   params: DistillParams,

@@ -1,15 +1,45 @@
-/** The body of `evaluate`. */
+/**
+ * The body of `evaluate`: what a model says of the test split, and what that comes to by its task's
+ * measures.
+ */
 import { Effect, Schema } from "effect"
+import { makeAnchors } from "../lib/boxes/anchors.ts"
+import type { Detection } from "../lib/boxes/nms.ts"
+import { type BoxedImages, boxesOfImage, decodeBoxedImages } from "../lib/data/boxed-images.ts"
 import { decodeLabelledImages } from "../lib/data/labelled-images.ts"
+import { decodeMaskedImages } from "../lib/data/masked-images.ts"
+import {
+  encodeBoxPredictions,
+  encodeClassPredictions,
+  encodeMaskPredictions
+} from "../lib/data/predictions.ts"
 import { classificationMetrics } from "../lib/metrics/classification.ts"
+import { cocoAveragePrecision } from "../lib/metrics/coco-average-precision.ts"
+import { detectionQuality, segmentationQuality } from "../lib/metrics/image-quality.ts"
+import { rowProbabilities } from "../lib/metrics/probabilities.ts"
+import { countPixels, emptyPixelCounts, segmentationMetrics } from "../lib/metrics/segmentation.ts"
+import { vocAveragePrecision } from "../lib/metrics/voc-average-precision.ts"
 import { loadClassifier } from "../lib/models/Classifier.ts"
+import { loadDetector } from "../lib/models/Detector.ts"
+import { loadSegmenter } from "../lib/models/Segmenter.ts"
 import { decodeWeights } from "../lib/models/weights.ts"
+import type { WeightSpec } from "../lib/nn/Weights.ts"
 import { BlobStore } from "../lib/storage/BlobStore.ts"
 import { TensorRuntime } from "../lib/tensor/Runtime.ts"
 import { classifierLogits } from "../lib/train/evaluate-classifier.ts"
+import { detect, evaluatedImages } from "../lib/train/evaluate-detector.ts"
+import { segment } from "../lib/train/evaluate-segmenter.ts"
 import { JobContext } from "../lib/workflow/JobContext.ts"
 import type { ValuesOf } from "../lib/workflow/Stage.ts"
-import { EvaluationValue } from "./artifacts.ts"
+import {
+  ClassificationEvaluation,
+  DetectionEvaluation,
+  type EvaluationValue,
+  type ModelValue,
+  type PreparedDatasetValue,
+  SegmentationEvaluation,
+  type TaskName
+} from "./artifacts.ts"
 import type { evaluateInputs } from "./evaluate.ts"
 
 /** The model was made for other images or classes than these: its scores would mean nothing. */
@@ -26,11 +56,14 @@ export class DatasetMismatch extends Schema.TaggedError<DatasetMismatch>()("Data
   }
 }
 
-type Inputs = ValuesOf<typeof evaluateInputs>
+interface Pair<T extends TaskName> {
+  readonly model: ModelValue<T>
+  readonly dataset: PreparedDatasetValue<T>
+}
 
-/** Classes in the same order and as many channels; size and normalisation may differ. */
-const checkDataset = Effect.fnUntraced(function* ({ dataset, model }: Inputs) {
-  const facts = ({ classes, preprocessing: { channels } }: Inputs["dataset"] | Inputs["model"]) => ({
+/** The model and the test split are for one another: classes in the same order, as many channels. */
+const checkDataset = Effect.fnUntraced(function* ({ dataset, model }: ValuesOf<typeof evaluateInputs>) {
+  const facts = ({ classes, preprocessing: { channels } }: typeof dataset | typeof model) => ({
     classes: JSON.stringify(classes),
     channels: String(channels)
   })
@@ -41,41 +74,184 @@ const checkDataset = Effect.fnUntraced(function* ({ dataset, model }: Inputs) {
   }
 })
 
-/** Steps of the test pass: few enough images each for any machine's memory. */
+/** Its weights, checked against what the network asks for. */
+const weightsOf = Effect.fnUntraced(function* (model: ModelValue, specs: ReadonlyArray<WeightSpec>) {
+  const bytes = yield* (yield* BlobStore).get(model.weights)
+  return yield* decodeWeights(bytes, specs)
+})
+
+/** Images of the test pass's steps: few enough for any machine's memory. */
 const batchSize = 250
 
-export const run = Effect.fn("evaluate")(function* (args: { readonly inputs: Inputs }) {
-  const { dataset, model } = args.inputs
-  yield* checkDataset(args.inputs)
+const protocolOf = (dataset: PreparedDatasetValue, numExamples: number, how: string): string => {
+  const { height, width } = dataset.preprocessing
+  return `test split, ${numExamples} images of ${height} × ${width}, one view each, float32; ${how}`
+}
+
+const evaluateClassifier = Effect.fnUntraced(function* ({ dataset, model }: Pair<"classification">) {
   const blobs = yield* BlobStore
-  const { provenance, report } = yield* JobContext
-  const { numerics } = yield* TensorRuntime
+  const numClasses = model.classes.length
+  const { architecture, classes, history, macs, numParams, preprocessing } = model
   const classifier = yield* loadClassifier({
-    architecture: model.architecture,
-    imageChannels: model.preprocessing.channels,
-    numClasses: model.classes.length
+    architecture,
+    imageChannels: preprocessing.channels,
+    numClasses
   })
-  const weights = yield* Effect.flatMap(blobs.get(model.weights), (bytes) =>
-    decodeWeights(bytes, classifier.weights)
-  )
   const test = yield* Effect.flatMap(blobs.get(dataset.test.tensors), decodeLabelledImages)
-  const numExamples = test.labels.length
-  yield* report({ phase: "test", done: 0, total: numExamples, unit: "images", facts: {} })
   const logits = yield* classifierLogits({
     classifier,
-    weights,
+    weights: yield* weightsOf(model, classifier.weights),
     dataset: test,
-    normalization: model.preprocessing,
+    normalization: preprocessing,
     batchSize
   })
-  yield* provenance({ numerics: { ...numerics } })
   const { confusionMatrix, loss, perClass, top1, top5 } = classificationMetrics(logits, test.labels)
-  return EvaluationValue.make({
-    protocol: `test split, ${numExamples} images of ${test.height} × ${test.width}, one view each, float32`,
-    numExamples,
-    metrics: { top1, top5, loss, macs: model.macs, params: model.numParams },
-    perClass: perClass.map((row, label) => ({ name: model.classes[label]!, ...row })),
-    confusion: confusionMatrix,
-    history: model.history
+  const probabilities = rowProbabilities(logits, numClasses)
+  const predicted = Int32Array.from(test.labels, (_, image) => {
+    const row = probabilities.subarray(image * numClasses, (image + 1) * numClasses)
+    return row.indexOf(row.reduce((a, b) => Math.max(a, b)))
   })
+  const probabilityOf = (of: Int32Array) =>
+    Float32Array.from(of, (label, image) => probabilities[image * numClasses + label]!)
+  const predictions = encodeClassPredictions({
+    classes: predicted,
+    probabilities: probabilityOf(predicted),
+    quality: probabilityOf(test.labels)
+  })
+  return ClassificationEvaluation.make({
+    _tag: "Evaluation",
+    task: "classification",
+    protocol: protocolOf(dataset, test.labels.length, "top-1 and top-5"),
+    numExamples: test.labels.length,
+    metrics: { top1, top5, loss, macs, params: numParams },
+    perClass: perClass.map((row, label) => ({ name: classes[label]!, ...row })),
+    confusion: confusionMatrix,
+    predictions: yield* blobs.put(predictions),
+    history
+  })
+})
+
+const detectionsOf = Effect.fnUntraced(function* (model: ModelValue<"detection">, dataset: BoxedImages) {
+  const { anchors: sizes, architecture, classes, head, preprocessing } = model
+  const { height, width } = dataset
+  const detector = yield* loadDetector({
+    architecture,
+    imageChannels: preprocessing.channels,
+    numClasses: classes.length,
+    head,
+    anchorsPerCell: sizes[0]!.length
+  })
+  const levels = detector.levels(height, width).map((level, index) => ({ ...level, sizes: sizes[index]! }))
+  return yield* detect({
+    detector,
+    weights: yield* weightsOf(model, detector.weights),
+    anchors: makeAnchors({ height, width, levels }),
+    dataset,
+    normalization: preprocessing
+  })
+})
+
+const encodeDetections = (test: BoxedImages, found: ReadonlyArray<ReadonlyArray<Detection>>) => {
+  const all = found.flat()
+  let end = 0
+  return encodeBoxPredictions({
+    boxes: Float32Array.from(all.flatMap(({ box }) => box)),
+    classes: Int32Array.from(all, ({ classIndex }) => classIndex),
+    scores: Float32Array.from(all, ({ score }) => score),
+    offsets: Int32Array.from([0, ...found.map(({ length }) => (end += length))]),
+    quality: Float32Array.from(found, (detections, image) =>
+      detectionQuality(boxesOfImage(test, image), detections)
+    )
+  })
+}
+
+const evaluateDetector = Effect.fnUntraced(function* ({ dataset, model }: Pair<"detection">) {
+  const blobs = yield* BlobStore
+  const { classes, history, macs, numParams } = model
+  const test = yield* Effect.flatMap(blobs.get(dataset.test.tensors), decodeBoxedImages)
+  const found = yield* detectionsOf(model, test)
+  const measured = { images: evaluatedImages(test, found), numClasses: classes.length }
+  const voc = vocAveragePrecision(measured)
+  const coco = cocoAveragePrecision(measured)
+  return DetectionEvaluation.make({
+    task: "detection",
+    protocol: protocolOf(
+      dataset,
+      found.length,
+      `ap50: ${voc.protocol} AP at IoU ${voc.iouThreshold}; ap: ${coco.protocol}`
+    ),
+    numExamples: found.length,
+    metrics: { ap50: voc.meanAp ?? 0, ap: coco.ap ?? 0, ap75: coco.ap75 ?? 0, macs, params: numParams },
+    perClass: voc.perClass.map(({ ap: ap50, numTruths: support }, label) => ({
+      name: classes[label]!,
+      ap50,
+      ap: coco.perClass[label]!.ap,
+      support
+    })),
+    predictions: yield* blobs.put(encodeDetections(test, found)),
+    history
+  })
+})
+
+const evaluateSegmenter = Effect.fnUntraced(function* ({ dataset, model }: Pair<"segmentation">) {
+  const blobs = yield* BlobStore
+  const { architecture, classes, head, history, macs, numParams, preprocessing } = model
+  const numClasses = classes.length
+  const imageChannels = preprocessing.channels
+  const segmenter = yield* loadSegmenter({ architecture, imageChannels, numClasses, head })
+  const test = yield* Effect.flatMap(blobs.get(dataset.test.tensors), decodeMaskedImages)
+  const weights = yield* weightsOf(model, segmenter.weights)
+  const masks = yield* segment({ segmenter, weights, dataset: test, normalization: preprocessing })
+  const { height, width } = test
+  const pixels = height * width
+  const numExamples = masks.length / pixels
+  const counts = emptyPixelCounts(numClasses)
+  countPixels(counts, test.masks, masks)
+  const { meanIou, perClass, pixelAccuracy } = segmentationMetrics(counts)
+  const part = (all: Uint8Array, image: number) => all.subarray(image * pixels, (image + 1) * pixels)
+  const quality = Float32Array.from({ length: numExamples }, (_, image) =>
+    segmentationQuality(part(test.masks, image), part(masks, image), numClasses)
+  )
+  return SegmentationEvaluation.make({
+    _tag: "Evaluation",
+    task: "segmentation",
+    protocol: protocolOf(
+      dataset,
+      numExamples,
+      "counts summed over the whole split, ignored pixels left out; mean over the classes that occur"
+    ),
+    numExamples,
+    metrics: { meanIoU: meanIou ?? 0, pixelAccuracy: pixelAccuracy ?? 0, macs, params: numParams },
+    perClass: perClass.map((row, label) => ({ name: classes[label]!, ...row })),
+    confusion: Array.from({ length: numClasses }, (_, row) =>
+      Array.from(counts.matrix.subarray(row * numClasses, (row + 1) * numClasses))
+    ),
+    predictions: yield* blobs.put(encodeMaskPredictions({ masks, height, width, quality })),
+    history
+  })
+})
+
+/** Contracts let only models and datasets of one task through: here they are told apart by their data. */
+const evaluateByTask = ({ dataset, model }: ValuesOf<typeof evaluateInputs>) => {
+  if (model._tag === "Classifier" && dataset.task === "classification") {
+    return evaluateClassifier({ dataset, model })
+  }
+  if (model._tag === "Detector" && dataset.task === "detection") return evaluateDetector({ dataset, model })
+  if (model._tag === "Segmenter" && dataset.task === "segmentation") {
+    return evaluateSegmenter({ dataset, model })
+  }
+  return new DatasetMismatch({ field: "task", model: model._tag, dataset: dataset.task })
+}
+
+export const run = Effect.fn("evaluate")(function* (args: {
+  readonly inputs: ValuesOf<typeof evaluateInputs>
+}) {
+  const { provenance, report } = yield* JobContext
+  yield* checkDataset(args.inputs)
+  const total = args.inputs.dataset.test.numExamples
+  yield* report({ phase: "test", done: 0, total, unit: "images", facts: {} })
+  const { numerics } = yield* TensorRuntime
+  const evaluated: EvaluationValue = yield* evaluateByTask(args.inputs)
+  yield* provenance({ numerics: { ...numerics } })
+  return evaluated
 })

@@ -1,16 +1,75 @@
-/** Scores a classifier on the test split, which nothing else touches. One crop, no test-time augmentation. */
+/**
+ * Scores a model on the test split of a dataset of its task, which nothing else touches: one view of each
+ * image, no test-time augmentation.
+ */
 import { Schema } from "effect"
+import type { ArtifactRef } from "../lib/workflow/Artifact.ts"
+import * as Artifact from "../lib/workflow/Artifact.ts"
 import * as Stage from "../lib/workflow/Stage.ts"
-import { Classifier, Evaluation, PreparedDataset } from "./artifacts.ts"
+import {
+  Classifier,
+  Detector,
+  Evaluation,
+  type EvaluationValue,
+  type ModelValue,
+  PreparedDataset,
+  type PreparedDatasetValue,
+  Segmenter
+} from "./artifacts.ts"
 
 export const EvaluateParams = Schema.Struct({})
-export const evaluateInputs = { model: Classifier, dataset: PreparedDataset }
+export const evaluateInputs = {
+  model: Artifact.oneOf<ModelValue>(Classifier, Detector, Segmenter),
+  dataset: Artifact.oneOf<PreparedDatasetValue>(
+    PreparedDataset.classification,
+    PreparedDataset.detection,
+    PreparedDataset.segmentation
+  )
+}
 
-export const Evaluate = Stage.make("evaluate", {
+/** What a model of each kind is scored on, and what comes of it. */
+const kinds = [
+  { model: Classifier, dataset: PreparedDataset.classification, evaluation: Evaluation.classification },
+  { model: Detector, dataset: PreparedDataset.detection, evaluation: Evaluation.detection },
+  { model: Segmenter, dataset: PreparedDataset.segmentation, evaluation: Evaluation.segmentation }
+]
+
+const evaluationOf = ({ inputs }: Stage.OutputOfArgs): Artifact.ArtifactType<EvaluationValue> => {
+  const kind = kinds.find(({ model }) => model.name === inputs.model?.name)!
+  if (inputs.dataset?.name === kind.dataset.name) return kind.evaluation
+  throw new Stage.DefinitionError({
+    where: 'stage "evaluate"',
+    message: `a ${kind.model.name} is scored on a ${kind.dataset.name}, not on a ${inputs.dataset?.name}`
+  })
+}
+
+const stage = Stage.make("evaluate", {
   params: EvaluateParams,
   inputs: evaluateInputs,
-  output: Evaluation,
+  output: Artifact.oneOf<EvaluationValue>(
+    Evaluation.classification,
+    Evaluation.detection,
+    Evaluation.segmentation
+  ),
+  outputOf: evaluationOf,
   pool: "tensor",
   capabilities: () => ["float32"],
   run: () => import("./evaluate.run.ts")
 })
+
+/** The task a model was trained for. */
+type TaskOf<M extends ModelValue> = {
+  readonly Classifier: "classification"
+  readonly Detector: "detection"
+  readonly Segmenter: "segmentation"
+}[M["_tag"]]
+
+/** The model decides the task, the compiler that the dataset is of the same. */
+export const Evaluate = stage as unknown as Omit<typeof stage, never> &
+  (<M extends ModelValue>(args: {
+    readonly params: typeof EvaluateParams.Encoded
+    readonly inputs: {
+      readonly model: ArtifactRef<M>
+      readonly dataset: ArtifactRef<PreparedDatasetValue<TaskOf<M>>>
+    }
+  }) => ArtifactRef<EvaluationValue<TaskOf<M>>>)

@@ -1,20 +1,21 @@
-import { Effect, Stream } from "effect"
+import { Effect, Result, Stream } from "effect"
 import { DatasetInvalid, FolderChanged } from "../lib/data/DatasetInvalid.ts"
 import { decodeIdxImages, decodeIdxLabels, type IdxImages } from "../lib/data/formats/idx.ts"
 import { type FolderImage, planImageFolder } from "../lib/data/formats/image-folder.ts"
 import { imageKindOf, notAnImage } from "../lib/data/formats/image-kind.ts"
 import { encodeNetpbm } from "../lib/data/formats/netpbm.ts"
+import { type ListedDataset, readIndexMasks, readPascalVoc } from "../lib/data/listed-files.ts"
 import { type FolderEntry, SourceFiles } from "../lib/data/SourceFiles.ts"
-import { renderScene } from "../lib/data/scenes/scene.ts"
-import { shapeNames } from "../lib/data/scenes/shapes.ts"
-import { type LabelledImage, ShardWriter } from "../lib/data/shards.ts"
+import { sceneClasses, sceneExamples } from "../lib/data/scenes/scene-examples.ts"
+import type { SetAside } from "../lib/data/set-aside.ts"
+import { type Example, type LabelledImage, ShardWriter } from "../lib/data/shards.ts"
 import { stratifiedSplit } from "../lib/data/stratified-split.ts"
 import { BlobStore } from "../lib/storage/BlobStore.ts"
 import { JobContext } from "../lib/workflow/JobContext.ts"
-import type { ImageDatasetValue, Split } from "./artifacts.ts"
+import type { Split } from "./artifacts.ts"
 import type { IdxSource, ImageFolderSource, IngestParams, ScenesSource } from "./ingest.ts"
 
-type Quarantine = ReadonlyArray<{ readonly file: string; readonly reason: string }>
+type Quarantine = ReadonlyArray<SetAside>
 
 /** Images between two lines of progress: often enough to see it move. */
 const reportEvery = 500
@@ -23,7 +24,7 @@ const reportEvery = 500
 const writeSplit = Effect.fnUntraced(function* <E, R>(
   name: string,
   total: number,
-  images: Stream.Stream<LabelledImage, E, R>
+  images: Stream.Stream<Example, E, R>
 ) {
   const store = yield* BlobStore
   const job = yield* JobContext
@@ -82,31 +83,16 @@ const ingestIdx = Effect.fnUntraced(function* ({ classes, files }: typeof IdxSou
 /** Scenes of the test split start here: how many are trained on does not change what is tested on. */
 const firstTestScene = 2 ** 30
 
-function* scenes(options: {
-  seed: number
-  size: number
-  first: number
-  count: number
-}): Generator<LabelledImage> {
-  for (let index = options.first; index < options.first + options.count; index++) {
-    const scene = renderScene({ seed: options.seed, index, size: options.size, maxShapes: 1 })
-    yield { name: "scene.ppm", bytes: encodeNetpbm(scene.image), label: scene.shapes[0]!.classIndex }
-  }
-}
-
-const ingestScenes = Effect.fnUntraced(function* ({
-  seed,
-  size,
-  numTrain,
-  numTest
-}: typeof ScenesSource.Type) {
+const ingestScenes = Effect.fnUntraced(function* (source: typeof ScenesSource.Type) {
+  const { numTest, numTrain, seed, size, task } = source
+  const maxShapes = source.maxShapes ?? (task === "classification" ? 1 : 3)
   const render = (name: string, first: number, count: number) =>
-    writeSplit(name, count, Stream.fromIterable(scenes({ seed, size, first, count })))
+    writeSplit(name, count, Stream.fromIterable(sceneExamples({ task, seed, size, maxShapes, first, count })))
   const splits = {
     train: yield* render("train", 0, numTrain),
     test: yield* render("test", firstTestScene, numTest)
   }
-  return { classes: shapeNames, splits, quarantined: [] }
+  return { classes: sceneClasses(task), splits, quarantined: [] }
 })
 
 /** `all` cut into train and test where the folder itself has no test split. */
@@ -156,6 +142,31 @@ const ingestFolder = Effect.fnUntraced(function* (source: typeof ImageFolderSour
   return { classes: plan.classes, splits, quarantined }
 })
 
+/** Examples of listed files that are there and readable; the others are set aside with the reason. */
+const ingestListed = Effect.fnUntraced(function* (
+  listed: ListedDataset,
+  { classes }: { readonly classes: ReadonlyArray<string> }
+) {
+  const quarantined: Array<Quarantine[number]> = []
+  const splits: Record<string, Split> = {}
+  for (const [name, examples] of Object.entries(listed.splits)) {
+    const alreadyAside = quarantined.length
+    const found = examples.flatMap((example): ReadonlyArray<Example> => {
+      if (Result.isSuccess(example)) return [example.success]
+      quarantined.push(example.failure)
+      return []
+    })
+    if (found.length === 0) {
+      const first = quarantined[alreadyAside]
+      const why = first === undefined ? "its list is empty" : `first: ${first.file}: ${first.reason}`
+      const reason = `split "${name}" has no usable image (${why})`
+      return yield* new DatasetInvalid({ dataset: listed.name, reason })
+    }
+    splits[name] = yield* writeSplit(name, found.length, Stream.fromIterable(found))
+  }
+  return { classes, splits, quarantined }
+})
+
 const ingestSource = (source: (typeof IngestParams.Type)["source"]) => {
   switch (source._tag) {
     case "Idx":
@@ -164,13 +175,25 @@ const ingestSource = (source: (typeof IngestParams.Type)["source"]) => {
       return ingestScenes(source)
     case "ImageFolder":
       return ingestFolder(source)
+    case "PascalVoc":
+      return Effect.flatMap(readPascalVoc(source), (listed) => ingestListed(listed, source))
+    case "IndexMasks":
+      return Effect.flatMap(readIndexMasks(source), (listed) => ingestListed(listed, source))
   }
 }
 
 export const run = Effect.fn("ingest")(function* ({ params }: { readonly params: typeof IngestParams.Type }) {
-  const dataset = yield* ingestSource(params.source)
+  const { source } = params
+  const dataset = yield* ingestSource(source)
   if (dataset.quarantined.length > 0) {
     yield* (yield* JobContext).note(`${dataset.quarantined.length} files were set aside: see "quarantined"`)
   }
-  return { _tag: "ImageDataset", task: "classification", ...dataset } satisfies ImageDatasetValue
+  const value = { _tag: "ImageDataset", ...dataset } as const
+  const task = source._tag === "Scenes" ? source.task : "classification"
+  if (source._tag === "PascalVoc" || task === "detection") return { ...value, task: "detection" } as const
+  if (source._tag === "IndexMasks" || task === "segmentation") {
+    const ignoreIndex = source._tag === "IndexMasks" ? source.ignoreIndex : null
+    return { ...value, task: "segmentation", ignoreIndex } as const
+  }
+  return { ...value, task: "classification" } as const
 })

@@ -1,12 +1,13 @@
 /**
- * Brings images and labels from outside into the store, as they are: verified, sorted into splits, not
- * decoded.
+ * Brings images and what is known of them (classes, boxes, masks) from outside into the store, as they are:
+ * verified, sorted into splits, not decoded.
  */
 import { Effect, Schema } from "effect"
-import { SourceFile } from "../lib/data/SourceFiles.ts"
+import { SourceArchive, SourceFile } from "../lib/data/SourceFiles.ts"
 import { Digest } from "../lib/storage/Digest.ts"
+import * as Artifact from "../lib/workflow/Artifact.ts"
 import * as Stage from "../lib/workflow/Stage.ts"
-import { ImageDataset } from "./artifacts.ts"
+import { ImageDataset, type ImageDatasetValue, TaskName } from "./artifacts.ts"
 
 const integer = (minimum: number, maximum: number) => Schema.Int.check(Schema.isBetween({ minimum, maximum }))
 
@@ -29,6 +30,15 @@ export const IdxSource = Schema.TaggedStruct("Idx", {
 /** Shapes on textured backgrounds, drawn from a seed (`lib/data/scenes`). Eight classes, balanced. */
 export const ScenesSource = Schema.TaggedStruct("Scenes", {
   seed,
+  task: TaskName.pipe(
+    Schema.withDecodingDefaultTypeKey(Effect.succeed("classification" as const)),
+    Schema.withConstructorDefault(Effect.succeed("classification" as const))
+  ),
+  /** Shapes of a scene at most; null: one for classification, three else. */
+  maxShapes: Schema.NullOr(integer(1, 16)).pipe(
+    Schema.withDecodingDefaultTypeKey(Effect.succeed(null)),
+    Schema.withConstructorDefault(Effect.succeed(null))
+  ),
   /** Pixels per side. */
   size: integer(16, 1024).pipe(
     Schema.withDecodingDefaultTypeKey(Effect.succeed(32)),
@@ -38,6 +48,11 @@ export const ScenesSource = Schema.TaggedStruct("Scenes", {
   numTest: integer(8, 2 ** 24)
 })
 
+const digest = Schema.NullOr(Digest).pipe(
+  Schema.withDecodingDefaultTypeKey(Effect.succeed(null)),
+  Schema.withConstructorDefault(Effect.succeed(null))
+)
+
 const testFraction = Schema.Number.check(Schema.isBetween({ minimum: 0.01, maximum: 0.9 }))
 
 /**
@@ -46,10 +61,7 @@ const testFraction = Schema.Number.check(Schema.isBetween({ minimum: 0.01, maxim
  */
 export const ImageFolderSource = Schema.TaggedStruct("ImageFolder", {
   path: Schema.NonEmptyString,
-  digest: Schema.NullOr(Digest).pipe(
-    Schema.withDecodingDefaultTypeKey(Effect.succeed(null)),
-    Schema.withConstructorDefault(Effect.succeed(null))
-  ),
+  digest,
   /** How much of each class is set aside for testing where the folder has no `test`. */
   testFraction: testFraction.pipe(
     Schema.withDecodingDefaultTypeKey(Effect.succeed(0.2)),
@@ -58,13 +70,108 @@ export const ImageFolderSource = Schema.TaggedStruct("ImageFolder", {
   seed
 })
 
-export const IngestSource = Schema.Union([IdxSource, ScenesSource, ImageFolderSource])
+/**
+ * A folder on this machine, or an archive. `digest` is that of the names and contents of the files the
+ * dataset uses, so it is the same however they are packed; leave it out once, and the error says what to
+ * write.
+ */
+export const FileTree = Schema.Union([
+  Schema.TaggedStruct("Folder", { path: Schema.NonEmptyString, digest }),
+  Schema.TaggedStruct("Archive", { ...SourceArchive.fields, digest })
+])
+
+/** Files that list the images of a split, by their path in the tree. */
+const Splits = Schema.Struct({
+  train: Schema.NonEmptyString,
+  validation: Schema.optionalKey(Schema.NonEmptyString),
+  test: Schema.NonEmptyString
+})
+
+const classes = Schema.Array(Schema.NonEmptyString).check(Schema.isMinLength(1), Schema.isMaxLength(255))
+
+const folder = (name: string) =>
+  Schema.String.pipe(
+    Schema.withDecodingDefaultTypeKey(Effect.succeed(name)),
+    Schema.withConstructorDefault(Effect.succeed(name))
+  )
+
+/** Boxes in the layout of Pascal VOC: lists of names, a JPEG and an XML file for each. */
+export const PascalVocSource = Schema.TaggedStruct("PascalVoc", {
+  files: FileTree,
+  classes,
+  splits: Splits,
+  imagesFolder: folder("JPEGImages"),
+  annotationsFolder: folder("Annotations")
+})
+
+/**
+ * Images and masks of class indices, paired by lists of `image mask` lines (CamVid as SegNet published
+ * it).
+ */
+export const IndexMasksSource = Schema.TaggedStruct("IndexMasks", {
+  files: FileTree,
+  classes,
+  /** The mask value of pixels nobody labelled; null: there is none. */
+  ignoreIndex: Schema.NullOr(integer(0, 255)),
+  splits: Splits,
+  /** The beginning of the paths in the lists that is not in the tree: `/SegNet/CamVid/`. */
+  listRoot: folder("")
+})
+
+export const IngestSource = Schema.Union([
+  IdxSource,
+  ScenesSource,
+  ImageFolderSource,
+  PascalVocSource,
+  IndexMasksSource
+])
 export const IngestParams = Schema.Struct({ source: IngestSource })
 export const ingestInputs = {}
 
-export const Ingest = Stage.make("ingest", {
+type SourceInput = (typeof IngestParams.Encoded)["source"]
+
+const taskOf = (source: { readonly _tag?: unknown; readonly task?: unknown }): TaskName => {
+  switch (source._tag) {
+    case "PascalVoc":
+      return "detection"
+    case "IndexMasks":
+      return "segmentation"
+    case "Scenes":
+      return source.task as TaskName
+    default:
+      return "classification"
+  }
+}
+
+const stage = Stage.make("ingest", {
   params: IngestParams,
   inputs: ingestInputs,
-  output: ImageDataset,
+  output: Artifact.oneOf<ImageDatasetValue>(
+    ImageDataset.classification,
+    ImageDataset.detection,
+    ImageDataset.segmentation
+  ),
+  outputOf: ({ params }): Artifact.ArtifactType<ImageDatasetValue> =>
+    ImageDataset[taskOf(params.source as { readonly _tag: string })],
   run: () => import("./ingest.run.ts")
 })
+
+type TaskOf<S> = S extends { readonly _tag: "PascalVoc" }
+  ? "detection"
+  : S extends { readonly _tag: "IndexMasks" }
+    ? "segmentation"
+    : S extends { readonly _tag: "Scenes"; readonly task: infer T extends TaskName }
+      ? T
+      : "classification"
+
+/** Params that a source of this kind does not have: inferred types would let them pass. */
+type Strays<S extends SourceInput> = S extends unknown
+  ? { readonly [K in Exclude<keyof S, keyof Extract<SourceInput, Pick<S, "_tag">>>]: never }
+  : never
+
+/** The source decides the task. */
+export const Ingest = stage as unknown as Omit<typeof stage, never> &
+  (<const S extends SourceInput>(args: {
+    readonly params: { readonly source: S & Strays<S> }
+    readonly inputs: typeof ingestInputs
+  }) => Artifact.ArtifactRef<ImageDatasetValue<TaskOf<S>>>)

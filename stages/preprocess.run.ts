@@ -1,124 +1,89 @@
+/** The body of `preprocess`: the tasks differ in how one example is prepared and how a split is written. */
 import { Effect, Result } from "effect"
-import { channelStatistics } from "../lib/data/channel-statistics.ts"
+import { encodeBoxedImages } from "../lib/data/boxed-images.ts"
+import { imageStatistics } from "../lib/data/channel-statistics.ts"
 import { DatasetInvalid } from "../lib/data/DatasetInvalid.ts"
-import { ImageCodec, type ImageUnreadable } from "../lib/data/ImageCodec.ts"
+import { paddingColour, type Target } from "../lib/data/fit-image.ts"
+import type { ImageCodec } from "../lib/data/ImageCodec.ts"
 import { encodeLabelledImages } from "../lib/data/labelled-images.ts"
-import { type LabelledImage, readShard } from "../lib/data/shards.ts"
+import { limitExamples } from "../lib/data/limit-examples.ts"
+import { encodeMaskedImages } from "../lib/data/masked-images.ts"
+import { boxedOf, labelledOf, maskedOf, PreparedImages } from "../lib/data/PreparedImages.ts"
+import {
+  type Prepared,
+  type PreparedBoxes,
+  prepareBoxed,
+  prepareLabelled,
+  prepareMasked
+} from "../lib/data/prepare-example.ts"
+import { checkSetAside } from "../lib/data/set-aside.ts"
+import { readBoxShard, readMaskShard, readShard, type ShardImage } from "../lib/data/shards.ts"
 import { stratifiedSplit } from "../lib/data/stratified-split.ts"
 import { BlobStore } from "../lib/storage/BlobStore.ts"
-import { RandomStream } from "../lib/tensor/random.ts"
 import { JobContext } from "../lib/workflow/JobContext.ts"
-import type { ImageDatasetValue, PreparedDatasetValue, Split } from "./artifacts.ts"
+import type { ImageDatasetValue, PreparedDatasetValue, Split, TaskName } from "./artifacts.ts"
 import type { PreprocessParams } from "./preprocess.ts"
 
 type Params = typeof PreprocessParams.Type
-
-/** Decoded images `[N, H, W, C]` and their class indices `[N]`. */
-interface Pixels {
-  readonly images: Uint8Array
-  readonly labels: Int32Array
-}
-
 type Quarantine = ImageDatasetValue["quarantined"]
+
+/** What one task does with a split: `X` is an example as it was ingested, `A` what is known of its image. */
+interface TaskData<X extends ShardImage, A, E> {
+  readonly read: (shard: string, bytes: Uint8Array) => Effect.Effect<ReadonlyArray<X>, E>
+  readonly prepare: (
+    example: X,
+    target: Target
+  ) => Effect.Effect<Prepared<A>, { readonly reason: string }, ImageCodec>
+  /** Of every example, for a validation split with the same share of each. */
+  readonly strata: (about: ReadonlyArray<A>) => ArrayLike<number>
+  readonly encode: (split: PreparedImages<A>) => Uint8Array
+}
 
 /** Decodes in flight at once: enough to keep a few decoding threads busy. */
 const decodesAtOnce = 8
 
-const decodeOne = Effect.fnUntraced(function* (image: LabelledImage, params: Params) {
-  const codec = yield* ImageCodec
-  const decoded = yield* codec.decode(image.name, image.bytes, params.channels)
-  return yield* codec.resize(decoded, params.height, params.width)
-})
-
-/** Which examples of a split are used: all, or `limit` of them chosen by the seed. */
-const selection = (name: string, count: number, { limit, seed }: Params): ((index: number) => boolean) => {
-  if (limit === null || limit >= count) return () => true
-  const chosen = new Set(RandomStream.make(seed, "limit", name).permutation(count).subarray(0, limit))
-  return (index) => chosen.has(index)
+interface ReadSplit<A> {
+  readonly split: PreparedImages<A>
+  readonly quarantined: Quarantine
 }
 
-/** Collects decoded images until the split is read; the unreadable ones are listed instead. */
-class PixelCollector {
-  readonly quarantined: Array<Quarantine[number]> = []
-  private readonly images: Uint8Array
-  private readonly labels: Int32Array
-  private readonly sizePerImage: number
-  private count = 0
-
-  constructor(capacity: number, sizePerImage: number) {
-    this.images = new Uint8Array(capacity * sizePerImage)
-    this.labels = new Int32Array(capacity)
-    this.sizePerImage = sizePerImage
-  }
-
-  add(pixels: Uint8Array, label: number): void {
-    this.images.set(pixels, this.count * this.sizePerImage)
-    this.labels[this.count++] = label
-  }
-
-  get pixels(): Pixels {
-    return {
-      images: this.images.subarray(0, this.count * this.sizePerImage),
-      labels: this.labels.subarray(0, this.count)
-    }
-  }
-}
-
-const readSplit = Effect.fnUntraced(function* (name: string, split: Split, params: Params) {
+const readSplit = Effect.fnUntraced(function* <X extends ShardImage, A, E>(
+  data: TaskData<X, A, E>,
+  name: string,
+  split: Split,
+  target: Target,
+  params: Params
+) {
   const store = yield* BlobStore
   const job = yield* JobContext
-  const isSelected = selection(name, split.numExamples, params)
+  const isSelected = limitExamples(name, split.numExamples, params)
   const capacity = Math.min(split.numExamples, params.limit ?? split.numExamples)
-  const collector = new PixelCollector(capacity, params.height * params.width * params.channels)
+  const prepared = new PreparedImages<A>(capacity, target)
+  const quarantined: Array<Quarantine[number]> = []
   let seen = 0
   for (const shard of split.shards) {
-    const examples = yield* readShard(shard.blob, yield* store.get(shard))
+    const examples = yield* data.read(shard.blob, yield* store.get(shard))
     const selected = examples.filter((_, index) => isSelected(seen + index))
     seen += examples.length
-    const outcomes = yield* Effect.forEach(selected, (image) => Effect.result(decodeOne(image, params)), {
+    const outcomes = yield* Effect.forEach(selected, (one) => Effect.result(data.prepare(one, target)), {
       concurrency: decodesAtOnce
     })
-    outcomes.forEach((outcome: Result.Result<{ readonly pixels: Uint8Array }, ImageUnreadable>, index) => {
-      const image = selected[index]!
-      if (Result.isSuccess(outcome)) collector.add(outcome.success.pixels, image.label)
-      else {
-        const file = image.origin ?? `${name}/${image.name}`
-        collector.quarantined.push({ file, reason: outcome.failure.reason })
-      }
+    outcomes.forEach((outcome, index) => {
+      const { name: file, origin = `${name}/${file}` } = selected[index]!
+      if (Result.isSuccess(outcome)) prepared.add(outcome.success)
+      else quarantined.push({ file: origin, reason: outcome.failure.reason })
     })
     yield* job.report({ phase: name, done: seen, total: split.numExamples, unit: "images", facts: {} })
   }
-  yield* checkQuarantine(name, capacity, collector.quarantined, params)
-  return collector
+  yield* checkSetAside(name, capacity, quarantined, params.maxUnreadable)
+  return { split: prepared, quarantined } satisfies ReadSplit<A>
 })
 
-const checkQuarantine = (name: string, count: number, quarantined: Quarantine, { maxUnreadable }: Params) => {
-  const found = quarantined.length / count
-  if (found <= maxUnreadable && quarantined.length < count) return Effect.void
-  const [first] = quarantined
-  const reason =
-    first === undefined
-      ? "it has no images"
-      : `${quarantined.length} of ${count} images are unreadable, more than the fraction ${maxUnreadable} ` +
-        `that "maxUnreadable" allows (first: ${first.file}: ${first.reason})`
-  return Effect.fail(new DatasetInvalid({ dataset: name, reason }))
+/** What `ingest` set aside counts too: a class nobody listed would otherwise cost half a dataset in silence. */
+const checkIngested = ({ quarantined, splits }: ImageDatasetValue, { maxUnreadable }: Params) => {
+  const count = Object.values(splits).reduce((sum, { numExamples }) => sum + numExamples, quarantined.length)
+  return checkSetAside("as it was ingested", count, quarantined, maxUnreadable)
 }
-
-const pick = (pixels: Pixels, indices: Int32Array, sizePerImage: number): Pixels => {
-  const images = new Uint8Array(indices.length * sizePerImage)
-  indices.forEach((index, position) => {
-    images.set(
-      pixels.images.subarray(index * sizePerImage, (index + 1) * sizePerImage),
-      position * sizePerImage
-    )
-  })
-  return { images, labels: Int32Array.from(indices, (index) => pixels.labels[index]!) }
-}
-
-const writeSplit = Effect.fnUntraced(function* (pixels: Pixels, { height, width, channels }: Params) {
-  const bytes = encodeLabelledImages({ ...pixels, height, width, channels })
-  return { numExamples: pixels.labels.length, tensors: yield* (yield* BlobStore).put(bytes) }
-})
 
 const splitNamed = (dataset: ImageDatasetValue, name: string) => {
   const split = dataset.splits[name]
@@ -129,47 +94,155 @@ const splitNamed = (dataset: ImageDatasetValue, name: string) => {
 }
 
 /** Validation is the source's own split where it has one, otherwise cut from train; none at fraction 0. */
-const trainAndValidation = Effect.fnUntraced(function* (dataset: ImageDatasetValue, params: Params) {
-  const train = yield* readSplit("train", yield* splitNamed(dataset, "train"), params)
+const trainAndValidation = Effect.fnUntraced(function* <A, E, R>(
+  data: Pick<TaskData<ShardImage, A, unknown>, "strata">,
+  dataset: ImageDatasetValue,
+  params: Params,
+  read: (name: string, split: Split) => Effect.Effect<ReadSplit<A>, E, R>
+) {
+  const { quarantined, split } = yield* read("train", yield* splitNamed(dataset, "train"))
   const own = dataset.splits.validation
-  const { quarantined, pixels } = train
-  if (params.validation === 0) return { train: pixels, validation: null, quarantined }
+  if (params.validation === 0) return { train: split, validation: undefined, quarantined }
   if (own !== undefined) {
-    const validation = yield* readSplit("validation", own, params)
-    return {
-      train: pixels,
-      validation: validation.pixels,
-      quarantined: [...quarantined, ...validation.quarantined]
-    }
+    const validation = yield* read("validation", own)
+    const all = [...quarantined, ...validation.quarantined]
+    return { train: split, validation: validation.split, quarantined: all }
   }
-  const { kept, taken } = stratifiedSplit(pixels.labels, params.validation, params.seed)
-  const size = params.height * params.width * params.channels
-  return { train: pick(pixels, kept, size), validation: pick(pixels, taken, size), quarantined }
+  const strata = Int32Array.from(data.strata(split.about))
+  const { kept, taken } = stratifiedSplit(strata, params.validation, params.seed)
+  return { train: split.pick(kept), validation: split.pick(taken), quarantined }
+})
+
+const targetOf = ({ channels, fit, height, width }: Params, task: TaskName): Target => ({
+  channels,
+  height,
+  width,
+  fit: fit ?? (task === "classification" ? "stretch" : "pad")
+})
+
+const preprocess = Effect.fnUntraced(function* <X extends ShardImage, A, E>(
+  data: TaskData<X, A, E>,
+  dataset: ImageDatasetValue,
+  params: Params
+) {
+  const store = yield* BlobStore
+  const target = targetOf(params, dataset.task)
+  yield* checkIngested(dataset, params)
+  const read = (name: string, split: Split) => readSplit(data, name, split, target, params)
+  const { train, validation, quarantined } = yield* trainAndValidation(data, dataset, params, read)
+  const test = yield* read("test", yield* splitNamed(dataset, "test"))
+  const unusable = [...quarantined, ...test.quarantined]
+  if (unusable.length > 0) {
+    yield* (yield* JobContext).note(`${unusable.length} unusable images were left out: see "quarantined"`)
+  }
+  const statistics = imageStatistics({ images: train.images, ...target }, train.extents)
+  const write = Effect.fnUntraced(function* (split: PreparedImages<A>) {
+    split.fillPadding(paddingColour(statistics.mean))
+    return { numExamples: split.about.length, tensors: yield* store.put(data.encode(split)) }
+  })
+  return {
+    about: [train, ...(validation === undefined ? [] : [validation]), test.split].flatMap((one) => one.about),
+    dataset: {
+      _tag: "PreparedDataset",
+      classes: dataset.classes,
+      preprocessing: { ...target, ...statistics },
+      train: yield* write(train),
+      validation: validation === undefined ? null : yield* write(validation),
+      test: yield* write(test.split),
+      quarantined: [...dataset.quarantined, ...unusable]
+    } as const
+  }
+})
+
+/** All examples weigh alike where they have no class of their own. */
+const oneStratum = (about: ReadonlyArray<unknown>) => new Int32Array(about.length)
+
+const preprocessBoxes = Effect.fnUntraced(function* (
+  dataset: ImageDatasetValue<"detection">,
+  params: Params
+) {
+  const made = yield* preprocess(
+    {
+      read: readBoxShard,
+      prepare: prepareBoxed,
+      strata: oneStratum,
+      encode: (split) => encodeBoxedImages(boxedOf(split))
+    },
+    dataset,
+    params
+  )
+  const boxesClipped = yield* countBoxes(made.about, "numClipped")
+  const boxesDropped = yield* countBoxes(made.about, "numDropped")
+  return { ...made.dataset, task: "detection", counts: { boxesClipped, boxesDropped } } as const
+})
+
+const happened = {
+  numClipped: "reached beyond their image and were clipped",
+  numDropped: "were dropped: outside of their image, empty or of one pixel"
+}
+
+/** Tells how many boxes something happened to, and in which files. */
+const countBoxes = Effect.fnUntraced(function* (
+  about: ReadonlyArray<PreparedBoxes>,
+  kind: keyof typeof happened
+) {
+  const files = about.filter((one) => one[kind] > 0)
+  const count = files.reduce((sum, one) => sum + one[kind], 0)
+  const names = files.slice(0, 3).map(({ file }) => file)
+  const shown = `${names.join(", ")}${files.length > names.length ? ", …" : ""}`
+  if (count > 0) yield* (yield* JobContext).note(`${count} boxes ${happened[kind]} (${shown})`)
+  return count
+})
+
+const preprocessMasks = Effect.fnUntraced(function* (
+  dataset: ImageDatasetValue<"segmentation">,
+  params: Params
+) {
+  const { classes, ignoreIndex } = dataset
+  const prepare = (example: Parameters<typeof prepareMasked>[0], target: Target) =>
+    prepareMasked(example, { ...target, numClasses: classes.length, ignoreIndex })
+  const made = yield* preprocess(
+    {
+      read: readMaskShard,
+      prepare,
+      strata: oneStratum,
+      encode: (split) => encodeMaskedImages(maskedOf(split))
+    },
+    dataset,
+    params
+  )
+  return { ...made.dataset, task: "segmentation", counts: {} } as const
+})
+
+const preprocessLabels = Effect.fnUntraced(function* (
+  dataset: ImageDatasetValue<"classification">,
+  params: Params
+) {
+  const made = yield* preprocess(
+    {
+      read: readShard,
+      prepare: prepareLabelled,
+      strata: (labels) => labels,
+      encode: (split) => encodeLabelledImages(labelledOf(split))
+    },
+    dataset,
+    params
+  )
+  return { ...made.dataset, task: "classification", counts: {} } as const
 })
 
 export const run = Effect.fn("preprocess")(function* ({
   params,
-  inputs
+  inputs: { dataset }
 }: {
   readonly params: Params
   readonly inputs: { readonly dataset: ImageDatasetValue }
 }) {
-  const { dataset } = inputs
-  const { train, validation, quarantined } = yield* trainAndValidation(dataset, params)
-  const test = yield* readSplit("test", yield* splitNamed(dataset, "test"), params)
-  const { height, width, channels } = params
-  const unreadable = [...quarantined, ...test.quarantined]
-  if (unreadable.length > 0) {
-    yield* (yield* JobContext).note(`${unreadable.length} unreadable images were left out: see "quarantined"`)
-  }
-  return {
-    _tag: "PreparedDataset",
-    task: "classification",
-    classes: dataset.classes,
-    preprocessing: { height, width, channels, ...channelStatistics(train.images, channels) },
-    train: yield* writeSplit(train, params),
-    validation: validation === null ? null : yield* writeSplit(validation, params),
-    test: yield* writeSplit(test.pixels, params),
-    quarantined: [...dataset.quarantined, ...unreadable]
-  } satisfies PreparedDatasetValue
+  const made: PreparedDatasetValue =
+    dataset.task === "classification"
+      ? yield* preprocessLabels(dataset, params)
+      : dataset.task === "detection"
+        ? yield* preprocessBoxes(dataset, params)
+        : yield* preprocessMasks(dataset, params)
+  return made
 })

@@ -1,7 +1,17 @@
-/** Decodes images, brings them to one size, cuts off a validation split, and measures the training split. */
+/**
+ * Decodes images, brings them and their boxes or masks to one size, cuts off a validation split, and measures
+ * the training split.
+ */
 import { Effect, Schema } from "effect"
+import * as Artifact from "../lib/workflow/Artifact.ts"
 import * as Stage from "../lib/workflow/Stage.ts"
-import { ImageDataset, PreparedDataset } from "./artifacts.ts"
+import {
+  ImageDataset,
+  type ImageDatasetValue,
+  PreparedDataset,
+  type PreparedDatasetValue,
+  type TaskName
+} from "./artifacts.ts"
 
 const side = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 4096 }))
 const fraction = (maximum: number) => Schema.Number.check(Schema.isBetween({ minimum: 0, maximum }))
@@ -10,7 +20,15 @@ export const PreprocessParams = Schema.Struct({
   height: side,
   width: side,
   channels: Schema.Literals([1, 3]),
-  /** Fraction of every class of the training split that is set aside for tuning; 0 keeps all for training. */
+  /**
+   * Stretched to the size, or scaled with the aspect kept and filled up at the bottom and the right; null:
+   * stretched for classification, filled up where there are boxes or masks.
+   */
+  fit: Schema.NullOr(Schema.Literals(["stretch", "pad"])).pipe(
+    Schema.withDecodingDefaultTypeKey(Effect.succeed(null)),
+    Schema.withConstructorDefault(Effect.succeed(null))
+  ),
+  /** Fraction of the training split (of every class of it) that is set aside for tuning; 0 keeps all. */
   validation: fraction(0.9).pipe(
     Schema.withDecodingDefaultTypeKey(Effect.succeed(0.1)),
     Schema.withConstructorDefault(Effect.succeed(0.1))
@@ -24,18 +42,39 @@ export const PreprocessParams = Schema.Struct({
     Schema.withDecodingDefaultTypeKey(Effect.succeed(null)),
     Schema.withConstructorDefault(Effect.succeed(null))
   ),
-  /** Unreadable images are left out and listed; a larger fraction of a split than this fails the stage. */
+  /** Unusable images are left out and listed; a larger fraction of a split than this fails the stage. */
   maxUnreadable: fraction(1).pipe(
     Schema.withDecodingDefaultTypeKey(Effect.succeed(0.01)),
     Schema.withConstructorDefault(Effect.succeed(0.01))
   )
 })
-export const preprocessInputs = { dataset: ImageDataset }
+export const preprocessInputs = {
+  dataset: Artifact.oneOf<ImageDatasetValue>(
+    ImageDataset.classification,
+    ImageDataset.detection,
+    ImageDataset.segmentation
+  )
+}
 
-export const Preprocess = Stage.make("preprocess", {
+const tasks: ReadonlyArray<TaskName> = ["classification", "detection", "segmentation"]
+
+const stage = Stage.make("preprocess", {
   params: PreprocessParams,
   inputs: preprocessInputs,
-  output: PreparedDataset,
+  output: Artifact.oneOf<PreparedDatasetValue>(
+    PreparedDataset.classification,
+    PreparedDataset.detection,
+    PreparedDataset.segmentation
+  ),
+  outputOf: ({ inputs }): Artifact.ArtifactType<PreparedDatasetValue> =>
+    PreparedDataset[tasks.find((task) => ImageDataset[task].name === inputs.dataset?.name)!],
   resultServices: ["ImageCodec"],
   run: () => import("./preprocess.run.ts")
 })
+
+/** The task stays that of the input. */
+export const Preprocess = stage as unknown as Omit<typeof stage, never> &
+  (<D extends ImageDatasetValue>(args: {
+    readonly params: typeof PreprocessParams.Encoded
+    readonly inputs: { readonly dataset: Artifact.ArtifactRef<D> }
+  }) => Artifact.ArtifactRef<PreparedDatasetValue<D["task"]>>)

@@ -6,7 +6,7 @@ import * as Stage from "../lib/workflow/Stage.ts"
 import { Classifier, PreparedDataset } from "./artifacts.ts"
 
 export const PretrainParams = Schema.Struct({ architecture: Architecture, training: TrainingParams })
-export const pretrainInputs = { dataset: PreparedDataset }
+export const pretrainInputs = { dataset: PreparedDataset.classification }
 
 export const Pretrain = Stage.make("pretrain", {
   params: PretrainParams,

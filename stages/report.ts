@@ -1,22 +1,55 @@
 /** Sums up evaluated models as one self-contained page, the same as JSON, and images to try a model on. */
 import { Effect, Schema } from "effect"
+import * as Artifact from "../lib/workflow/Artifact.ts"
 import * as Stage from "../lib/workflow/Stage.ts"
-import { Classifier, Evaluation, PreparedDataset, Report } from "./artifacts.ts"
+import {
+  Classifier,
+  Detector,
+  Evaluation,
+  type EvaluationValue,
+  type ModelValue,
+  PreparedDataset,
+  type PreparedDatasetValue,
+  Report,
+  Segmenter
+} from "./artifacts.ts"
+
+const integer = (minimum: number, maximum: number, value: number) =>
+  Schema.Int.check(Schema.isBetween({ minimum, maximum })).pipe(
+    Schema.withDecodingDefaultTypeKey(Effect.succeed(value)),
+    Schema.withConstructorDefault(Effect.succeed(value))
+  )
+
+/** Images of the test split shown with what they are and what the model said; the page holds them all. */
+const Examples = Schema.Struct({
+  worst: integer(0, 24, 6),
+  random: integer(0, 24, 6),
+  seed: integer(0, 2 ** 32 - 1, 0)
+})
 
 export const ReportParams = Schema.Struct({
   title: Schema.NonEmptyString,
-  /** Images of the test split that are kept as PNG, the classes taking turns. */
-  samples: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 100 })).pipe(
-    Schema.withDecodingDefaultTypeKey(Effect.succeed(10)),
-    Schema.withConstructorDefault(Effect.succeed(10))
+  /** Images of every test split that are kept as PNG, the classes taking turns. */
+  samples: integer(0, 100, 10),
+  examples: Examples.pipe(
+    Schema.withDecodingDefaultTypeKey(Effect.succeed(Examples.make({}))),
+    Schema.withConstructorDefault(Effect.succeed(Examples.make({})))
   )
 })
 
-/** A model stands beside the evaluation of the same name. */
+/** A model and its dataset stand beside the evaluation of the same name. */
 export const reportInputs = {
-  evaluations: Stage.many(Evaluation),
-  models: Stage.many(Classifier),
-  dataset: PreparedDataset
+  evaluations: Stage.many(
+    Artifact.oneOf<EvaluationValue>(Evaluation.classification, Evaluation.detection, Evaluation.segmentation)
+  ),
+  models: Stage.many(Artifact.oneOf<ModelValue>(Classifier, Detector, Segmenter)),
+  datasets: Stage.many(
+    Artifact.oneOf<PreparedDatasetValue>(
+      PreparedDataset.classification,
+      PreparedDataset.detection,
+      PreparedDataset.segmentation
+    )
+  )
 }
 
 export const WriteReport = Stage.make("report", {

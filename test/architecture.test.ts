@@ -32,6 +32,9 @@ const violations = (
   rule: (file: string, source: string) => ReadonlyArray<string>
 ) => [...files].flatMap(([file, source]) => rule(file, source))
 
+/** Not stages: what passes between them, and the end that training stages share. */
+const sharedByStages = ["stages/artifacts.ts", "stages/trained-weights.ts"]
+
 describe("the architecture", () => {
   it("finds the source files", () => assert.isAbove(sources.size, 40))
   it("keeps the import directions", () => assert.deepStrictEqual(violations(sources, importViolations), []))
@@ -58,7 +61,7 @@ describe("the architecture", () => {
 
   it("every stage is named for its file and loads its own body", () => {
     const contracts = [...sources].filter(
-      ([file]) => /^stages\/[^.]+\.ts$/.test(file) && file !== "stages/artifacts.ts"
+      ([file]) => /^stages\/[^.]+\.ts$/.test(file) && !sharedByStages.includes(file)
     )
     assert.isAbove(contracts.length, 4)
     for (const [file, source] of contracts) {

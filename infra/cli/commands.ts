@@ -4,16 +4,9 @@
  */
 import { Effect, Option, Schema } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
+import { json, pipeline, set } from "./flags.ts"
+import { schedule, scheduler } from "./scheduleCommands.ts"
 
-const pipeline = Argument.String("PIPELINE").pipe(
-  Argument.withDescription(
-    "Name of a pipeline (see `distillery list`), or the path of a module that exports `pipeline`"
-  )
-)
-const json = Flag.Boolean("json").pipe(
-  Flag.withDescription("Print one JSON document on stdout instead of text"),
-  Flag.withDefault(false)
-)
 const jobs = (name: string, description: string) =>
   Flag.String(name).pipe(Flag.withMetavar("JOB[,JOB...]"), Flag.withDescription(description), Flag.atLeast(0))
 
@@ -28,13 +21,7 @@ const selection = {
     Flag.withOptionalValue("all"),
     Flag.atLeast(0)
   ),
-  set: Flag.String("set").pipe(
-    Flag.withMetavar("JOB.PARAM=VALUE"),
-    Flag.withDescription(
-      "Another value for a param, e.g. student.training.epochs=5 (JSON, else a string). May be repeated"
-    ),
-    Flag.atLeast(0)
-  )
+  set
 }
 
 const Concurrency = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 1024 }))
@@ -111,6 +98,8 @@ export const plan = Command.make(
   ])
 )
 
+const Fraction = Schema.Number.check(Schema.isBetween({ minimum: 0, maximum: 1 }))
+
 export const predict = Command.make(
   "predict",
   {
@@ -123,6 +112,21 @@ export const predict = Command.make(
       Argument.withDescription("JPEG, PNG, WebP, PGM or PPM files"),
       Argument.atLeast(1)
     ),
+    output: Flag.String("output").pipe(
+      Flag.withMetavar("DIR"),
+      Flag.withDescription(
+        "Where a detector's or a segmenter's pictures go (default: .distillery/predictions)"
+      ),
+      Flag.optional,
+      Flag.map(Option.getOrUndefined)
+    ),
+    threshold: Flag.Finite("threshold").pipe(
+      Flag.withMetavar("SCORE"),
+      Flag.withDescription("A detector's boxes of a score above this, 0 to 1 (default: 0.5)"),
+      Flag.withSchema(Fraction),
+      Flag.optional,
+      Flag.map(Option.getOrUndefined)
+    ),
     json
   },
   (flags) =>
@@ -131,11 +135,18 @@ export const predict = Command.make(
       (module) => module.predict(flags)
     )
 ).pipe(
-  Command.withDescription("Classify images with a model that a pipeline has trained"),
+  Command.withDescription(
+    "Say what is on images with a model that a pipeline has trained: classes, boxes or masks, drawn as PNG"
+  ),
+  Command.withShortDescription("Say what is on images with a trained model"),
   Command.withExamples([
     {
       command: "distillery predict quickstart/student photo.png",
       description: "The five most probable classes"
+    },
+    {
+      command: "distillery predict quickstart/detector photo.png --threshold 0.3 --output found",
+      description: "Boxes, also less certain ones, drawn into found/photo-detector.png"
     }
   ])
 )
@@ -151,5 +162,5 @@ export const distillery = Command.make("distillery").pipe(
   Command.withDescription(
     "Trains image classifiers with the Bag of Tricks, distils them, and keeps every result in a cache"
   ),
-  Command.withSubcommands([run, plan, predict, list])
+  Command.withSubcommands([run, plan, predict, list, schedule, scheduler])
 )

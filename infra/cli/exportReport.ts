@@ -20,8 +20,12 @@ export class ReportNotWritten extends Schema.TaggedError<ReportNotWritten>()("Re
 
 export interface ExportedReport {
   readonly html: string
-  /** Images of the test split to try a model on. */
-  readonly samples: ReadonlyArray<{ readonly file: string; readonly label: string }>
+  /** Images of the test splits to try the models on. */
+  readonly samples: ReadonlyArray<{
+    readonly evaluation: string
+    readonly file: string
+    readonly label: string
+  }>
 }
 
 /** A name from an artifact or a pipeline as the name of one file or folder, nothing else. */
@@ -54,17 +58,16 @@ const exportBlob = Effect.fn("exportBlob")(function* (ref: BlobRef, file: string
 export const reportFolder = (projectDir: string, pipeline: string): string =>
   join(projectDir, ".distillery", "reports", fileName(pipeline))
 
-/** Writes `report.html`, `report.json` and `samples/*.png`. */
+/** Writes `report.html`, `report.json` and `samples/<evaluation>/*.png`. */
 export const exportReport = Effect.fn("exportReport")(function* (folder: string, report: ReportValue) {
   const html = yield* exportBlob(report.html, join(folder, "report.html"))
   yield* exportBlob(report.json, join(folder, "report.json"))
   const samples = yield* Effect.forEach(
     report.samples,
-    ({ label, name, png }) =>
-      Effect.map(exportBlob(png, join(folder, "samples", withExtension(fileName(name), ".png"))), (file) => ({
-        file,
-        label
-      })),
+    ({ evaluation, label, name, png }) => {
+      const place = join(folder, "samples", fileName(evaluation), withExtension(fileName(name), ".png"))
+      return Effect.map(exportBlob(png, place), (file) => ({ evaluation, file, label }))
+    },
     { concurrency: 4 }
   )
   return { html, samples } satisfies ExportedReport as ExportedReport

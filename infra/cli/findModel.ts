@@ -1,25 +1,29 @@
-/** From `pipeline/job` to a trained classifier: the one of the latest run that has it. */
+/** From `pipeline/job` to a trained model: the one of the latest run that has it. */
 import { Effect, Option, Schema, Stream } from "effect"
 import { ObjectStore } from "../../lib/storage/ObjectStore.ts"
+import * as Artifact from "../../lib/workflow/Artifact.ts"
 import type { Manifest } from "../../lib/workflow/Manifest.ts"
 import { ManifestStore } from "../../lib/workflow/ManifestStore.ts"
 import { RunReport } from "../../lib/workflow/RunReport.ts"
 import { nearest } from "../../lib/workflow/suggestions.ts"
-import { Classifier, type ClassifierValue } from "../../stages/artifacts.ts"
+import { Classifier, Detector, type ModelValue, Segmenter } from "../../stages/artifacts.ts"
 import { UsageError } from "./errors.ts"
 
 export interface FoundModel {
   readonly pipeline: string
   readonly job: string
   readonly key: string
-  readonly value: ClassifierValue
+  readonly value: ModelValue
 }
 
 /** As many as are worth looking through: older ones are reached by running their pipeline again. */
 const numRuns = 50
 
 const decodeReport = Schema.decodeUnknownOption(Schema.fromJsonString(RunReport))
-const decodeClassifier = Schema.decodeUnknownOption(Classifier.schema)
+const AnyModel = Artifact.oneOf<ModelValue>(Classifier, Detector, Segmenter)
+const decodeModel = Schema.decodeUnknownOption(AnyModel.schema)
+const isModel = ({ output }: Manifest): boolean =>
+  AnyModel.kinds?.some(({ name }) => name === output.type) ?? false
 
 /** The latest runs recorded in the store, latest first; records that cannot be read are passed over. */
 const recentRuns = Effect.gen(function* () {
@@ -69,10 +73,15 @@ const manifestOf = Effect.fn("findModel.manifestOf")(function* ({ key }: Candida
   return lookup._tag === "Found" ? lookup.manifest : undefined
 })
 
-/** Names of those that hold a classifier: what the user may have meant. */
+/** Names of those that hold a model: what the user may have meant. */
 const modelNames = Effect.fn("findModel.modelNames")(function* (known: ReadonlyArray<Candidate>) {
   const manifests = yield* Effect.forEach(known, manifestOf, { concurrency: 8 })
-  return known.filter((_, index) => manifests[index]?.output.type === Classifier.name).map(nameOf)
+  return known
+    .filter((_, index) => {
+      const manifest = manifests[index]
+      return manifest !== undefined && isModel(manifest)
+    })
+    .map(nameOf)
 })
 
 const noSuchModel = Effect.fn("findModel.noSuchModel")(function* (
@@ -89,7 +98,7 @@ const noSuchModel = Effect.fn("findModel.noSuchModel")(function* (
   })
 })
 
-const classifierIn = Effect.fn("findModel.classifierIn")(function* (
+const modelIn = Effect.fn("findModel.modelIn")(function* (
   manifest: Manifest | undefined,
   candidate: Candidate,
   known: ReadonlyArray<Candidate>
@@ -101,14 +110,14 @@ const classifierIn = Effect.fn("findModel.classifierIn")(function* (
       fix: `Make it again: ${again}`
     })
   }
-  if (manifest.output.type !== Classifier.name) {
+  if (!isModel(manifest)) {
     const names = yield* modelNames(known)
     return yield* new UsageError({
-      what: `"${nameOf(candidate)}" is no classifier but a result of type "${manifest.output.type}"`,
+      what: `"${nameOf(candidate)}" is no model but a result of type "${manifest.output.type}"`,
       fix: names.length === 0 ? "No model was trained here yet" : `Models are ${names.join(", ")}`
     })
   }
-  const value = decodeClassifier(manifest.output.value)
+  const value = decodeModel(manifest.output.value)
   if (Option.isSome(value)) return value.value
   return yield* new UsageError({
     what: `the model "${nameOf(candidate)}" was stored by another version of distillery`,
@@ -130,6 +139,6 @@ export const findModel = Effect.fn("findModel")(function* (text: string) {
       what: `"${text}" may be ${matching.map(nameOf).join(" or ")}: name one of them`
     })
   }
-  const value = yield* classifierIn(yield* manifestOf(candidate), candidate, known)
+  const value = yield* modelIn(yield* manifestOf(candidate), candidate, known)
   return { pipeline: candidate.pipeline, job, key: candidate.key, value } satisfies FoundModel as FoundModel
 })

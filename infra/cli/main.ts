@@ -20,7 +20,7 @@ if (nodeModule.registerHooks === undefined) {
 
 const [command, ...rest] = process.argv.slice(2)
 const isBuilt = import.meta.url.endsWith(".js")
-const takesPipeline = command === "run" || command === "plan"
+const takesPipeline = command === "run" || command === "plan" || (command === "schedule" && rest[0] === "add")
 
 if (
   isBuilt &&

@@ -23,11 +23,16 @@ const messageOf = (error: CliError.NonShowHelpErrors): string => {
   }
 }
 
-/** `--force student` reads as a second pipeline called "student". */
-const hintsFor = (errors: ReadonlyArray<CliError.NonShowHelpErrors>): ReadonlyArray<string> =>
-  errors.some((error) => error._tag === "UnexpectedArgument")
-    ? ["Jobs are named with an equals sign or a comma: --force=student, --only teacher,student"]
-    : []
+/** `--force student` reads as a second pipeline called "student", `add 30 2 * * * x` as many arguments. */
+const hintsFor = (
+  commandPath: ReadonlyArray<string>,
+  errors: ReadonlyArray<CliError.NonShowHelpErrors>
+): ReadonlyArray<string> => {
+  if (!errors.some((error) => error._tag === "UnexpectedArgument")) return []
+  return commandPath.includes("schedule")
+    ? ['A cron expression stands in quotes: schedule add "30 2 * * *" quickstart']
+    : ["Jobs are named with an equals sign or a comma: --force=student, --only teacher,student"]
+}
 
 export const invocationLines = (
   commandPath: ReadonlyArray<string>,
@@ -35,7 +40,7 @@ export const invocationLines = (
   paint: Paint
 ): ReadonlyArray<string> => [
   ...errors.flatMap((error) => errorLines(printable(messageOf(error)), paint)),
-  ...hintsFor(errors),
+  ...hintsFor(commandPath, errors),
   `Usage: ${commandPath.join(" ")} --help`
 ]
 

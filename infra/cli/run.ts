@@ -1,5 +1,4 @@
 /** `distillery run` */
-import { relative } from "node:path"
 import { fileURLToPath } from "node:url"
 import { Effect, Layer, Schema } from "effect"
 import type { Pipeline } from "../../lib/workflow/Pipeline.ts"
@@ -12,15 +11,17 @@ import { makePlainReporter } from "../reporting/plainReporter.ts"
 import { runDocument } from "../reporting/RunDocument.ts"
 import { quietReporter, type RunReporter } from "../reporting/RunReporter.ts"
 import { nodeScreen } from "../reporting/Screen.ts"
-import { countsLine, failedJobs, failureLines, resultTable } from "../reporting/summary.ts"
+import { countsLine, failedJobs, failureLines, resultLines } from "../reporting/summary.ts"
 import { read, type SettingsValue } from "../settings.ts"
 import { AlreadyReported, exitCodeOfTag, exitCodes } from "./errors.ts"
-import { type ExportedReport, exportReport, reportFolder } from "./exportReport.ts"
+import { exportReport, reportFolder } from "./exportReport.ts"
 import { findPipeline } from "./findPipeline.ts"
+import { nextSteps, quoted } from "./nextSteps.ts"
 import { Output, printJson } from "./Output.ts"
 import { runtimeNotices } from "./runtimeNotices.ts"
 import { type SelectionFlags, selectionFrom, withOverrides } from "./selection.ts"
 import { StopRequests } from "./stopRequests.ts"
+import { annotateError, tellGitHub } from "./tellGitHub.ts"
 
 export interface RunFlags extends SelectionFlags {
   readonly pipeline: string
@@ -86,8 +87,6 @@ const exportFrom = Effect.fn("exportFrom")(function* (
   return yield* exportReport(reportFolder(settings.projectDir, report.pipeline), value)
 })
 
-const quoted = (argument: string): string => (/^[\w@%+=:,./-]+$/.test(argument) ? argument : `'${argument}'`)
-
 /** The command that runs one job alone, with the params it had. */
 const rerunCommand = (flags: RunFlags, job: string): string =>
   [
@@ -96,30 +95,6 @@ const rerunCommand = (flags: RunFlags, job: string): string =>
     `--only ${job}`,
     ...flags.set.map((set) => `--set ${quoted(set)}`)
   ].join(" ")
-
-/** The last classifier in the pipeline's order: the one the pipeline is about. */
-const modelToTry = (pipeline: Pipeline, outcome: RunOutcome): string | undefined =>
-  pipeline.jobs.findLast(
-    ({ name, ref }) => ref.type.name === "classifier" && outcome.manifests[name] !== undefined
-  )?.name
-
-const nextSteps = (
-  pipeline: Pipeline,
-  outcome: RunOutcome,
-  exported: ExportedReport | undefined
-): ReadonlyArray<string> => {
-  if (exported === undefined) return []
-  const model = modelToTry(pipeline, outcome)
-  const sample = exported.samples[0]?.file
-  const shown = (file: string): string => relative(process.cwd(), file)
-  return [
-    "",
-    `Report: ${shown(exported.html)}`,
-    ...(model === undefined || sample === undefined
-      ? []
-      : [`Try:    npx distillery predict ${pipeline.name}/${model} ${quoted(shown(sample))}`])
-  ]
-}
 
 const tellFailures = Effect.fn("tellFailures")(function* (
   flags: RunFlags,
@@ -154,9 +129,10 @@ export const run = Effect.fn("run")(function* (flags: RunFlags) {
     yield* printJson(document)
   } else {
     if (!flags.quiet) yield* tell(["", errorPaint.dim(countsLine(outcome.report))])
-    const results = resultTable(document.metrics, paint)
+    const results = resultLines(document.metrics, paint)
     yield* print([...(results.length > 0 ? ["", ...results] : []), ...nextSteps(pipeline, outcome, exported)])
   }
+  yield* tellGitHub(document, outcome.report)
   const exitCode = exitCodeOf(outcome, yield* (yield* StopRequests).exitCode)
   if (exitCode !== exitCodes.ok) return yield* new AlreadyReported({ exitCode })
-})
+}, Effect.tapError(annotateError))

@@ -54,6 +54,10 @@ export const makeStopHandling = (): StopHandling => {
     }
     process.on("SIGINT", onSignal)
     process.on("SIGTERM", onSignal)
+    // A parent that keeps a channel to us, the scheduler, and is gone: nobody waits for this any more.
+    const isOrphan = process.send !== undefined && !process.connected
+    if (isOrphan) onSignal("SIGTERM")
+    else process.on("disconnect", () => onSignal("SIGTERM"))
   }
   return {
     layer: Layer.succeed(StopRequests, { onFirst, exitCode: Effect.sync(exitCode) }),

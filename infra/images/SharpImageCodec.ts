@@ -9,10 +9,14 @@ import { Effect, Layer, Result } from "effect"
 import sharp, { type OutputInfo } from "sharp"
 import { imageKindOf, notAnImage } from "../../lib/data/formats/image-kind.ts"
 import { decodeNetpbm } from "../../lib/data/formats/netpbm.ts"
-import { ImageCodec, ImageUnreadable, type RawImage } from "../../lib/data/ImageCodec.ts"
-
-/** A decoded image may not be larger than this many pixels: a small file can claim a huge one. */
-const pixelsMax = 100_000_000
+import {
+  ImageCodec,
+  ImageUnreadable,
+  type IndexImage,
+  imagePixelsMax,
+  type RawImage
+} from "../../lib/data/ImageCodec.ts"
+import { decodePngIndices, tooManyPixels } from "./pngIndices.ts"
 
 const reasonOf = (cause: unknown): string => {
   const text = cause instanceof Error ? cause.message : String(cause)
@@ -54,30 +58,65 @@ const toRaw = ({ data, info }: { readonly data: Uint8Array; readonly info: Outpu
 })
 
 const decodeCompressed = (bytes: Uint8Array): Promise<RawImage> =>
-  sharp(bytes, { failOn: "error", limitInputPixels: pixelsMax, autoOrient: true })
+  sharp(bytes, { failOn: "error", limitInputPixels: imagePixelsMax, autoOrient: true })
     .removeAlpha()
     .toColourspace("srgb")
     .raw({ depth: "uchar" })
     .toBuffer({ resolveWithObject: true })
     .then(toRaw)
 
+/** sharp says that an image is too large, but not how large: its header is read again for that. */
+const sayingSize = (bytes: Uint8Array, error: ImageUnreadable) =>
+  error.reason.includes("exceeds pixel limit")
+    ? attempt(error.image, () => sharp(bytes, { limitInputPixels: false }).metadata()).pipe(
+        Effect.flatMap(({ height, width }) => {
+          const reason = tooManyPixels(height, width) ?? error.reason
+          return Effect.fail(new ImageUnreadable({ image: error.image, reason }))
+        })
+      )
+    : Effect.fail(error)
+
+const netpbm = Effect.fnUntraced(function* (name: string, bytes: Uint8Array) {
+  const refuse = (reason: string) => new ImageUnreadable({ image: name, reason })
+  const image = yield* Effect.fromResult(
+    Result.mapError(decodeNetpbm(name, bytes), ({ reason }) => refuse(reason))
+  )
+  const reason = tooManyPixels(image.height, image.width)
+  return reason === undefined ? image : yield* refuse(reason)
+})
+
 const decode = (name: string, bytes: Uint8Array, channels: 1 | 3) => {
   const kind = imageKindOf(bytes)
   if (kind === undefined) {
     return Effect.fail(new ImageUnreadable({ image: name, reason: notAnImage(bytes) }))
   }
-  if (kind === "netpbm") {
-    const image = Result.mapError(
-      decodeNetpbm(name, bytes),
-      ({ reason }) => new ImageUnreadable({ image: name, reason })
-    )
-    return Effect.map(Effect.fromResult(image), (raw) => withChannels(raw, channels))
-  }
-  return Effect.map(
-    attempt(name, () => decodeCompressed(bytes)),
-    (raw) => withChannels(raw, channels)
-  )
+  const image =
+    kind === "netpbm"
+      ? netpbm(name, bytes)
+      : attempt(name, () => decodeCompressed(bytes)).pipe(Effect.catch((error) => sayingSize(bytes, error)))
+  return Effect.map(image, (raw) => withChannels(raw, channels))
 }
+
+const decodeIndices = Effect.fnUntraced(function* (
+  name: string,
+  bytes: Uint8Array
+): Effect.fn.Return<IndexImage, ImageUnreadable> {
+  const kind = imageKindOf(bytes)
+  const refuse = (reason: string) => new ImageUnreadable({ image: name, reason })
+  const remedy = "save the class indices as PNG with a palette, or as grey PNG or PGM"
+  if (kind === "png") {
+    const indices = yield* Effect.promise(() => decodePngIndices(bytes))
+    return yield* Effect.fromResult(Result.mapError(indices, (reason) => refuse(reason)))
+  }
+  if (kind !== "netpbm") {
+    return yield* refuse(
+      kind === undefined ? notAnImage(bytes) : `it is ${kind}, which keeps no indices: ${remedy}`
+    )
+  }
+  const { channels, height, pixels, width } = yield* netpbm(name, bytes)
+  if (channels !== 1) return yield* refuse(`it holds colours, not indices: ${remedy}`)
+  return { indices: pixels, height, width }
+})
 
 const sizeText = (image: RawImage) => `${image.height} × ${image.width} × ${image.channels} pixels`
 
@@ -104,5 +143,5 @@ const encodePng = (image: RawImage) =>
 
 export const layer: Layer.Layer<ImageCodec> = Layer.succeed(
   ImageCodec,
-  ImageCodec.of({ decode, resize, encodePng })
+  ImageCodec.of({ decode, decodeIndices, resize, encodePng })
 )

@@ -42,17 +42,21 @@ const numbersOf = (value: unknown): Metrics =>
     )
   )
 
-/** The artifact of a job, if it is of this type. */
-const artifactOf = (outcome: RunOutcome, job: string, type: string): { readonly [key: string]: unknown } => {
+const modelTypes: ReadonlyArray<string> = ["classifier", "detector", "segmenter"]
+
+/** The artifact of a job, if it is a model. */
+const modelOf = (outcome: RunOutcome, job: string): { readonly [key: string]: unknown } => {
   const output = outcome.manifests[job]?.output
-  return output?.type === type && isRecord(output.value) ? output.value : {}
+  return output !== undefined && modelTypes.includes(output.type) && isRecord(output.value)
+    ? output.value
+    : {}
 }
 
 const scoresOf = (outcome: RunOutcome, job: PipelineJob): ReadonlyArray<readonly [string, Metrics]> => {
   const output = outcome.manifests[job.name]?.output
-  if (output?.type !== "evaluation") return []
+  if (output === undefined || !output.type.startsWith("evaluation/")) return []
   const scored = typeof job.inputs.model === "string" ? job.inputs.model : job.name
-  const { numParams, macs } = artifactOf(outcome, scored, "classifier")
+  const { numParams, macs } = modelOf(outcome, scored)
   const size = numbersOf({ params: numParams, macs })
   return [[scored, { ...size, ...numbersOf((output.value as { readonly metrics?: unknown }).metrics) }]]
 }

@@ -12,6 +12,11 @@ const known: { readonly [name: string]: { readonly title: string; readonly print
   {
     top1: { title: "top-1", print: percent },
     top5: { title: "top-5", print: percent },
+    ap50: { title: "AP50", print: percent },
+    ap: { title: "AP", print: percent },
+    ap75: { title: "AP75", print: percent },
+    meanIoU: { title: "mIoU", print: percent },
+    pixelAccuracy: { title: "pixAcc", print: percent },
     loss: { title: "loss", print: (value) => value.toFixed(4) },
     params: { title: "params", print: metric },
     macs: { title: "MACs", print: metric }
@@ -24,22 +29,52 @@ const metricNames = (metrics: RunDocument["metrics"]): ReadonlyArray<string> => 
   return [...Object.keys(known).filter((name) => found.has(name)), ...others]
 }
 
-/** A line per model, the best known columns first; empty where nothing was evaluated. */
-export const resultTable = (metrics: RunDocument["metrics"], paint: Paint): ReadonlyArray<string> => {
-  const models = Object.entries(metrics)
-  if (models.length === 0) return []
+export interface ResultCells {
+  readonly columns: ReadonlyArray<Column>
+  /** The model's name first. */
+  readonly rows: ReadonlyArray<ReadonlyArray<string>>
+}
+
+/** A row per model, the best known columns first; no rows where nothing was evaluated. */
+const resultCells = (metrics: RunDocument["metrics"]): ResultCells => {
   const names = metricNames(metrics)
-  const columns: ReadonlyArray<Column> = [
-    { title: "model" },
-    ...names.map((name) => ({ title: known[name]?.title ?? name, align: "right" as const }))
-  ]
   const cell = (scores: Metrics, name: string): string => {
     const value = scores[name]
     return value === undefined ? "" : (known[name]?.print ?? number)(value)
   }
-  const rows = models.map(([job, scores]) => [paint.bold(job), ...names.map((name) => cell(scores, name))])
-  return table(columns, rows, paint)
+  return {
+    columns: [
+      { title: "model" },
+      ...names.map((name) => ({ title: known[name]?.title ?? name, align: "right" as const }))
+    ],
+    rows: Object.entries(metrics).map(([job, scores]) => [job, ...names.map((name) => cell(scores, name))])
+  }
 }
+
+/** A model's task shows in what it was scored by: detectors, segmenters, and the rest. */
+const isOfTask: ReadonlyArray<(scores: Metrics) => boolean> = [
+  (scores) => scores.ap50 === undefined && scores.meanIoU === undefined,
+  (scores) => scores.ap50 !== undefined,
+  (scores) => scores.meanIoU !== undefined
+]
+
+/** A table for the models of each task, as scores of different tasks are not to be compared. */
+export const resultTables = (metrics: RunDocument["metrics"]): ReadonlyArray<ResultCells> =>
+  isOfTask
+    .map((isOne) => Object.fromEntries(Object.entries(metrics).filter(([, scores]) => isOne(scores))))
+    .map(resultCells)
+    .filter(({ rows }) => rows.length > 0)
+
+/** The same as lines; empty where nothing was evaluated. */
+export const resultLines = (metrics: RunDocument["metrics"], paint: Paint): ReadonlyArray<string> =>
+  resultTables(metrics).flatMap(({ columns, rows }, index) => [
+    ...(index === 0 ? [] : [""]),
+    ...table(
+      columns,
+      rows.map(([model = "", ...cells]) => [paint.bold(model), ...cells]),
+      paint
+    )
+  ])
 
 /** `9 jobs in 2:05: 3 ran, 6 hits`. */
 export const countsLine = ({ jobs, seconds }: RunReport): string => {

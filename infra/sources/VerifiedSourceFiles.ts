@@ -1,7 +1,7 @@
 /**
  * `SourceFiles`: asks the locations of a file in their order, and lets nothing pass whose decompressed bytes
  * do not have the digest that the pipeline names. What came from far away is kept in the user's cache by
- * that digest.
+ * that digest. Archives, whose contents the caller verifies, are kept by their address.
  */
 import { Effect, Layer, Option } from "effect"
 import {
@@ -13,6 +13,7 @@ import {
   SourceUnavailable
 } from "../../lib/data/SourceFiles.ts"
 import { Hasher } from "../../lib/storage/Digest.ts"
+import { fetchArchive } from "./archives.ts"
 import { digestFolder, readFolder } from "./folder.ts"
 import type { LocationFailed } from "./LocationFailed.ts"
 import { labelOf, mebibytes, readLocation, type SourceFilesOptions } from "./locations.ts"
@@ -69,6 +70,7 @@ const make = (options: SourceFilesOptions, hasher: Hasher["Service"]) => {
       const cached = yield* readCached(options.cacheFolder, file.sha256, hasher)
       return Option.isSome(cached) ? cached.value : yield* fromLocations(file)
     }),
+    archive: (archive) => fetchArchive(archive, options, hasher),
     folder: readFolder,
     folderDigest: (path) => digestFolder(path, hasher)
   })

@@ -2,6 +2,7 @@
 import { readdir, readFile, realpath, stat } from "node:fs/promises"
 import { join } from "node:path"
 import { Effect, Stream } from "effect"
+import { digestOfDigested } from "../../lib/data/files-digest.ts"
 import { type FolderEntry, SourceUnreadable } from "../../lib/data/SourceFiles.ts"
 import type { Digest, Hasher } from "../../lib/storage/Digest.ts"
 import { causeText, codeOf } from "./LocationFailed.ts"
@@ -59,16 +60,16 @@ export const readFolder = (folder: string): Stream.Stream<FolderEntry, SourceUnr
     Stream.unwrap
   )
 
-/** Digest over `path NUL digest of bytes LF` of each file, behind a line that names this scheme. */
+/** The digest of the folder's files; their contents are held one at a time. */
 export const digestFolder = Effect.fn("digestFolder")(function* (
   folder: string,
   hasher: Hasher["Service"]
 ): Effect.fn.Return<Digest, SourceUnreadable> {
-  const hash = hasher.incremental()
-  const encoder = new TextEncoder()
-  hash.update(encoder.encode("folder/1\n"))
-  yield* Stream.runForEach(readFolder(folder), ({ path, bytes }) =>
-    Effect.map(bytes, (content) => hash.update(encoder.encode(`${path}\0${hasher.digest(content)}\n`)))
+  const files = yield* readFolder(folder).pipe(
+    Stream.mapEffect(({ path, bytes }) =>
+      Effect.map(bytes, (content) => ({ path, digest: hasher.digest(content) }))
+    ),
+    Stream.runCollect
   )
-  return hash.digest()
+  return digestOfDigested(hasher, files)
 })

@@ -1,6 +1,7 @@
 /** The bytes of a file as one location has them: which reader a location needs, and how long it may take. */
 import { Effect } from "effect"
-import type { SourceFile, SourceLocation } from "../../lib/data/SourceFiles.ts"
+import type { SourceArchive, SourceFile, SourceLocation } from "../../lib/data/SourceFiles.ts"
+import { filesBelow } from "./archive.ts"
 import { readDebian } from "./debian.ts"
 import { gunzip } from "./gunzip.ts"
 import { readHttps } from "./https.ts"
@@ -72,15 +73,32 @@ const read = (
   }
 }
 
+const maxBytesOf = (options: SourceFilesOptions): number => options.maxBytes ?? 2 ** 31 - 1
+
 /** Read and decompressed, not verified yet. */
 export const readLocation = (
   file: SourceFile,
   location: SourceLocation,
   options: SourceFilesOptions
 ): Effect.Effect<Uint8Array, LocationFailed> => {
-  const maxBytes = options.maxBytes ?? 2 ** 31 - 1
+  const maxBytes = maxBytesOf(options)
   const bytes = read(file.name, location, options, maxBytes)
   return file.compression === "gzip"
     ? Effect.flatMap(bytes, (compressed) => gunzip(compressed, maxBytes))
     : bytes
 }
+
+/** An archive's bytes as the location has them, compressed or not. */
+export const readArchive = (
+  archive: SourceArchive,
+  location: SourceLocation,
+  options: SourceFilesOptions
+): Effect.Effect<Uint8Array, LocationFailed> => read(archive.name, location, options, maxBytesOf(options))
+
+/** The files of the archive below its root, from its bytes as a location has them. */
+export const unpackArchive = (
+  { name, root }: SourceArchive,
+  bytes: Uint8Array,
+  options: SourceFilesOptions
+): Effect.Effect<ReadonlyMap<string, Uint8Array>, LocationFailed> =>
+  Effect.flatMap(gunzip(bytes, maxBytesOf(options)), (tar) => filesBelow(name, tar, root))

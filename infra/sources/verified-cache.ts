@@ -19,7 +19,8 @@ export const readCached = Effect.fn("readCached")(function* (
   return Option.none()
 })
 
-const writeAtomic = async (folder: string, name: string, bytes: Uint8Array): Promise<void> => {
+/** A reader sees the whole file or none. */
+export const writeAtomic = async (folder: string, name: string, bytes: Uint8Array): Promise<void> => {
   await makeFolder(folder)
   const temporary = join(folder, `.${name}.${randomBytes(6).toString("hex")}`)
   try {

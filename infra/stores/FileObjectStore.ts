@@ -6,7 +6,7 @@
 import type { Stats } from "node:fs"
 import { readdir, readFile, rm, stat } from "node:fs/promises"
 import { join, relative, resolve, sep } from "node:path"
-import { Effect, Layer, Schema, Stream } from "effect"
+import { Effect, Layer, Stream } from "effect"
 import { hexOf } from "../../lib/storage/Digest.ts"
 import { conditionText } from "../../lib/storage/MemoryObjectStore.ts"
 import {
@@ -24,6 +24,7 @@ import { isObjectKey, keyRule } from "../../lib/storage/objectKeys.ts"
 import { digestOf } from "../hashing.ts"
 import { errorCode, withLockFile, writeAtomically } from "./atomicFiles.ts"
 import { makeFolder } from "./makeFolder.ts"
+import { formatFile, formatProblem, formatText } from "./storeFormat.ts"
 
 interface Folders {
   readonly root: string
@@ -168,14 +169,8 @@ const make = (folders: Folders): ObjectStore["Service"] => {
   }
 }
 
-const Format = Schema.fromJsonString(
-  Schema.Struct({ format: Schema.Literal("distillery-store"), version: Schema.Int })
-)
-const formatVersion = 1
-const formatText = `${JSON.stringify({ format: "distillery-store", version: formatVersion })}\n`
-
 const checkFormat = async (folders: Folders): Promise<StoreUnusable | undefined> => {
-  const file = join(folders.root, "format.json")
+  const file = join(folders.root, formatFile)
   const text = await readFile(file, "utf8").catch(async (error: unknown) => {
     if (!isAbsence(error)) throw error
     await writeAtomically({
@@ -188,19 +183,8 @@ const checkFormat = async (folders: Folders): Promise<StoreUnusable | undefined>
     })
     return readFile(file, "utf8")
   })
-  const format = Schema.decodeUnknownOption(Format)(text)
-  const unusable = (reason: string) => new StoreUnusable({ location: folders.root, reason })
-  if (format._tag === "None") {
-    return unusable(
-      `its format.json is not what this program writes (${JSON.stringify(text.slice(0, 80))}). ` +
-        `If this is a store, put ${formatText.trim()} there; if not, let DISTILLERY_STORE be another folder.`
-    )
-  }
-  if (format.value.version <= formatVersion) return undefined
-  return unusable(
-    `its format is version ${format.value.version}, this program knows version ${formatVersion}: ` +
-      "update distillery, or point DISTILLERY_STORE to another folder."
-  )
+  const reason = formatProblem(text, "folder")
+  return reason === undefined ? undefined : new StoreUnusable({ location: folders.root, reason })
 }
 
 /** What dead writers left: nobody writes one object, or holds one lock, for an hour. */
@@ -236,7 +220,7 @@ export const fileObjectStoreLayer = (folder: string): Layer.Layer<ObjectStore, S
         try: () => openStore(folders),
         catch: (error) =>
           isFullness(error)
-            ? new StoreFull({ key: "format.json", sizeBytes: formatText.length, location: folders.root })
+            ? new StoreFull({ key: formatFile, sizeBytes: formatText.length, location: folders.root })
             : new StoreUnusable({ location: folders.root, reason: String((error as Error).message ?? error) })
       })
       if (unusable !== undefined) return yield* unusable

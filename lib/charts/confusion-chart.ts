@@ -3,12 +3,19 @@ import { axisStyle, grid, renderSvg } from "./svg.ts"
 /** More classes than this get cells without numbers. */
 const numberedClassesMax = 20
 
-/** Row: label, column: prediction; a cell is the darker, the larger its share of its row. */
-export const confusionChart = (
-  id: string,
-  classes: ReadonlyArray<string>,
-  matrix: ReadonlyArray<ReadonlyArray<number>>
-): string => {
+/** "97"; what is there, but rounds to nothing, is not "0". */
+const shareText = (share: number): string => (share < 0.005 ? "<1" : String(Math.round(100 * share)))
+
+export interface ConfusionChart {
+  readonly classes: ReadonlyArray<string>
+  /** Row: label, column: prediction. */
+  readonly matrix: ReadonlyArray<ReadonlyArray<number>>
+  /** What is written into a cell: its count, or its percentage of its row. */
+  readonly cells: "counts" | "shares"
+}
+
+/** A cell is the darker, the larger its share of its row. */
+export const confusionChart = (id: string, { classes, matrix, cells: written }: ConfusionChart): string => {
   const numbered = classes.length <= numberedClassesMax
   const side = Math.max(360, Math.min(720, 44 * classes.length))
   const cells = matrix.flatMap((row, label) => {
@@ -16,11 +23,12 @@ export const confusionChart = (
     return row.map((count, prediction) => {
       // The square root lifts the rare confusions, which are what one looks for.
       const share = total === 0 ? 0 : Math.sqrt(count / total)
+      const text = written === "counts" ? String(count) : shareText(count / total)
       return {
         value: [prediction, label, share],
         label: {
           show: numbered && count > 0,
-          formatter: String(count),
+          formatter: text,
           opacity: 1,
           color: share > 0.55 ? "var(--on-accent)" : "var(--text)"
         }

@@ -10,7 +10,7 @@ export class DatasetInvalid extends Schema.TaggedError<DatasetInvalid>()("Datase
   }
 }
 
-/** A folder whose content is not, or not yet, the one that the pipeline names. */
+/** A folder or an archive whose content is not, or not yet, the one that the pipeline names. */
 export class FolderChanged extends Schema.TaggedError<FolderChanged>()("FolderChanged", {
   path: Schema.String,
   expected: Schema.NullOr(Schema.String),
@@ -19,9 +19,9 @@ export class FolderChanged extends Schema.TaggedError<FolderChanged>()("FolderCh
   override get message() {
     const why =
       this.expected === null
-        ? "its content is not named in the pipeline, so a result could not be told from one of other files"
-        : `its content is no longer ${this.expected}`
-    const remedy = `To use it as it is now, write digest: "${this.found}" in the pipeline.`
-    return `Folder "${this.path}": ${why}. ${remedy}`
+        ? "their content is not named in the pipeline, so a result could not be told from one of other files"
+        : `their content is not ${this.expected}, which the pipeline names`
+    const remedy = `To use them as they are now, write digest: "${this.found}" in the pipeline.`
+    return `The files of "${this.path}": ${why}. ${remedy}`
   }
 }

@@ -24,6 +24,18 @@ export const SourceFile = Schema.Struct({
 })
 export type SourceFile = typeof SourceFile.Type
 
+/**
+ * A folder of files packed as `.tar`, `.tar.gz` or `.tgz`. `root` is the folder inside whose content counts,
+ * at whatever depth it lies: GitHub puts all under a folder named after the commit. Its contents are for the
+ * caller to verify, since one content has many archives.
+ */
+export const SourceArchive = Schema.Struct({
+  name: Schema.String,
+  root: Schema.String,
+  locations: Schema.Array(SourceLocation)
+})
+export type SourceArchive = typeof SourceArchive.Type
+
 /** No location had the file, or what they had was wrong; `attempts` says what each one answered. */
 export class SourceUnavailable extends Schema.TaggedError<SourceUnavailable>()("SourceUnavailable", {
   file: Schema.String,
@@ -75,6 +87,11 @@ export class SourceFiles extends Context.Service<
   {
     /** The file's decompressed, verified bytes. */
     readonly fetch: (file: SourceFile) => Effect.Effect<Uint8Array, SourceError>
+    /**
+     * The regular files below the archive's root by their path relative to it, from the first location that
+     * has them. An archive from far away is kept by its address, so that address should name a version.
+     */
+    readonly archive: (source: SourceArchive) => Effect.Effect<ReadonlyMap<string, Uint8Array>, SourceError>
     /** The files below a folder of the user's. */
     readonly folder: (path: string) => Stream.Stream<FolderEntry, SourceUnreadable>
     /** A digest over the names and bytes below a folder: what an ingest of it depends on. */

@@ -7,14 +7,20 @@ import type { Feeds, TensorSpec } from "../tensor/Runtime.ts"
 import { RandomStream } from "../tensor/random.ts"
 import { type Normalization, normalizationTable, normalizeInto } from "./augment/normalization.ts"
 import { writeCropFlip } from "./augment/pad-crop-flip.ts"
+import { epochOrder } from "./epoch-order.ts"
 
-/** Images `[N, H, W, C]`, 0…255, and their class ids `[N]`. */
-export interface LabelledImages {
+/** Images of one size, whatever is known of them besides. */
+export interface Images {
+  /** `[N, H, W, C]`, 0…255 */
   readonly images: Uint8Array
-  readonly labels: Int32Array
   readonly height: number
   readonly width: number
   readonly channels: number
+}
+
+export interface LabelledImages extends Images {
+  /** Class ids `[N]`. */
+  readonly labels: Int32Array
 }
 
 /** What a training loop needs to know of its data: how many steps, and how to make any batch. */
@@ -88,19 +94,6 @@ const cropFlipOf = (
   flip: flip && random.uniform() < 0.5
 })
 
-/**
- * The order of an epoch's examples. The last one asked for is kept: a permutation of 60,000 takes a while.
- */
-const epochOrder = (count: number, seed: number): ((epoch: number) => Int32Array) => {
-  let known: { readonly epoch: number; readonly order: Int32Array } | undefined
-  return (epoch) => {
-    if (known?.epoch !== epoch) {
-      known = { epoch, order: RandomStream.make(seed, "order", epoch).permutation(count) }
-    }
-    return known.order
-  }
-}
-
 /** A batch of consecutive examples: `start` … `start + count - 1`. */
 export interface EvaluationBatch {
   readonly start: number
@@ -119,7 +112,7 @@ export const evaluationBatches = (examples: number, batchSize: number): Readonly
  * `count` keep what they held: the caller ignores what comes of them.
  */
 export const fillEvaluationBatch = (
-  dataset: LabelledImages,
+  dataset: Images,
   { start, count }: EvaluationBatch,
   table: Float32Array,
   output: Float32Array

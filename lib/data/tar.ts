@@ -93,6 +93,7 @@ const insidePath = (
       new ArchiveInvalid({ archive, member, reason: `${what} "${path}" ${why}, so it is not to be trusted` })
     )
   if (path.startsWith("/")) return refuse("is absolute")
+  if (path.includes("\0")) return refuse("holds a NUL character")
   const segments: Array<string> = []
   for (const segment of path.split("/")) {
     if (segment === "..") {

@@ -4,6 +4,10 @@
  */
 import { Effect, Schema } from "effect"
 
+const Width = Schema.Int.check(
+  Schema.isBetween({ minimum: 1, maximum: 1024 }, { expected: "a width from 1 to 1024" })
+)
+
 /** CIFAR ResNet (He et al. 2016 §4.2): depth 6n + 2, channels `width`, 2 `width`, 4 `width`. */
 export const ResNetCifar = Schema.Struct({
   family: Schema.Literal("resnet-cifar"),
@@ -14,9 +18,7 @@ export const ResNetCifar = Schema.Struct({
     )
   ),
   /** Channels of the stem and the first group of blocks. */
-  width: Schema.Int.check(
-    Schema.isBetween({ minimum: 1, maximum: 1024 }, { expected: "a width from 1 to 1024" })
-  ).pipe(
+  width: Width.pipe(
     Schema.withDecodingDefaultTypeKey(Effect.succeed(16)),
     Schema.withConstructorDefault(Effect.succeed(16))
   ),
@@ -28,6 +30,22 @@ export const ResNetCifar = Schema.Struct({
 })
 export type ResNetCifar = typeof ResNetCifar.Type
 
-export const Architecture = Schema.Union([ResNetCifar])
+/**
+ * ResNet for large images (He et al. 2016, table 1): groups of basic blocks with `width`, 2 `width`,
+ * 4 `width`, 8 `width` channels.
+ */
+export const ResNet = Schema.Struct({
+  family: Schema.Literal("resnet"),
+  /** Layers with weights on the main path; 10 is 18 with one block a group. */
+  depth: Schema.Literals([10, 18, 34]),
+  /** Channels of the stem and the first group of blocks. */
+  width: Width.pipe(
+    Schema.withDecodingDefaultTypeKey(Effect.succeed(64)),
+    Schema.withConstructorDefault(Effect.succeed(64))
+  )
+})
+export type ResNet = typeof ResNet.Type
+
+export const Architecture = Schema.Union([ResNetCifar, ResNet])
 export type Architecture = typeof Architecture.Type
 export type BackboneName = Architecture["family"]

@@ -1,9 +1,24 @@
 /** How a network runs: learning (statistics of the batch, collected) or evaluating (running statistics). */
 import { tf } from "../tensor/tf.ts"
+import type { WeightSpec } from "./Weights.ts"
 
 export type Mode =
-  | { readonly kind: "training"; readonly statistics: BatchStatistics }
+  | {
+      readonly kind: "training"
+      readonly statistics: BatchStatistics
+      /**
+       * Whether the weight of a name stays as it is. A normalisation whose running statistics are frozen runs
+       * as in evaluation and records nothing.
+       */
+      readonly frozen?: ((name: string) => boolean) | undefined
+    }
   | { readonly kind: "evaluation" }
+
+/** Learning with those of `specs` frozen that say so. */
+export const training = (specs: ReadonlyArray<WeightSpec>, statistics: BatchStatistics): Mode => {
+  const frozen = new Set(specs.filter((spec) => spec.frozen === true).map((spec) => spec.name))
+  return { kind: "training", statistics, frozen: (name) => frozen.has(name) }
+}
 
 export const evaluation: Mode = { kind: "evaluation" }
 

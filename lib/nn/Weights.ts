@@ -13,7 +13,15 @@ export interface WeightSpec {
   readonly role: WeightRole
   /** For a bias: how many values each output of its layer sums up. Some initializers start biases by it. */
   readonly fanIn?: number
+  /** How the weight starts, where its place in the network asks for more than its role says. */
+  readonly initial?: InitialValues
+  /** Kept as it is while the rest learns; it still counts as a parameter. */
+  readonly frozen?: true
 }
+
+export type InitialValues =
+  | { readonly kind: "constant"; readonly value: number }
+  | { readonly kind: "normal"; readonly deviation: number }
 
 /** An array of 32-bit floats, row-major. */
 export interface Weight {
@@ -26,16 +34,20 @@ export type Weights = Readonly<Record<string, Weight>>
 /** The same weights as tensors, ready for `apply`. */
 export type WeightTensors = Readonly<Record<string, tf.Tensor>>
 
-/** Running statistics are measured, every other weight is learned. */
-export const isTrainable = (spec: WeightSpec): boolean =>
-  spec.role !== "running-mean" && spec.role !== "running-variance"
+/** Running statistics are measured, frozen weights are kept, every other weight is learned. */
+export const isTrainable = (spec: WeightSpec): boolean => isParameter(spec) && spec.frozen !== true
+
+const isParameter = ({ role }: WeightSpec): boolean => role !== "running-mean" && role !== "running-variance"
 
 export const sizeOf = (shape: ReadonlyArray<number>): number =>
   shape.reduce((size, extent) => size * extent, 1)
 
-/** Learned numbers only: running statistics do not count (as in papers and in PyTorch's `parameters()`). */
+/**
+ * Learned numbers, frozen or not: running statistics do not count (as in papers and in PyTorch's
+ * `parameters()`).
+ */
 export const countParameters = (specs: ReadonlyArray<WeightSpec>): number =>
-  specs.filter(isTrainable).reduce((count, spec) => count + sizeOf(spec.shape), 0)
+  specs.filter(isParameter).reduce((count, spec) => count + sizeOf(spec.shape), 0)
 
 /** The tensor of a name; a missing one is a mistake in the model, so it ends the run. */
 export const weightOf = (weights: WeightTensors, name: string): tf.Tensor => {

@@ -32,7 +32,7 @@ export const batchNorm = (
 ): tf.Tensor4D => {
   const gamma = weightOf(weights, `${name}.weight`) as tf.Tensor1D
   const beta = weightOf(weights, `${name}.bias`) as tf.Tensor1D
-  if (mode.kind === "training") {
+  if (mode.kind === "training" && mode.frozen?.(`${name}.running_mean`) !== true) {
     const { y, mean, variance } = batchNormTraining(x, gamma, beta, epsilon)
     mode.statistics.record(`${name}.running_mean`, mean)
     mode.statistics.record(`${name}.running_var`, variance)

@@ -4,23 +4,37 @@
  * sizes.
  */
 import { tf } from "../tensor/tf.ts"
-import { type WeightSpec, type WeightTensors, weightOf } from "./Weights.ts"
+import { type InitialValues, type WeightSpec, type WeightTensors, weightOf } from "./Weights.ts"
 
-/** A square convolution without bias (a normalisation follows). */
+/** A square convolution. */
 export interface Conv {
   readonly name: string
   readonly size: number
   readonly inputs: number
   readonly outputs: number
   readonly stride: number
+  /** Adds a number to each output; left out where a normalisation follows, which would take it away again. */
+  readonly bias?: true
+  /** How kernel and bias start, where the initializer of the network does not decide. */
+  readonly initial?: { readonly kernel?: InitialValues; readonly bias?: InitialValues }
 }
 
 /** Zeros on each side, as PyTorch's ResNets choose them: 3x3 gets 1, 1x1 gets 0. */
 const padding = (conv: Conv): number => (conv.size - 1) / 2
 
-export const convWeights = (conv: Conv): ReadonlyArray<WeightSpec> => [
-  { name: `${conv.name}.weight`, shape: [conv.size, conv.size, conv.inputs, conv.outputs], role: "kernel" }
-]
+export const convWeights = (conv: Conv): ReadonlyArray<WeightSpec> => {
+  const { bias, initial = {}, inputs, name, outputs, size } = conv
+  const kernel: WeightSpec = {
+    name: `${name}.weight`,
+    shape: [size, size, inputs, outputs],
+    role: "kernel",
+    ...(initial.kernel && { initial: initial.kernel })
+  }
+  if (bias === undefined) return [kernel]
+  const fanIn = size ** 2 * inputs
+  const shift = { name: `${name}.bias`, shape: [outputs], role: "bias", fanIn } as const
+  return [kernel, { ...shift, ...(initial.bias && { initial: initial.bias }) }]
+}
 
 /** Rows (or columns) that come out of `extent` rows: floor((extent + 2 padding - size) / stride) + 1. */
 export const convExtent = (conv: Conv, extent: number): number =>
@@ -32,6 +46,11 @@ export const convMacs = (conv: Conv, height: number, width: number): number =>
 
 /** `[N, H, W, inputs]` → `[N, H', W', outputs]`, H' = {@link convExtent}. */
 export const conv2d = (weights: WeightTensors, conv: Conv, x: tf.Tensor4D): tf.Tensor4D => {
+  const y = convolved(weights, conv, x)
+  return conv.bias === undefined ? y : tf.add(y, weightOf(weights, `${conv.name}.bias`))
+}
+
+const convolved = (weights: WeightTensors, conv: Conv, x: tf.Tensor4D): tf.Tensor4D => {
   const kernel = weightOf(weights, `${conv.name}.weight`) as tf.Tensor4D
   const rows = zerosAround(conv, x.shape[1])
   const columns = zerosAround(conv, x.shape[2])

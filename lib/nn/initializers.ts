@@ -4,7 +4,7 @@
  */
 import { Schema } from "effect"
 import type { RandomStream } from "../tensor/random.ts"
-import { sizeOf, type Weight, type WeightSpec, type Weights } from "./Weights.ts"
+import { type InitialValues, sizeOf, type Weight, type WeightSpec, type Weights } from "./Weights.ts"
 
 /**
  * - `torch-default`: uniform within 1/sqrt(fan in), biases too: what PyTorch does when nothing is said
@@ -19,7 +19,10 @@ export const Initializer = Schema.Literals([
 ])
 export type Initializer = typeof Initializer.Type
 
-/** Fresh weights for all `specs`; `random` is the stream of the whole network (seed and purpose). */
+/**
+ * Fresh weights for all `specs`, by the initializer where a spec does not say how its weight starts; `random`
+ * is the stream of the whole network (seed and purpose).
+ */
 export const initializeWeights = (
   specs: ReadonlyArray<WeightSpec>,
   initializer: Initializer,
@@ -30,11 +33,18 @@ export const initializeWeights = (
   )
 
 const initialWeight = (spec: WeightSpec, initializer: Initializer, random: RandomStream): Weight => {
-  const { shape, role } = spec
+  const { initial, role, shape } = spec
   const draw =
-    role === "kernel" ? kernelDraw(shape, initializer, random) : otherDraw(spec, initializer, random)
+    initial !== undefined
+      ? givenDraw(initial, random)
+      : role === "kernel"
+        ? kernelDraw(shape, initializer, random)
+        : otherDraw(spec, initializer, random)
   return { shape, values: Float32Array.from({ length: sizeOf(shape) }, draw) }
 }
+
+const givenDraw = (initial: InitialValues, random: RandomStream): (() => number) =>
+  initial.kind === "constant" ? () => initial.value : () => random.gaussian() * initial.deviation
 
 /** What to call for each number of a kernel `[…, in, out]`. */
 const kernelDraw = (

@@ -56,6 +56,21 @@ export const residualBlockMacs = (block: ResidualBlock, height: number, width: n
     return macs + convMacs(conv, Math.ceil(height / scale), Math.ceil(width / scale))
   }, 0)
 
+/** The same for blocks one after the other. */
+export const residualBlocksMacs = (
+  blocks: ReadonlyArray<ResidualBlock>,
+  height: number,
+  width: number
+): number => {
+  let [rows, columns, macs] = [height, width, 0]
+  for (const block of blocks) {
+    macs += residualBlockMacs(block, rows, columns)
+    rows = Math.ceil(rows / block.stride)
+    columns = Math.ceil(columns / block.stride)
+  }
+  return macs
+}
+
 /** `[N, H, W, inputs]` → `[N, ceil(H / stride), ceil(W / stride), outputs]` */
 export const residualBlock = (
   weights: WeightTensors,

@@ -16,21 +16,25 @@ const make = (store: ObjectStore["Service"], hasher: Hasher["Service"]): BlobSto
       Effect.map((info) => info.sizeBytes === ref.sizeBytes),
       Effect.catchTag("ObjectNotFound", () => Effect.succeed(false))
     )
+  const readVerified = Effect.fn("BlobStore.get")(function* (ref: BlobRef) {
+    const bytes = yield* store.get(blobKey(ref.blob))
+    const found = hasher.digest(bytes)
+    if (found !== ref.blob) return yield* new BlobCorrupt({ blob: ref.blob, found })
+    return bytes
+  })
   return {
     has,
     put: Effect.fn("BlobStore.put")(function* (bytes) {
       const ref: BlobRef = { blob: hasher.digest(bytes), sizeBytes: bytes.length }
       // What is there is read, not trusted: else a damaged blob could never be repaired by rerunning its job.
+      // On a remote store that is one download in place of one upload, and only where a job ran once more.
       if ((yield* has(ref)) && hasher.digest(yield* store.get(blobKey(ref.blob))) === ref.blob) return ref
       yield* store.put(blobKey(ref.blob), bytes)
       return ref
     }),
-    get: Effect.fn("BlobStore.get")(function* (ref) {
-      const bytes = yield* store.get(blobKey(ref.blob))
-      const found = hasher.digest(bytes)
-      if (found !== ref.blob) return yield* new BlobCorrupt({ blob: ref.blob, found })
-      return bytes
-    })
+    // Bits also flip on the way here: what is wrong twice counts as damaged.
+    get: (ref) =>
+      Effect.retry(readVerified(ref), { times: 1, while: (error) => error._tag === "BlobCorrupt" })
   }
 }
 

@@ -7,31 +7,19 @@ import type { NamedArray } from "../models/safetensors.ts"
 import { decodeSafetensors, encodeSafetensors, SafetensorsError } from "../models/safetensors.ts"
 import { checkWeights } from "../models/weights.ts"
 import { isTrainable, sizeOf, type Weight, type WeightSpec, type Weights } from "../nn/Weights.ts"
+import { EpochRecord } from "./EpochRecord.ts"
 
-/**
- * What one epoch came to. Only what the mathematics decides: no times, so that equal runs give equal bytes.
- */
-export const EpochRecord = Schema.Struct({
-  /** From 1. */
-  epoch: Schema.Int,
-  /** Of the epoch's last step. */
-  learningRate: Schema.Number,
-  /** Means over the epoch, on augmented images, the weights moving all the while. */
-  trainLoss: Schema.Number,
-  trainTop1: Schema.Number,
-  validationLoss: Schema.optionalKey(Schema.Number),
-  validationTop1: Schema.optionalKey(Schema.Number)
-})
-export type EpochRecord = typeof EpochRecord.Type
-
-/** Sums over the steps of the epoch under way. */
-export const EpochSums = Schema.Struct({ loss: Schema.Number, correct: Schema.Int, examples: Schema.Int })
+/** Sums over the steps of the epoch under way, by measure (`loss`, and those of the task). */
+export const EpochSums = Schema.Record(
+  Schema.String,
+  Schema.Struct({ total: Schema.Number, weight: Schema.Number })
+)
 export type EpochSums = typeof EpochSums.Type
 
-export const noSums: EpochSums = { loss: 0, correct: 0, examples: 0 }
+export const noSums: EpochSums = {}
 
 const Position = Schema.Struct({
-  schemaVersion: Schema.Literal(1),
+  schemaVersion: Schema.Literal(2),
   epoch: Schema.Int,
   step: Schema.Int,
   sums: EpochSums,
@@ -68,7 +56,7 @@ export const beginning = (weights: Weights, specs: ReadonlyArray<WeightSpec>): R
 /** Equal resume points give equal bytes. */
 export const encodeResumePoint = (point: ResumePoint): Uint8Array<ArrayBuffer> => {
   const { epoch, step, sums, history } = point
-  const position = Schema.encodeSync(PositionJson)({ schemaVersion: 1, epoch, step, sums, history })
+  const position = Schema.encodeSync(PositionJson)({ schemaVersion: 2, epoch, step, sums, history })
   return encodeSafetensors({
     arrays: { ...prefixed("weights/", point.weights), ...prefixed("velocities/", point.velocities) },
     metadata: { resumePoint: position }

@@ -13,6 +13,12 @@ export interface Forward<O extends string> {
   readonly outputs: { readonly [K in O]: tf.Tensor }
 }
 
+/** A part of a mean: over an epoch, the totals are added up and divided by the weights added up. */
+export interface Share {
+  readonly total: number
+  readonly weight: number
+}
+
 /** `I` names what a batch feeds, `O` what each step gives back besides the loss. */
 export interface Task<I extends string, O extends string> {
   /**
@@ -25,6 +31,6 @@ export interface Task<I extends string, O extends string> {
     inputs: { readonly [K in I]: tf.Tensor },
     mode: Mode
   ) => Forward<O>
-  /** How many examples of the batch the network got right, for the training accuracy. */
-  readonly countCorrect: (outputs: Fetches<O>, feeds: Feeds<I>) => number
+  /** What a step came to besides its loss, by name (`top1`): shown per epoch, never trained on. */
+  readonly measure: (outputs: Fetches<O>, feeds: Feeds<I>) => Readonly<Record<string, Share>>
 }

@@ -7,12 +7,13 @@ import type { TrainingBatches } from "../data/batches.ts"
 import { isTrainable } from "../nn/Weights.ts"
 import { type Compiled, type TensorError, TensorRuntime } from "../tensor/Runtime.ts"
 import type { tf } from "../tensor/tf.ts"
+import type { EpochRecord } from "./EpochRecord.ts"
 import { learningRateAt } from "./lr-schedules.ts"
 import { Prefetch } from "./Prefetch.ts"
 import { type OnProgress, throttled } from "./Progress.ts"
-import { type EpochRecord, noSums, type ResumePoint } from "./ResumePoint.ts"
-import type { Task } from "./Task.ts"
-import type { TrainingParams } from "./TrainingParams.ts"
+import { type EpochSums, noSums, type ResumePoint } from "./ResumePoint.ts"
+import type { Share, Task } from "./Task.ts"
+import type { OptimizationParams } from "./TrainingParams.ts"
 import { trainStep } from "./train-step.ts"
 import { makeVariables, readVariables, type Variables } from "./variables.ts"
 
@@ -42,10 +43,8 @@ export class TooFewExamples extends Schema.TaggedError<TooFewExamples>()("TooFew
   }
 }
 
-export interface Validation {
-  readonly loss: number
-  readonly top1: number
-}
+/** Measures by name, `loss` among them if the task has one to tell. */
+export type Validation = Readonly<Record<string, number>>
 
 /** Made once, run after every epoch on the weights as they then are. */
 export type MakeValidation = (
@@ -57,10 +56,7 @@ export type SaveReason = "epoch" | "interval" | "stop"
 export interface TrainOptions<I extends string, O extends string, E, R> {
   readonly task: Task<I, O>
   readonly batches: TrainingBatches<I>
-  readonly params: Pick<
-    TrainingParams,
-    "epochs" | "learningRate" | "warmupEpochs" | "lrSchedule" | "momentum" | "weightDecay" | "precision"
-  >
+  readonly params: Omit<OptimizationParams, "batchSize" | "initializer" | "seed">
   readonly start: ResumePoint
   readonly validation?: MakeValidation | undefined
   /** Called after every epoch, every `saveIntervalMillis` within one, and before stopping on request. */
@@ -156,33 +152,42 @@ const runStep = Effect.fnUntraced(function* <I extends string, O extends string>
   const { stepsPerEpoch, batchSize } = batches
   const stepOfRun = cursor.epoch * stepsPerEpoch + cursor.step
   const learningRate = learningRateAt({ ...params, stepsPerEpoch }, stepOfRun)
-  const { loss, correct } = yield* session.prefetch.overlap(
+  const { loss, measures } = yield* session.prefetch.overlap(
     (feeds) =>
       session.step
         .run({ ...feeds, learningRate: Float32Array.of(learningRate) } as never)
-        .pipe(
-          Effect.map((fetched) => ({ loss: fetched.loss[0]!, correct: task.countCorrect(fetched, feeds) }))
-        ),
+        .pipe(Effect.map((fetched) => ({ loss: fetched.loss[0]!, measures: task.measure(fetched, feeds) }))),
     positionAfter(cursor, stepsPerEpoch, params.epochs)
   )
   if (!Number.isFinite(loss)) {
     return yield* new DivergedError({ step: stepOfRun + 1, learningRate, lastGoodEpoch: cursor.epoch })
   }
-  const sums = {
-    loss: cursor.sums.loss + loss * batchSize,
-    correct: cursor.sums.correct + correct,
-    examples: cursor.sums.examples + batchSize
-  }
+  const share = { total: loss * batchSize, weight: batchSize }
+  const sums = added(cursor.sums, { loss: share, ...measures })
   const step = cursor.step + 1
   yield* session.tell({
     epoch: cursor.epoch + 1,
     epochs: params.epochs,
     step,
     steps: stepsPerEpoch,
-    loss: sums.loss / sums.examples
+    loss: sums.loss!.total / sums.loss!.weight
   })
   return { ...cursor, step, sums }
 })
+
+const added = (sums: EpochSums, shares: Readonly<Record<string, Share>>): EpochSums =>
+  Object.fromEntries(
+    Object.entries(shares).map(([name, { total, weight }]) => {
+      const sofar = sums[name] ?? { total: 0, weight: 0 }
+      return [name, { total: sofar.total + total, weight: sofar.weight + weight }]
+    })
+  )
+
+/** Means; a measure that nothing fell to (no labelled pixel in an epoch) is left out. */
+const means = (sums: EpochSums): Readonly<Record<string, number>> =>
+  Object.fromEntries(
+    Object.entries(sums).flatMap(([name, { total, weight }]) => (weight > 0 ? [[name, total / weight]] : []))
+  )
 
 const positionAfter = ({ epoch, step }: Cursor, stepsPerEpoch: number, epochs: number) => {
   if (step + 1 < stepsPerEpoch) return { epoch, step: step + 1 }
@@ -199,9 +204,8 @@ const endEpoch = Effect.fnUntraced(function* <I extends string, O extends string
   const record: EpochRecord = {
     epoch: epoch + 1,
     learningRate: learningRateAt({ ...options.params, stepsPerEpoch }, (epoch + 1) * stepsPerEpoch - 1),
-    trainLoss: sums.loss / sums.examples,
-    trainTop1: sums.correct / sums.examples,
-    ...(validation && { validationLoss: validation.loss, validationTop1: validation.top1 })
+    train: means(sums),
+    validation: validation ?? {}
   }
   return { epoch: epoch + 1, step: 0, sums: noSums, history: [...history, record] }
 })

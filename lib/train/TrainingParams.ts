@@ -46,7 +46,8 @@ export const Augment = Schema.Struct({
   flip: optional(Schema.Boolean, false)
 })
 
-export const TrainingParams = Schema.Struct({
+/** What every training loop is told, whatever its task. */
+export const OptimizationParams = Schema.Struct({
   epochs: integerInRange("epochs", 1, 10_000),
   batchSize: optional(integerInRange("batchSize", 1, 65_536), 128),
   /** The peak, reached at the end of the warm-up. */
@@ -56,10 +57,18 @@ export const TrainingParams = Schema.Struct({
   momentum: optional(inRange("momentum", 0, 1), 0.9),
   /** On kernels only; biases and normalisations do not decay. */
   weightDecay: optional(inRange("weightDecay", 0, 1), 5e-4),
-  labelSmoothing: optional(inRange("labelSmoothing", 0, 1), 0),
-  augment: optional(Augment, { pad: 0, flip: false }),
+  /** Gradients are scaled down together where their common norm is above this; null: never. */
+  gradientNormMax: optional(Schema.NullOr(inRange("gradientNormMax", 1e-6, 1e6)), null),
   precision: optional(Precision, "float32"),
   initializer: optional(Initializer, "torch-default"),
   seed: optional(integerInRange("seed", 0, 2 ** 32 - 1), 0)
+})
+export type OptimizationParams = typeof OptimizationParams.Type
+
+/** Of a classifier. */
+export const TrainingParams = Schema.Struct({
+  ...OptimizationParams.fields,
+  labelSmoothing: optional(inRange("labelSmoothing", 0, 1), 0),
+  augment: optional(Augment, { pad: 0, flip: false })
 })
 export type TrainingParams = typeof TrainingParams.Type

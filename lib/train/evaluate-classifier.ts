@@ -3,15 +3,15 @@
  * end.
  */
 import { Effect, type Scope } from "effect"
-import { type Normalization, normalizationTable } from "../data/augment/normalization.ts"
-import { evaluationBatches, fillEvaluationBatch, type LabelledImages } from "../data/batches.ts"
+import type { Normalization } from "../data/augment/normalization.ts"
+import type { EvaluationBatch, LabelledImages } from "../data/batches.ts"
 import { meanCrossEntropy } from "../metrics/cross-entropy.ts"
 import { topK } from "../metrics/top-k.ts"
 import type { Classifier } from "../models/Classifier.ts"
 import { evaluation } from "../nn/Mode.ts"
 import type { Weights } from "../nn/Weights.ts"
-import { type Precision, type TensorError, TensorRuntime } from "../tensor/Runtime.ts"
-import type { tf } from "../tensor/tf.ts"
+import type { Fetches, Precision, TensorError, TensorRuntime } from "../tensor/Runtime.ts"
+import { compileForward } from "./forward-batches.ts"
 import type { MakeValidation } from "./Trainer.ts"
 import { makeVariables, type Variables } from "./variables.ts"
 
@@ -30,29 +30,24 @@ export interface EvaluationOptions {
  * are.
  */
 const compileLogits = Effect.fnUntraced(function* (
-  { batchSize = 250, classifier, dataset, normalization, precision = "float32" }: EvaluationOptions,
+  { batchSize = 250, classifier, dataset, normalization, precision }: EvaluationOptions,
   variables: Variables
 ) {
-  const { height, width, channels } = dataset
-  const numExamples = dataset.labels.length
-  const shape = [Math.min(batchSize, numExamples), height, width, channels]
-  const runtime = yield* TensorRuntime
-  const compiled = yield* runtime.jit<"images", "logits">(
-    ({ images }) => ({ logits: classifier.apply(variables, images as tf.Tensor4D, evaluation) }),
-    { inputs: { images: { shape, dtype: "float32" } }, precision }
-  )
-  const table = normalizationTable(normalization)
-  const images = new Float32Array(shape.reduce((size, extent) => size * extent, 1))
-  return Effect.gen(function* () {
-    const logits = new Float32Array(numExamples * classifier.numClasses)
-    for (const batch of evaluationBatches(numExamples, batchSize)) {
-      fillEvaluationBatch(dataset, batch, table, images)
-      const fetched = yield* compiled.run({ images })
-      // Rows past the count are what the last batch was padded with.
-      const rows = (fetched.logits as Float32Array).subarray(0, batch.count * classifier.numClasses)
-      logits.set(rows, batch.start * classifier.numClasses)
-    }
-    return logits
+  const { numClasses } = classifier
+  const numImages = dataset.labels.length
+  const forward = yield* compileForward<"logits">({
+    images: dataset,
+    numImages,
+    normalization,
+    batchSize,
+    precision,
+    apply: (images) => ({ logits: classifier.apply(variables, images, evaluation) })
+  })
+  return Effect.suspend(() => {
+    const logits = new Float32Array(numImages * numClasses)
+    const keep = ({ count, start }: EvaluationBatch, outputs: Fetches<"logits">) =>
+      logits.set((outputs.logits as Float32Array).subarray(0, count * numClasses), start * numClasses)
+    return Effect.as(forward(keep), logits)
   })
 })
 

@@ -3,9 +3,10 @@
  * it.
  */
 import { movedStatistic } from "../nn/batch-norm.ts"
-import { BatchStatistics } from "../nn/Mode.ts"
+import { BatchStatistics, training } from "../nn/Mode.ts"
 import { isTrainable } from "../nn/Weights.ts"
 import { tf } from "../tensor/tf.ts"
+import { clippedGradients } from "./optimizers/gradient-norm.ts"
 import { type SgdOptions, sgdUpdate } from "./optimizers/sgd.ts"
 import type { Task } from "./Task.ts"
 import type { Variables } from "./variables.ts"
@@ -15,7 +16,10 @@ export interface TrainStepOptions<I extends string, O extends string> {
   readonly weights: Variables
   /** One for each trainable weight, under the same name. */
   readonly velocities: Variables
-  readonly optimizer: SgdOptions
+  readonly optimizer: SgdOptions & {
+    /** See {@link clippedGradients}; absent or null: as they are. */
+    readonly gradientNormMax?: number | null
+  }
 }
 
 /**
@@ -31,10 +35,11 @@ export const trainStep =
     const { task, weights, velocities, optimizer } = options
     const trainable = task.weights.filter(isTrainable).map((spec) => spec.name)
     const statistics = new BatchStatistics()
+    const mode = training(task.weights, statistics)
     const kept: Array<readonly [string, tf.Tensor]> = []
     const { value: loss, grads } = tf.variableGrads(
       () => {
-        const forward = task.forward(weights, inputs, { kind: "training", statistics })
+        const forward = task.forward(weights, inputs, mode)
         for (const [name, output] of Object.entries<tf.Tensor>(forward.outputs)) {
           kept.push([name, tf.keep(tf.clone(output))])
         }
@@ -45,9 +50,11 @@ export const trainStep =
     for (const [name, observed] of statistics.take()) {
       weights[name]!.assign(movedStatistic(weights[name]!, observed))
     }
+    const { gradientNormMax } = optimizer
+    const gradients = gradientNormMax == null ? grads : clippedGradients(grads, gradientNormMax)
     for (const name of trainable) {
       const weight = weights[name]!
-      sgdUpdate(optimizer, weight, velocities[name]!, grads[weight.name]!, learningRate)
+      sgdUpdate(optimizer, weight, velocities[name]!, gradients[weight.name]!, learningRate)
     }
     return { loss, ...Object.fromEntries(kept.map(([name, tensor]) => [name, handedBack(tensor)])) } as {
       readonly [K in O | "loss"]: tf.Tensor

@@ -100,7 +100,7 @@ const checkedDigest = Effect.fn("JobRun.checkedDigest")(function* (planned: Plan
   const blobs = yield* BlobStore
   const unusable = (reason: string) => new OutputUnusable({ jobName: planned.name, reason })
   const digest = yield* Effect.try({
-    try: () => artifactDigest(hasher, planned.job.ref.stage.output.name, value),
+    try: () => artifactDigest(hasher, planned.job.ref.type.name, value),
     catch: (error) => unusable((error as NotCanonical).message)
   })
   for (const ref of blobsOf(value)) {
@@ -157,7 +157,7 @@ const execute = Effect.fn("JobRun.execute")(function* (
     params,
     inputs,
     code: planned.code,
-    output: { type: stage.output.name, digest, value: result.value },
+    output: { type: planned.job.ref.type.name, digest, value: result.value },
     provenance: {
       ...result.provenance,
       createdAt: DateTime.formatIso(started),

@@ -4,7 +4,7 @@
  */
 import type { Schema } from "effect"
 import { type ArtifactRef, isRef, type RefInputs } from "./Artifact.ts"
-import { canonicalParams, DefinitionError } from "./Stage.ts"
+import { DefinitionError, refOf } from "./Stage.ts"
 
 export interface PipelineJob {
   readonly name: string
@@ -170,7 +170,7 @@ export const override = (pipeline: Pipeline, overrides: ReadonlyArray<ParamOverr
           : Object.fromEntries(Object.entries(input).map(([k, inner]) => [k, rebuilt.get(inner)!]))
       ])
     )
-    const next = { ...ref, inputs, params: canonicalParams(ref.stage.stageName, ref.stage.params, params) }
+    const next = refOf(ref.stage, params, inputs)
     rebuilt.set(ref, next)
     refs[name] = next
   }

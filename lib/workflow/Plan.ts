@@ -96,9 +96,10 @@ export const lookUp = Effect.fn("Plan.lookUp")(function* (
   const found = yield* store.find(key)
   if (found._tag === "Broken") return miss(damaged(found.reason))
   if (found._tag === "Absent") return miss(explain(description, yield* store.recent(pipeline, job.name)))
-  const fits = Schema.decodeUnknownResult(stage.output.schema)(found.manifest.output.value)
-  if (fits._tag === "Failure" || found.manifest.output.type !== stage.output.name) {
-    return miss(damaged(`the stored result does not fit the type "${stage.output.name}" any more`))
+  const { type } = job.ref
+  const fits = Schema.decodeUnknownResult(type.schema)(found.manifest.output.value)
+  if (fits._tag === "Failure" || found.manifest.output.type !== type.name) {
+    return miss(damaged(`the stored result does not fit the type "${type.name}" any more`))
   }
   return { _tag: "Hit", key, manifest: found.manifest } as KnownState
 })

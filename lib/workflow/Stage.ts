@@ -6,7 +6,7 @@
  * dies early.
  */
 import { type Effect, Schema } from "effect"
-import type { ArtifactRef, ArtifactType, RefInputs } from "./Artifact.ts"
+import { type ArtifactRef, type ArtifactType, accepts, isRef, type RefInputs } from "./Artifact.ts"
 
 /** A pipeline that makes no sense: a wrong param, a cycle, an unnamed job. */
 export class DefinitionError extends Schema.TaggedError<DefinitionError>()("DefinitionError", {
@@ -47,10 +47,19 @@ export interface StageBody<P, V, A, E, R> {
   readonly run: (args: { readonly params: P; readonly inputs: V }) => Effect.Effect<A, E, R>
 }
 
+export interface OutputOfArgs {
+  /** As they are stored: encoded, defaults filled in. */
+  readonly params: Schema.JsonObject
+  /** The kinds of the inputs that are one artifact each. */
+  readonly inputs: { readonly [name: string]: ArtifactType<unknown> }
+}
+
 export interface StageOptions<P, PE, I, A, E, R> {
   readonly params: Schema.Codec<P, PE>
   readonly inputs: I
   readonly output: ArtifactType<A>
+  /** Where `output` stands for several kinds: the one that follows from params and inputs. */
+  readonly outputOf?: (args: OutputOfArgs) => ArtifactType<A>
   /** Services whose implementation changes results (image codec, ...): their identity enters the job key. */
   readonly resultServices?: ReadonlyArray<string>
   /** What the machine must offer for these params ("bfloat16"); checked while planning. */
@@ -72,6 +81,7 @@ export interface AnyStage {
   readonly params: ParamsSchema
   readonly inputs: { readonly [name: string]: ArtifactType<unknown> | ManyInput<unknown> }
   readonly output: ArtifactType<unknown>
+  readonly outputOf?: (args: OutputOfArgs) => ArtifactType<unknown>
   readonly resultServices?: ReadonlyArray<string>
   readonly capabilities?: (params: never) => ReadonlyArray<string>
   readonly pool?: "light" | "tensor"
@@ -98,17 +108,38 @@ export const canonicalParams = (
   return Schema.encodeUnknownSync(schema)(decoded.success) as Schema.JsonObject
 }
 
+/** Throws `DefinitionError` for the first input that is missing or of another kind than the stage takes. */
+const checkInputs = (stage: AnyStage, inputs: RefInputs): void => {
+  const refusal = (message: string) =>
+    new DefinitionError({ where: `stage "${stage.stageName}"`, message: `its input ${message}` })
+  for (const [name, input] of Object.entries(stage.inputs)) {
+    const given = inputs[name]
+    if (given === undefined) throw refusal(`"${name}" is missing`)
+    const wanted = "_tag" in input ? input.type : input
+    const refs = isRef(given) ? [given] : Object.values(given)
+    const wrong = refs.find((ref) => !accepts(wanted, ref.type))
+    if (wrong === undefined) continue
+    throw refusal(
+      `"${name}" takes ${wanted.name}, not the ${wrong.type.name} of stage "${wrong.stage.stageName}"`
+    )
+  }
+}
+
+/** Applies a stage whose types are forgotten. Throws `DefinitionError` for wrong params or inputs. */
+export const refOf = (stage: AnyStage, params: unknown, inputs: RefInputs): ArtifactRef<unknown> => {
+  const canonical = canonicalParams(stage.stageName, stage.params, params)
+  checkInputs(stage, inputs)
+  const kinds = Object.entries(inputs).flatMap(([name, input]) => (isRef(input) ? [[name, input.type]] : []))
+  const type = stage.outputOf?.({ params: canonical, inputs: Object.fromEntries(kinds) }) ?? stage.output
+  return { _tag: "ArtifactRef", type, stage, params: canonical, inputs }
+}
+
 export const make = <P, PE, const I extends StageInputs, A, E, R>(
   stageName: string,
   options: StageOptions<P, PE, I, A, E, R>
 ): Stage<P, PE, I, A, E, R> => {
   const erased = { stageName, ...options } as unknown as AnyStage
-  const apply = (args: { readonly params: PE; readonly inputs: RefsOf<I> }): ArtifactRef<A> => ({
-    _tag: "ArtifactRef",
-    type: options.output,
-    stage: erased,
-    params: canonicalParams(stageName, erased.params, args.params),
-    inputs: args.inputs as unknown as RefInputs
-  })
+  const apply = (args: { readonly params: PE; readonly inputs: RefsOf<I> }): ArtifactRef<A> =>
+    refOf(erased, args.params, args.inputs as unknown as RefInputs) as ArtifactRef<A>
   return Object.assign(apply, { stageName, ...options })
 }

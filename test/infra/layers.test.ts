@@ -31,7 +31,7 @@ const none: ReadonlyArray<never> = missing
 const base = temporaryFolder()
 const settings: SettingsValue = {
   projectDir: join(base, "project"),
-  storeDir: join(base, "store"),
+  store: { kind: "folder", folder: join(base, "store") },
   cacheDir: join(base, "cache"),
   mirrorDir: undefined,
   backend: "auto",
@@ -57,7 +57,7 @@ describe("layers", () => {
   it("offer every service that a stage of ours asks for", () => assert.deepStrictEqual(none, []))
 
   it.effect.each([
-    ["the store", { storeDir: join(base, "elsewhere") }],
+    ["the store", { store: { kind: "folder", folder: join(base, "elsewhere") } }],
     ["the project's folder", { projectDir: join(base, "another project") }],
     ["the cache", { cacheDir: join(base, "another cache") }],
     ["the mirror", { mirrorDir: base }],

@@ -15,7 +15,7 @@ import { blobsLayer, jobLayer } from "../support/stageServices.ts"
 const layer = Layer.mergeAll(jobLayer(), portable.layer, blobsLayer)
 const classes = ["a", "b", "c"]
 const architecture = { family: "resnet-cifar", depth: 8, width: 1, shortcut: "B" } as const
-const preprocessing = { height: 8, width: 8, channels: 1, mean: [0.5], std: [0.25] } as const
+const preprocessing = { height: 8, width: 8, channels: 1, fit: "stretch", mean: [0.5], std: [0.25] } as const
 /** What the network says of every image, whatever is on it: class b, then c, then a. */
 const constant = { "fc.weight": 0, "fc.bias": [0, 2, 1] }
 
@@ -56,7 +56,8 @@ const storedDataset = Effect.fn(function* (labels: ReadonlyArray<number>, size =
     train: split,
     validation: null,
     test: split,
-    quarantined: []
+    quarantined: [],
+    counts: {}
   }
   return dataset
 })
@@ -67,7 +68,9 @@ describe("evaluate", () => {
       // 253 images in steps of 250: 84 of c among them, all after the first 169.
       const labels = Array.from({ length: 253 }, (_, index) => (index < 100 ? 0 : index < 169 ? 1 : 2))
       const [model, dataset] = [yield* storedModel, yield* storedDataset(labels)]
-      const { confusion, metrics, perClass, protocol } = yield* run({ inputs: { model, dataset } })
+      const evaluation = yield* run({ inputs: { model, dataset } })
+      if (evaluation.task !== "classification") return assert.fail(evaluation.task)
+      const { confusion, metrics, perClass, protocol } = evaluation
       assert.deepStrictEqual(confusion, [
         [0, 100, 0],
         [0, 69, 0],

@@ -26,6 +26,7 @@ const sourcesOf = (files: Readonly<Record<string, Uint8Array>>) =>
       files[name] === undefined
         ? Effect.fail(new SourceUnavailable({ file: name, attempts: [] }))
         : Effect.succeed(files[name]),
+    archive: () => Effect.succeed(new Map(Object.entries(files))),
     folder: () =>
       Stream.fromIterable(
         Object.entries(files).map(([path, bytes]) => ({ path, bytes: Effect.succeed(bytes) }))

@@ -155,7 +155,7 @@ it.layer(services)("preprocess, what is wrong", (it) => {
       assert.deepStrictEqual(prepared.quarantined, [
         { file: "a/broken.pgm", reason: "it is neither JPEG, PNG, WebP, PGM nor PPM" }
       ])
-      assert.include(record.notes.join(), "1 unreadable images")
+      assert.include(record.notes.join(), "1 unusable images")
     })
   )
 
@@ -163,7 +163,7 @@ it.layer(services)("preprocess, what is wrong", (it) => {
     Effect.gen(function* () {
       const dataset = yield* storeDataset({ train: [broken(0), ...train], test })
       const error = yield* Effect.flip(preprocess(dataset))
-      assert.include(error.message, "1 of 41 images are unreadable, more than the fraction 0.01")
+      assert.include(error.message, "1 of 41 images are unusable, more than the fraction 0.01")
       assert.include(error.message, "a/broken.pgm")
     })
   )

@@ -5,7 +5,8 @@
 import { assert, it, type Vitest } from "@effect/vitest"
 import { Effect, type Layer } from "effect"
 import { encodeNetpbm } from "../../lib/data/formats/netpbm.ts"
-import { ImageCodec, type RawImage } from "../../lib/data/ImageCodec.ts"
+import { ImageCodec, imagePixelsMax, type RawImage } from "../../lib/data/ImageCodec.ts"
+import { encodeIndexPng, encodeOnes } from "../support/indexPng.ts"
 
 /**
  * Files in formats that a codec must read; each shows `red` on its left and `blue` on its right half, 8 ×
@@ -126,6 +127,114 @@ const writingAndResizing = (it: Methods, file: FileOf): void => {
   )
 }
 
+const indices: RawImage = {
+  pixels: Uint8Array.from({ length: 3 * 5 }, (_, index) => index),
+  height: 3,
+  width: 5,
+  channels: 1
+}
+
+const readingIndices = (it: Methods, file: FileOf): void => {
+  it.effect("gives indices as they stand in a palette PNG, a grey PNG of few bits, and a PGM", () =>
+    Effect.gen(function* () {
+      const { decode, decodeIndices } = yield* codec
+      const { height, width } = indices
+      const expected = { indices: indices.pixels, height, width }
+      const png = { height, width, depth: 4, indices: indices.pixels } as const
+      const palette = Uint8Array.from({ length: 3 * 16 }, (_, index) => 255 - index)
+      assert.deepStrictEqual(yield* decodeIndices("m.png", encodeIndexPng({ ...png, palette })), expected)
+      assert.deepStrictEqual(yield* decodeIndices("m.png", encodeIndexPng(png)), expected)
+      assert.deepStrictEqual(yield* decodeIndices("m.pgm", encodeNetpbm(indices)), expected)
+      // As an image the same file is scaled: 3 of 15 is 51 of 255.
+      assert.deepStrictEqual(pixelAt(yield* decode("m.png", encodeIndexPng(png), 1), 0, 3), [51])
+    })
+  )
+
+  it.effect("refuses indices from files that hold colours, and names the file", () =>
+    Effect.gen(function* () {
+      const { decodeIndices } = yield* codec
+      const ppm = encodeNetpbm({ pixels: new Uint8Array(3), height: 1, width: 1, channels: 3 })
+      const files: ReadonlyArray<readonly [string, Uint8Array, string]> = [
+        ["empty.png", new Uint8Array(), "it is empty"],
+        ["rgb.png", yield* file("png"), "it is RGB"],
+        ["deep.png", yield* file("png16"), "it is RGB"],
+        ["mask.jpg", yield* file("jpeg"), "it is jpeg, which keeps no indices"],
+        ["mask.webp", yield* file("webp"), "it is webp"],
+        ["mask.ppm", ppm, "it holds colours"],
+        [
+          "cut.png",
+          encodeIndexPng({ height: 9, width: 9, depth: 8, indices: new Uint8Array(81) }).subarray(0, 50),
+          "truncated"
+        ],
+        ["cut.pgm", encodeNetpbm(indices).subarray(0, 20), "needs 15 bytes"]
+      ]
+      for (const [name, bytes, reason] of files) {
+        const error = yield* Effect.flip(decodeIndices(name, bytes))
+        assert.strictEqual(error._tag, "ImageUnreadable")
+        assert.strictEqual(error.image, name)
+        assert.include(error.reason, reason)
+      }
+    })
+  )
+}
+
+/** The same JPEG, its header (SOF0, ITU-T T.81 B.2.2) claiming another size. */
+const claiming = (jpeg: Uint8Array, height: number, width: number): Uint8Array => {
+  const bytes = Buffer.from(jpeg)
+  const at = bytes.indexOf(Uint8Array.of(0xff, 0xc0))
+  bytes.writeUInt16BE(height, at + 5)
+  bytes.writeUInt16BE(width, at + 7)
+  return new Uint8Array(bytes)
+}
+
+const limiting = (it: Methods, file: FileOf): void => {
+  it.effect("refuses more than 64 megapixels in every format, at once and saying the size", () =>
+    Effect.gen(function* () {
+      const { decode, decodeIndices } = yield* codec
+      const side = 10_000
+      // One bit a pixel: a hundred million of them, whole, in a small file.
+      const png = encodeOnes(side, side)
+      const pgm = encodeNetpbm({
+        pixels: new Uint8Array(side * side),
+        height: side,
+        width: side,
+        channels: 1
+      })
+      const jpeg = claiming(yield* file("jpeg"), side, side)
+      const start = performance.now()
+      const peak = process.resourceUsage().maxRSS
+      const errors = [
+        yield* Effect.flip(decode("huge.png", png, 3)),
+        yield* Effect.flip(decode("huge.jpg", jpeg, 3)),
+        yield* Effect.flip(decode("huge.pgm", pgm, 3)),
+        yield* Effect.flip(decodeIndices("huge.png", png)),
+        yield* Effect.flip(decodeIndices("huge.pgm", pgm))
+      ]
+      assert.isBelow(performance.now() - start, 3000)
+      // In KiB; a single decoded one would be 100 or 300 MB.
+      assert.isBelow(process.resourceUsage().maxRSS - peak, 50_000)
+      for (const { message } of errors) {
+        assert.include(
+          message,
+          "it has 10000 × 10000 pixels (100 megapixels), at most 64 megapixels are read"
+        )
+        assert.include(message, "shrink it or cut it into pieces")
+      }
+    })
+  )
+
+  it.effect("decodes what is exactly at the limit", () =>
+    Effect.gen(function* () {
+      const side = 8000
+      assert.strictEqual(side * side, imagePixelsMax)
+      const png = encodeOnes(side, side)
+      assert.strictEqual((yield* (yield* codec).decodeIndices("m.png", png)).indices.at(-1), 1)
+      const image = yield* (yield* codec).decode("m.png", png, 1)
+      assert.deepStrictEqual([image.height, image.width, image.pixels.at(-1)], [side, side, 255])
+    })
+  )
+}
+
 const refusing = (it: Methods, file: FileOf): void => {
   it.effect("names the image and the reason where it cannot be read", () =>
     Effect.gen(function* () {
@@ -154,5 +263,7 @@ export const suite = (name: string, layer: Layer.Layer<ImageCodec>, files: Promi
     const file: FileOf = (kind) => Effect.promise(() => files.then((made) => made[kind]))
     decoding(it, file)
     writingAndResizing(it, file)
+    readingIndices(it, file)
+    limiting(it, file)
     refusing(it, file)
   })

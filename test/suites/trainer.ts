@@ -130,9 +130,9 @@ export const trainerSuite = (
           history.map(({ epoch }) => epoch),
           [1, 2, 3, 4, 5, 6, 7, 8]
         )
-        assert.isBelow(history.at(-1)!.trainLoss, history[0]!.trainLoss / 2)
-        assert.strictEqual(history.at(-1)!.trainTop1, 1)
-        assert.isAbove(history.at(-1)!.validationTop1!, 0.95)
+        assert.isBelow(history.at(-1)!.train.loss!, history[0]!.train.loss! / 2)
+        assert.strictEqual(history.at(-1)!.train.top1, 1)
+        assert.isAbove(history.at(-1)!.validation.top1!, 0.95)
       }).pipe(Effect.provide(layer))
     )
 

@@ -18,7 +18,11 @@ const importRules: ReadonlyArray<ImportRule> = [
     packages: ["effect"]
   },
   { from: "stages/artifacts.ts", own: ["lib/"], packages: ["effect"] },
-  { from: "stages/", own: ["stages/artifacts.ts", "lib/"], packages: ["effect"] },
+  {
+    from: "stages/",
+    own: ["stages/artifacts.ts", "stages/trained-weights.ts", "lib/"],
+    packages: ["effect"]
+  },
   { from: "lib/workflow/", own: ["lib/workflow/", "lib/storage/"], packages: ["effect"] },
   { from: "lib/storage/", own: ["lib/storage/"], packages: ["effect"] },
   { from: "lib/tensor/tf.ts", own: [], packages: ["@tensorflow/tfjs"] },
@@ -28,7 +32,7 @@ const importRules: ReadonlyArray<ImportRule> = [
     own: ["boxes", "data", "losses", "metrics", "models", "nn", "storage", "tensor", "train", "charts"].map(
       (d) => `lib/${d}/`
     ),
-    packages: ["effect", "echarts", "vega", "vega-lite"]
+    packages: ["effect", "echarts", "fast-xml-parser", "vega", "vega-lite"]
   },
   {
     from: "infra/cli/",
@@ -39,7 +43,17 @@ const importRules: ReadonlyArray<ImportRule> = [
   {
     from: "infra/",
     own: ["infra/", "lib/"],
-    packages: ["effect", "@effect/", "@aws-sdk/", "@tensorflow/", "esbuild", "koffi", "sharp", "node:"]
+    packages: [
+      "effect",
+      "@effect/",
+      "@aws-sdk/",
+      "@tensorflow/",
+      "esbuild",
+      "koffi",
+      "sharp",
+      "yaml",
+      "node:"
+    ]
   }
 ]
 

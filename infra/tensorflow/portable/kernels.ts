@@ -4,6 +4,7 @@ import { batchNormKernels } from "./batch-norm.ts"
 import { convKernels } from "./conv.ts"
 import { portableKernel, replaceKernels } from "./PortableKernel.ts"
 import { poolKernels } from "./pool.ts"
+import { resizeKernels } from "./resize.ts"
 
 /** The gradient of `tf.gather`: rows with the same id are added up, ids below 0 are left out. */
 const segmentSum = portableKernel<{ x: tf.Tensor; segmentIds: tf.Tensor1D }, { numSegments: number }>(
@@ -19,7 +20,7 @@ const segmentSum = portableKernel<{ x: tf.Tensor; segmentIds: tf.Tensor1D }, { n
 
 /** Registers everything for WebAssembly; call once it has been started. */
 export const registerWasmKernels = (): void =>
-  replaceKernels("wasm", [...convKernels, ...poolKernels, ...batchNormKernels, segmentSum])
+  replaceKernels("wasm", [...convKernels, ...poolKernels, ...batchNormKernels, ...resizeKernels, segmentSum])
 
 /**
  * Registers the fused batch norm for another backend of tfjs (`cpu`, `webgl`, `webgpu`), which have the rest.

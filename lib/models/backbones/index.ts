@@ -6,11 +6,13 @@ import type { Backbone, BackboneModule } from "../Backbone.ts"
 export const backbones: {
   readonly [N in BackboneName]: () => Promise<BackboneModule<Extract<Architecture, { readonly family: N }>>>
 } = {
-  "resnet-cifar": () => import("./resnet-cifar.ts")
+  "resnet-cifar": () => import("./resnet-cifar.ts"),
+  resnet: () => import("./resnet.ts")
 }
 
 /** Loads the code of an architecture and builds its backbone for images of `imageChannels` channels. */
-export const loadBackbone = (architecture: Architecture, imageChannels: number): Effect.Effect<Backbone> =>
-  Effect.promise(backbones[architecture.family]).pipe(
-    Effect.map((module) => module.make(architecture, imageChannels))
-  )
+export const loadBackbone = (architecture: Architecture, imageChannels: number): Effect.Effect<Backbone> => {
+  // The list's type pairs every family with its module; TypeScript loses the pairing when it looks one up.
+  const load = backbones[architecture.family] as () => Promise<BackboneModule<Architecture>>
+  return Effect.promise(load).pipe(Effect.map((module) => module.make(architecture, imageChannels)))
+}

@@ -8,7 +8,7 @@ import { type Conv, conv2d, convMacs, convWeights } from "../../nn/conv.ts"
 import {
   type ResidualBlock,
   residualBlock,
-  residualBlockMacs,
+  residualBlocksMacs,
   residualBlockWeights
 } from "../../nn/residual-block.ts"
 import { tf } from "../../tensor/tf.ts"
@@ -39,7 +39,7 @@ export const make: BackboneModule<ResNetCifar>["make"] = (architecture, imageCha
       const c3 = run(groups[1], c2)
       return { c2, c3, c4: run(groups[2], c3) }
     },
-    macs: (height, width) => convMacs(stem, height, width) + groupsMacs(groups.flat(), height, width)
+    macs: (height, width) => convMacs(stem, height, width) + residualBlocksMacs(groups.flat(), height, width)
   }
 }
 
@@ -54,14 +54,4 @@ const blocks = (architecture: ResNetCifar, group: 1 | 2 | 3): ReadonlyArray<Resi
     stride: index === 0 && group > 1 ? 2 : 1,
     shortcut: architecture.shortcut
   }))
-}
-
-const groupsMacs = (blocks: ReadonlyArray<ResidualBlock>, height: number, width: number): number => {
-  let [rows, columns, macs] = [height, width, 0]
-  for (const block of blocks) {
-    macs += residualBlockMacs(block, rows, columns)
-    rows = Math.ceil(rows / block.stride)
-    columns = Math.ceil(columns / block.stride)
-  }
-  return macs
 }

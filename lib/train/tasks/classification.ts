@@ -15,8 +15,10 @@ export const classificationTask = (classifier: Classifier): ClassificationTask =
     const logits = classifier.apply(weights, images as tf.Tensor4D, mode)
     return { loss: crossEntropy(targets as tf.Tensor2D, logits), outputs: { logits } }
   },
-  countCorrect: ({ logits }, { targets }) =>
-    countTopK(logits as Float32Array, likeliestClasses(targets as Float32Array, classifier.numClasses), 1)
+  measure: ({ logits }, { targets }) => {
+    const labels = likeliestClasses(targets as Float32Array, classifier.numClasses)
+    return { top1: { total: countTopK(logits as Float32Array, labels, 1), weight: labels.length } }
+  }
 })
 
 /** The class with the largest target in each row of `[N, K]`: the label, also under label smoothing. */

@@ -20,6 +20,8 @@ interface Ended {
 
 interface Options {
   readonly environment?: { readonly [name: string]: string }
+  /** Where it is called, if not in `project`. */
+  readonly folder?: string
   /** Sent when stderr first shows this text. */
   readonly interruptAt?: { readonly text: string; readonly signals: ReadonlyArray<NodeJS.Signals> }
   /** Closes our end of stdout at once. */
@@ -27,17 +29,21 @@ interface Options {
 }
 
 /** The program in a process that the test itself ends; its environment as `distillery` gives it. */
-export const start = (args: ReadonlyArray<string>, environment: Options["environment"] = {}) => {
+export const start = (
+  args: ReadonlyArray<string>,
+  environment: Options["environment"] = {},
+  folder: string = project
+) => {
   const { PATH, HOME } = process.env
   return spawn(process.execPath, [join(built, "main.js"), ...args], {
-    cwd: project,
+    cwd: folder,
     env: { PATH, HOME, DISTILLERY_BACKEND: "portable", ...environment }
   })
 }
 
 export const distillery = (args: ReadonlyArray<string>, options: Options = {}): Promise<Ended> =>
   new Promise((resolve) => {
-    const child = start(args, options.environment)
+    const child = start(args, options.environment, options.folder)
     let stdout = ""
     let stderr = ""
     if (options.closeStdout) child.stdout.destroy()

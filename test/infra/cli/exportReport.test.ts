@@ -21,13 +21,13 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(folder, { recursive: true }))
 
-const report = Effect.fnUntraced(function* (sampleName: string) {
+const report = Effect.fnUntraced(function* (sampleName: string, evaluation = "teacher") {
   const blobs = yield* BlobStore
   return {
     _tag: "Report" as const,
     html: yield* blobs.put(bytes("<html>")),
     json: yield* blobs.put(bytes("{}")),
-    samples: [{ name: sampleName, label: "circle", png: yield* blobs.put(bytes("png")) }]
+    samples: [{ evaluation, name: sampleName, label: "circle", png: yield* blobs.put(bytes("png")) }]
   }
 })
 
@@ -39,7 +39,11 @@ describe("exporting a report", () => {
       assert.strictEqual(readFileSync(html, "utf8"), "<html>")
       assert.strictEqual(readFileSync(join(folder, "report.json"), "utf8"), "{}")
       assert.deepStrictEqual(samples, [
-        { file: join(folder, "samples", "000001-circle.png"), label: "circle" }
+        {
+          evaluation: "teacher",
+          file: join(folder, "samples", "teacher", "000001-circle.png"),
+          label: "circle"
+        }
       ])
       assert.isTrue(existsSync(samples[0]!.file))
     }).pipe(Effect.provide(storage))
@@ -47,8 +51,8 @@ describe("exporting a report", () => {
 
   it.effect("no name leads out of the folder", () =>
     Effect.gen(function* () {
-      const { samples } = yield* exportReport(folder, yield* report("../../evil"))
-      assert.strictEqual(samples[0]!.file, join(folder, "samples", "evil.png"))
+      const { samples } = yield* exportReport(folder, yield* report("../../evil", "../.."))
+      assert.strictEqual(samples[0]!.file, join(folder, "samples", "unnamed", "evil.png"))
       assert.strictEqual(reportFolder("/p", "../.."), "/p/.distillery/reports/unnamed")
       assert.strictEqual(reportFolder("/p", "a b"), "/p/.distillery/reports/a-b")
     }).pipe(Effect.provide(storage))

@@ -76,7 +76,7 @@ describe("predicting", () => {
       /^error: Image "text.png" .*\nerror: Image "absent.png" .*there is no such file/
     )
     const { images, model } = JSON.parse(predicted.stdout)
-    assert.deepStrictEqual([model.pipeline, model.job], ["toy", "teacher"])
+    assert.deepStrictEqual([model.pipeline, model.job, model.kind], ["toy", "teacher", "classifier"])
     assert.deepStrictEqual(
       images.map((image: { file: string; error?: string }) => [image.file, image.error === undefined]),
       [
@@ -92,9 +92,12 @@ describe("predicting", () => {
       [...probabilities].sort((a, b) => b - a)
     )
 
+    const refused = await distillery(["predict", "teacher", "grey.pgm", "--threshold", "0.3"])
+    assert.strictEqual(refused.code, 2)
+    assert.match(refused.stderr, /^error: --threshold is for detectors, and "teacher" is a classifier\n/)
     const wrong = await distillery(["predict", "toy/scenes", "grey.pgm"])
     assert.strictEqual(wrong.code, 2)
-    assert.match(wrong.stderr, /is no classifier.*\n {2}Models are toy\/teacher\n/)
+    assert.match(wrong.stderr, /is no model.*\n {2}Models are toy\/teacher\n/)
   }, 30_000)
 })
 

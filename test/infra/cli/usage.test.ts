@@ -15,7 +15,7 @@ describe("asking for help", () => {
     for (const command of ["run", "plan", "predict", "list"])
       assert.match(help.stdout, new RegExp(`^ +${command} `, "m"))
     assert.match(version.stdout, /^\d+\.\d+\.\d+\n$/)
-    assert.match(list.stdout, /^quickstart\n {2}.*\n {2}jobs scenes, prepared, teacher/)
+    assert.match(list.stdout, /^quickstart\n {2}.*\n {2}jobs scenes, .*teacher, .*report$/m)
   })
 
   it("every command explains itself", async () => {
@@ -52,6 +52,7 @@ describe("wrong usage exits with 2, says what is meant, and prints no page of he
       ["plan", "./nameless.ts"],
       /^error: pipeline \.\/nameless\.ts cannot be loaded\n {2}job "prepared": .*has no name/
     ],
+    [["predict", "quickstart/student", "x.png", "--threshold", "2"], /^error: .*threshold/],
     [
       ["predict", "quickstart/student", "x.png"],
       /^error: there is no model "quickstart\/student"\n {2}Nothing was trained/

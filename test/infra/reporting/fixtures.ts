@@ -12,10 +12,10 @@ import * as Stage from "../../../lib/workflow/Stage.ts"
 export const digest = (letter: string): Digest => Digest.make(`sha256:${letter.repeat(64)}`)
 
 const never = () => Promise.reject(new Error("no stage runs in these tests"))
-const Dataset = Artifact.type("prepared-dataset", Schema.Struct({}))
+const Dataset = Artifact.type("prepared-dataset/classification", Schema.Struct({}))
 const Classifier = Artifact.type("classifier", Schema.Struct({ numParams: Schema.Int, macs: Schema.Int }))
 const Evaluation = Artifact.type(
-  "evaluation",
+  "evaluation/classification",
   Schema.Struct({ metrics: Schema.Record(Schema.String, Schema.Number) })
 )
 const Ingest = Stage.make("ingest", { params: Schema.Struct({}), inputs: {}, output: Dataset, run: never })

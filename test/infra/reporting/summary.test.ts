@@ -3,7 +3,7 @@ import { clock, duration, metric, number, percent } from "../../../infra/reporti
 import { fitted, oneLine, paintFor, widthOf } from "../../../infra/reporting/paint.ts"
 import { planDocument, planLines } from "../../../infra/reporting/planTable.ts"
 import { runDocument } from "../../../infra/reporting/RunDocument.ts"
-import { countsLine, failedJobs, failureLines, resultTable } from "../../../infra/reporting/summary.ts"
+import { countsLine, failedJobs, failureLines, resultLines } from "../../../infra/reporting/summary.ts"
 import { digest, manifest, pipeline, planWith, record, reportOf } from "./fixtures.ts"
 
 const colourless = paintFor(false)
@@ -14,9 +14,9 @@ const jobs = [
   record("evaluate-teacher", "evaluate", { state: "failed", error })
 ]
 const manifests = {
-  images: manifest("images", "ingest", "prepared-dataset", {}),
+  images: manifest("images", "ingest", "prepared-dataset/classification", {}),
   teacher: manifest("teacher", "pretrain", "classifier", { numParams: 272_474, macs: 31_021_952 }),
-  "evaluate-teacher": manifest("evaluate-teacher", "evaluate", "evaluation", {
+  "evaluate-teacher": manifest("evaluate-teacher", "evaluate", "evaluation/classification", {
     metrics: { top1: 0.93125, top5: 0.999, loss: 0.21348 }
   })
 }
@@ -27,6 +27,18 @@ describe("the document of a run", () => {
     assert.deepStrictEqual(document.metrics, {
       teacher: { top1: 0.93125, top5: 0.999, loss: 0.21348, params: 272_474, macs: 31_021_952 }
     })
+  })
+
+  it("lists those of detectors and segmenters alike", () => {
+    const made = {
+      teacher: manifest("teacher", "transfer-detection", "detector", { numParams: 10, macs: 20, head: {} }),
+      "evaluate-teacher": manifest("evaluate-teacher", "evaluate", "evaluation/detection", {
+        metrics: { ap50: 0.75, ap: 0.5 },
+        perClass: [{ name: "x", ap50: null }]
+      })
+    }
+    const { metrics } = runDocument(pipeline, { report: reportOf("ok", jobs), manifests: made }, undefined)
+    assert.deepStrictEqual(metrics, { teacher: { ap50: 0.75, ap: 0.5, params: 10, macs: 20 } })
   })
 
   it("has this shape", () => {
@@ -60,11 +72,32 @@ describe("the summary of a run", () => {
       teacher: { loss: 0.21348, top1: 0.93125, params: 272_474, macs: 31_021_952, brier: 0.11 },
       student: { top1: 0.9 }
     }
-    assert.deepStrictEqual(resultTable(metrics, colourless), [
+    assert.deepStrictEqual(resultLines(metrics, colourless), [
       "model      top-1    loss  params    MACs   brier",
       "teacher  93.13 %  0.2135   272 k  31.0 M  0.1100",
       "student  90.00 %"
     ])
+  })
+
+  it("prints a table for the models of each task, with its own columns", () => {
+    const metrics = {
+      segmenter: { meanIoU: 0.41, pixelAccuracy: 0.9, macs: 2_000_000, params: 1000 },
+      teacher: { top1: 0.9, loss: 0.25 },
+      detector: { ap50: 0.612, ap: 0.3, ap75: 0.25, params: 2000 },
+      scratch: { ap50: 0.5, ap: 0.2 }
+    }
+    assert.deepStrictEqual(resultLines(metrics, colourless), [
+      "model      top-1    loss",
+      "teacher  90.00 %  0.2500",
+      "",
+      "model        AP50       AP     AP75  params",
+      "detector  61.20 %  30.00 %  25.00 %  2.00 k",
+      "scratch   50.00 %  20.00 %",
+      "",
+      "model         mIoU   pixAcc  params    MACs",
+      "segmenter  41.00 %  90.00 %  1.00 k  2.00 M"
+    ])
+    assert.deepStrictEqual(resultLines({}, colourless), [])
   })
 
   it("counts jobs by state", () => {

@@ -5,6 +5,8 @@
  */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { maxPoolHalving } from "../../../lib/nn/max-pool.ts"
+import { repeatTwice, resizeBilinear } from "../../../lib/nn/upsample.ts"
 import { batchNormTraining } from "../../../lib/tensor/batch-norm.ts"
 import { type TensorError, TensorRuntime, type TensorSpec } from "../../../lib/tensor/Runtime.ts"
 import { RandomStream } from "../../../lib/tensor/random.ts"
@@ -18,8 +20,6 @@ interface Case {
   readonly apply: (...inputs: Array<never>) => tf.Tensor
   /** Kernels with kinks need inputs that stay clear of them: evenly spaced values in random order. */
   readonly kinked?: boolean
-  /** What the portable backend does not have. */
-  readonly nativeOnly?: boolean
 }
 
 type T4 = tf.Tensor4D
@@ -167,9 +167,27 @@ const cases: ReadonlyArray<Case> = [
   {
     name: "resizeBilinear",
     shapes: [[1, 4, 4, 2]],
-    nativeOnly: true,
     apply: (x: T4) => tf.image.resizeBilinear(x, [7, 6])
   },
+  {
+    name: "resizeBilinear aligned at the corners",
+    shapes: [[2, 3, 4, 2]],
+    apply: (x: T4) => tf.image.resizeBilinear(x, [7, 5], true)
+  },
+  {
+    name: "resizeBilinear with half-pixel centres",
+    shapes: [[2, 3, 4, 2]],
+    apply: (x: T4) => resizeBilinear(x, 13, 9)
+  },
+  {
+    name: "resizeBilinear to fewer cells",
+    shapes: [[2, 7, 9, 1]],
+    apply: (x: T4) => resizeBilinear(x, 3, 4)
+  },
+  { name: "repeatTwice", shapes: [[2, 3, 4, 2]], apply: (x: T4) => repeatTwice(x, 6, 8) },
+  { name: "repeatTwice, odd", shapes: [[2, 3, 4, 2]], apply: (x: T4) => repeatTwice(x, 5, 7) },
+  { name: "maxPoolHalving, even", shapes: [[2, 6, 8, 2]], kinked: true, apply: (x: T4) => maxPoolHalving(x) },
+  { name: "maxPoolHalving, odd", shapes: [[2, 5, 8, 2]], kinked: true, apply: (x: T4) => maxPoolHalving(x) },
   {
     name: "stack, unstack, tile",
     shapes: [[3, 4]],
@@ -243,15 +261,12 @@ const weighted = ({ name }: Case, y: tf.Tensor): tf.Tensor => {
 for (const { name, skipped, layer } of runtimes) {
   describe(`gradients on the ${name} runtime${skipped}`, () => {
     for (const kind of cases) {
-      const absent = kind.nativeOnly === true && name === "portable"
-      it.effect.skipIf(skipped !== "" || absent)(
-        `${kind.name}${absent ? " (no such kernel there)" : ""}`,
-        () =>
-          Effect.gen(function* () {
-            const { measured, derived } = yield* slope(kind)
-            // Curvature and rounding over a distance of 0.04; wrong kernels are off by 20 % and more.
-            expect(Math.abs(measured - derived)).toBeLessThan(0.01 * (1 + Math.abs(derived)))
-          }).pipe(Effect.provide(layer))
+      it.effect.skipIf(skipped !== "")(kind.name, () =>
+        Effect.gen(function* () {
+          const { measured, derived } = yield* slope(kind)
+          // Curvature and rounding over a distance of 0.04; wrong kernels are off by 20 % and more.
+          expect(Math.abs(measured - derived)).toBeLessThan(0.01 * (1 + Math.abs(derived)))
+        }).pipe(Effect.provide(layer))
       )
     }
   })

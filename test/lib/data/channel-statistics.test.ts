@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { channelStatistics } from "../../../lib/data/channel-statistics.ts"
+import { channelStatistics, imageStatistics } from "../../../lib/data/channel-statistics.ts"
 
 describe("channel statistics", () => {
   it("mean and deviation per channel, by hand", () => {
@@ -11,5 +11,16 @@ describe("channel statistics", () => {
     // A channel that never changes can still be divided by: one grey level.
     assert.strictEqual(std[1], 1 / 255)
     assert.closeTo(std[2]!, Math.sqrt(0.16 / 4 - 0.01), 1e-12)
+  })
+})
+
+describe("statistics of images with padding", () => {
+  it("are those of the images alone", () => {
+    // Two images of 2 × 2: all of the first, the left column of the second.
+    const images = Uint8Array.from([10, 20, 30, 40, 50, 255, 60, 255])
+    const split = { images, height: 2, width: 2, channels: 1 } as const
+    const whole = channelStatistics(Uint8Array.of(10, 20, 30, 40, 50, 60), 1)
+    assert.deepStrictEqual(imageStatistics(split, Int32Array.of(2, 2, 2, 1)), whole)
+    assert.deepStrictEqual(imageStatistics(split, Int32Array.of(2, 2, 2, 2)), channelStatistics(images, 1))
   })
 })

@@ -57,3 +57,23 @@ describe("the CIFAR ResNets' sizes", () => {
     })
   )
 })
+
+describe("the ResNets' sizes", () => {
+  /** torchvision 0.29's `resnet18` and `resnet34` at 224x224. */
+  for (const [depth, parameters, macs] of [
+    [18, 11_689_512, 1.814e9],
+    [34, 21_797_672, 3.664e9]
+  ] as const) {
+    it.effect(`ResNet-${depth} has the published parameters and MACs`, () =>
+      Effect.gen(function* () {
+        const made = yield* loadClassifier({
+          architecture: { family: "resnet", depth, width: 64 },
+          imageChannels: 3,
+          numClasses: 1000
+        })
+        assert.strictEqual(made.parameters, parameters)
+        assert.strictEqual(Number(made.macs(224, 224).toPrecision(4)), macs)
+      })
+    )
+  }
+})

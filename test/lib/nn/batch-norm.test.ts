@@ -39,6 +39,17 @@ describe("batchNorm", () => {
     for (const [index, value] of y.dataSync().entries()) assert.approximately(value, expected[index]!, 1e-5)
   })
 
+  it("normalises by the running statistics in training where those are frozen, and records nothing", () => {
+    const statistics = new BatchStatistics()
+    const mode = { kind: "training", statistics, frozen: (name: string) => name.startsWith("bn.") } as const
+    const y = batchNorm(weights(), norm, x(), mode)
+    assert.deepStrictEqual(y.dataSync(), batchNorm(weights(), norm, x(), evaluation).dataSync())
+    assert.deepStrictEqual(statistics.take(), [])
+    const other = { ...mode, frozen: (name: string) => name === "bn.weight" }
+    batchNorm(weights(), norm, x(), other)
+    assert.lengthOf(statistics.take(), 2)
+  })
+
   it("moves running statistics by a tenth of the difference", () => {
     assert.approximately(movedStatistic(tf.scalar(10), tf.scalar(3)).dataSync()[0]!, 9.3, 1e-6)
   })

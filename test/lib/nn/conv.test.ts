@@ -1,7 +1,7 @@
 import { assert, beforeAll, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { startWasm } from "../../../infra/tensorflow/portable/wasm.ts"
-import { type Conv, conv2d, convMacs } from "../../../lib/nn/conv.ts"
+import { type Conv, conv2d, convMacs, convWeights } from "../../../lib/nn/conv.ts"
 import { RandomStream } from "../../../lib/tensor/random.ts"
 import { tf } from "../../../lib/tensor/tf.ts"
 
@@ -67,6 +67,25 @@ describe("conv2d", () => {
       })
     }
   }
+
+  it("adds a bias to each output, and declares it where it is asked for", () => {
+    const conv: Conv = { name: "c", size: 1, inputs: 1, outputs: 2, stride: 1, bias: true }
+    const weights = { "c.weight": tf.tensor4d([2, 3], [1, 1, 1, 2]), "c.bias": tf.tensor1d([10, 20]) }
+    const y = conv2d(weights, conv, tf.tensor4d([1, 4], [1, 1, 2, 1]))
+    assert.deepStrictEqual([...y.dataSync()], [12, 23, 18, 32])
+    assert.deepStrictEqual(convWeights({ ...conv, size: 3, inputs: 5 }), [
+      { name: "c.weight", shape: [3, 3, 5, 2], role: "kernel" },
+      { name: "c.bias", shape: [2], role: "bias", fanIn: 45 }
+    ])
+    const initial = {
+      kernel: { kind: "normal", deviation: 0.1 },
+      bias: { kind: "constant", value: 1 }
+    } as const
+    assert.deepStrictEqual(
+      convWeights({ ...conv, initial }).map((spec) => spec.initial),
+      [initial.kernel, initial.bias]
+    )
+  })
 
   it("stride 2 on an even size begins at the padding, by hand", () => {
     // 4x4 image of 1…16, kernel of ones: PyTorch's first window covers the corner [[1, 2], [5, 6]] and zeros.

@@ -40,6 +40,19 @@ describe("initializeWeights", () => {
     assert.isTrue(bias.every((value) => value !== 0))
   })
 
+  it("a weight that says how it starts is not asked for its role", () => {
+    const constant: WeightSpec = { ...kernel, initial: { kind: "constant", value: -4.5 } }
+    assert.isTrue(
+      initialized([constant], "torch-default")["conv.weight"]!.values.every((value) => value === -4.5)
+    )
+    const normal: WeightSpec = { ...kernel, initial: { kind: "normal", deviation: 0.01 } }
+    assert.approximately(
+      deviation(initialized([normal], "torch-default")["conv.weight"]!.values),
+      0.01,
+      0.0005
+    )
+  })
+
   it("a weight does not depend on the others", () => {
     const other: WeightSpec = { name: "stem.weight", shape: [3, 3, 1, 16], role: "kernel" }
     assert.deepStrictEqual(

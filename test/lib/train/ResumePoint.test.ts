@@ -21,9 +21,9 @@ const point: ResumePoint = {
   ...beginning(weights, specs),
   epoch: 1,
   step: 17,
-  sums: { loss: 0.1 + 0.2, correct: 5, examples: 17 },
+  sums: { loss: { total: 0.1 + 0.2, weight: 17 }, top1: { total: 5, weight: 17 } },
   history: [
-    { epoch: 1, learningRate: 1 / 3, trainLoss: 2e-9, trainTop1: 0.5, validationLoss: 1, validationTop1: 0 }
+    { epoch: 1, learningRate: 1 / 3, train: { loss: 2e-9, top1: 0.5 }, validation: { loss: 1, top1: 0 } }
   ]
 }
 

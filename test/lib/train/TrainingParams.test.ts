@@ -19,6 +19,7 @@ describe("TrainingParams", () => {
         lrSchedule: { kind: "cosine" },
         momentum: 0.9,
         weightDecay: 5e-4,
+        gradientNormMax: null,
         labelSmoothing: 0,
         augment: { pad: 0, flip: false },
         precision: "float32",

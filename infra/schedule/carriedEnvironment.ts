@@ -1,0 +1,28 @@
+/** What of the environment a schedule needs where it runs with none: settings, AWS's, proxies; no secrets. */
+
+const wanted = /^(DISTILLERY_.*|AWS_.*|XDG_CACHE_HOME|HTTPS?_PROXY|NO_PROXY|https?_proxy|no_proxy)$/
+const certificates = /^(NODE_USE_ENV_PROXY|NODE_EXTRA_CA_CERTS|SSL_CERT_(FILE|DIR))$/
+
+/** A file that holds a secret is none itself. */
+const isSecret = (name: string, value: string): boolean =>
+  (/SECRET|TOKEN|PASSWORD|CREDENTIAL|KEY/.test(name) && !name.endsWith("_FILE")) || /:\/\/[^/]*@/.test(value)
+
+export interface CarriedEnvironment {
+  readonly values: ReadonlyArray<readonly [name: string, value: string]>
+  /** Names of those that hold secrets: they are set, and not carried. */
+  readonly secrets: ReadonlyArray<string>
+}
+
+export const carriedEnvironment = (environment: {
+  readonly [name: string]: string | undefined
+}): CarriedEnvironment => {
+  const found = Object.entries(environment).flatMap(([name, value]): ReadonlyArray<[string, string]> => {
+    const isWanted = wanted.test(name) || certificates.test(name)
+    return isWanted && value !== undefined && value !== "" ? [[name, value]] : []
+  })
+  found.sort(([a], [b]) => (a < b ? -1 : 1))
+  return {
+    values: found.filter(([name, value]) => !isSecret(name, value)),
+    secrets: found.filter(([name, value]) => isSecret(name, value)).map(([name]) => name)
+  }
+}

@@ -1,0 +1,230 @@
+/**
+ * An `ObjectStore` on a prefix of a bucket: `<prefix>/objects/<key>` beside `<prefix>/format.json`, as in the
+ * folder of a file store. A version is the object's ETag.
+ */
+import { setTimeout as delay } from "node:timers/promises"
+import { DeleteObjectCommand, HeadObjectCommand, ListObjectsV2Command } from "@aws-sdk/client-s3"
+import { Effect, Layer, Option, Stream } from "effect"
+import { conditionText } from "../../lib/storage/MemoryObjectStore.ts"
+import {
+  type ObjectInfo,
+  ObjectNotFound,
+  ObjectStore,
+  PreconditionFailed,
+  type PutCondition,
+  type StoreError,
+  StoreUnavailable,
+  StoreUnusable
+} from "../../lib/storage/ObjectStore.ts"
+import { isObjectKey, keyRule } from "../../lib/storage/objectKeys.ts"
+import { connect, type S3Connection } from "./s3Client.ts"
+import { type DownloadSizes, download } from "./s3Download.ts"
+import { isAbsence, openingFailure, type S3Failure, type S3Server, translated } from "./s3Errors.ts"
+import { ConditionLost, type UploadSizes, upload } from "./s3Upload.ts"
+import { formatFile, formatProblem, formatText } from "./storeFormat.ts"
+import { type S3Place, s3Url } from "./storePlace.ts"
+
+/** Parts are what a resumed transfer may lose, and what lies in memory twice. */
+const sizes = {
+  partBytes: 8 * 2 ** 20,
+  multipartBytesMin: 16 * 2 ** 20,
+  numParallel: 4
+} satisfies UploadSizes & DownloadSizes
+
+interface Opened {
+  readonly connection: S3Connection
+  readonly place: S3Place
+  readonly server: S3Server
+}
+
+const inPrefix = ({ prefix }: S3Place, name: string): string => (prefix === "" ? name : `${prefix}/${name}`)
+
+const objectOf = ({ connection, place }: Opened, name: string) => ({
+  client: connection.client,
+  bucket: place.bucket,
+  objectKey: inPrefix(place, name)
+})
+
+const get = async (opened: Opened, key: string, signal: AbortSignal): Promise<Uint8Array> => {
+  try {
+    return await download(objectOf(opened, `objects/${key}`), sizes, signal)
+  } catch (error) {
+    throw isAbsence(error as S3Failure, "GET") ? new ObjectNotFound({ key }) : error
+  }
+}
+
+const infoFrom = (key: string, sizeBytes: number | undefined, version: string | undefined): ObjectInfo => {
+  if (version === undefined) throw new Error("the server gives no ETag")
+  return { key, sizeBytes: sizeBytes ?? 0, version }
+}
+
+const head = async (opened: Opened, key: string, abortSignal: AbortSignal): Promise<ObjectInfo> => {
+  const { bucket, client, objectKey } = objectOf(opened, `objects/${key}`)
+  try {
+    const found = await client.send(new HeadObjectCommand({ Bucket: bucket, Key: objectKey }), {
+      abortSignal
+    })
+    return infoFrom(key, found.ContentLength, found.ETag)
+  } catch (error) {
+    throw isAbsence(error as S3Failure, "HEAD") ? new ObjectNotFound({ key }) : error
+  }
+}
+
+const put = async (
+  opened: Opened,
+  key: string,
+  bytes: Uint8Array,
+  options: { readonly condition: PutCondition | undefined; readonly signal: AbortSignal }
+): Promise<ObjectInfo> => {
+  try {
+    const version = await upload(objectOf(opened, `objects/${key}`), bytes, sizes, options)
+    return { key, sizeBytes: bytes.length, version }
+  } catch (error) {
+    if (!(error instanceof ConditionLost)) throw error
+    throw new PreconditionFailed({ key, condition: conditionText(options.condition!) })
+  }
+}
+
+const remove = async (opened: Opened, key: string, abortSignal: AbortSignal): Promise<void> => {
+  const { bucket, client, objectKey } = objectOf(opened, `objects/${key}`)
+  try {
+    await client.send(new DeleteObjectCommand({ Bucket: bucket, Key: objectKey }), { abortSignal })
+  } catch (error) {
+    if (!isAbsence(error as S3Failure, "GET")) throw error
+  }
+}
+
+/** One answer's worth of a listing, and what to ask the next with. */
+const listPage = async (
+  opened: Opened,
+  prefix: string,
+  token: string | undefined,
+  abortSignal: AbortSignal
+): Promise<readonly [ReadonlyArray<ObjectInfo>, Option.Option<string | undefined>]> => {
+  const { bucket, client, objectKey } = objectOf(opened, `objects/${prefix}`)
+  const root = objectKey.length - prefix.length
+  const page = await client.send(
+    new ListObjectsV2Command({
+      Bucket: bucket,
+      Prefix: objectKey,
+      ...(token !== undefined && { ContinuationToken: token })
+    }),
+    { abortSignal }
+  )
+  const infos = (page.Contents ?? []).map(({ ETag, Key = "", Size }) => infoFrom(Key.slice(root), Size, ETag))
+  // Consoles leave objects named like folders.
+  const ours = infos.filter(({ key }) => isObjectKey(key))
+  return [ours, page.IsTruncated === true ? Option.some(page.NextContinuationToken) : Option.none()]
+}
+
+const make = (opened: Opened): ObjectStore["Service"] => {
+  const { server } = opened
+  const attempt = <A>(
+    operation: string,
+    key: string,
+    sizeBytes: number,
+    run: (signal: AbortSignal) => Promise<A>
+  ): Effect.Effect<A, StoreError> =>
+    Effect.tryPromise({ try: run, catch: translated(server, { operation, key, sizeBytes }) })
+  const known = <A>(operation: string, key: string, run: (signal: AbortSignal) => Promise<A>) =>
+    isObjectKey(key) ? attempt(operation, key, 0, run) : Effect.fail(new ObjectNotFound({ key }))
+  return {
+    location: server.location,
+    get: (key) => known("read", key, (signal) => get(opened, key, signal)),
+    head: (key) => known("look up", key, (signal) => head(opened, key, signal)),
+    put: (key, bytes, condition) =>
+      isObjectKey(key)
+        ? attempt("write", key, bytes.length, (signal) => put(opened, key, bytes, { condition, signal }))
+        : Effect.fail(new StoreUnavailable({ operation: "write", key, reason: keyRule })),
+    remove: (key) =>
+      known("remove", key, (signal) => remove(opened, key, signal)).pipe(
+        Effect.catchTag("ObjectNotFound", () => Effect.void)
+      ),
+    list: (prefix) =>
+      Stream.paginate(undefined as string | undefined, (token) =>
+        attempt("list", prefix, 0, (signal) => listPage(opened, prefix, token, signal))
+      )
+  }
+}
+
+/** The text of `format.json`, written first where the store is new. */
+const formatOf = async (opened: Opened, signal: AbortSignal): Promise<string> => {
+  const object = objectOf(opened, formatFile)
+  const read = async () => new TextDecoder().decode(await download(object, sizes, signal))
+  try {
+    return await read()
+  } catch (error) {
+    if (!isAbsence(error as S3Failure, "GET")) throw error
+  }
+  try {
+    const condition = { _tag: "Absent" } as const
+    await upload(object, new TextEncoder().encode(formatText), sizes, { condition, signal })
+  } catch (error) {
+    if (!(error instanceof ConditionLost)) throw error
+  }
+  return read()
+}
+
+/** A command that cannot reach its store says so this soon. */
+const openingMillis = 8_000
+
+/** Asks the server, but not for ever: some of the SDK's waits (for credentials, for names) know no end. */
+const withinTime = async <A>(work: (signal: AbortSignal) => Promise<A>, late: () => Error): Promise<A> => {
+  const ending = new AbortController()
+  const deadline = delay(openingMillis, undefined, { signal: ending.signal }).then(() => {
+    throw late()
+  })
+  try {
+    return await Promise.race([work(ending.signal), deadline])
+  } finally {
+    ending.abort()
+  }
+}
+
+const serverOf = ({ custom, server }: S3Connection, place: S3Place): S3Server => ({
+  location: custom ? `${s3Url(place)} on ${server}` : s3Url(place),
+  bucket: place.bucket,
+  server,
+  custom
+})
+
+const check = async (opened: Opened): Promise<void> => {
+  const late = () => Object.assign(new Error("no answer"), { code: "ETIMEDOUT" })
+  const text = await withinTime((signal) => formatOf(opened, signal), late)
+  const reason = formatProblem(text, "prefix")
+  if (reason !== undefined) throw new StoreUnusable({ location: opened.server.location, reason })
+}
+
+export interface S3StoreOptions {
+  readonly place: S3Place
+  /**
+   * Ask at once, with little patience, whether the store can be used. Not for a job: its parent has asked,
+   * and the server may be away for a moment.
+   */
+  readonly checked: boolean
+}
+
+const open = async ({ checked, place }: S3StoreOptions): Promise<Opened> => {
+  const unknown = { location: s3Url(place), bucket: place.bucket, server: "Amazon S3", custom: false }
+  const connection = await connect().catch((error: unknown) => {
+    throw openingFailure(unknown)(error)
+  })
+  const opened = { connection, place, server: serverOf(connection, place) }
+  if (checked) {
+    await check(opened).catch((error: unknown) => {
+      throw openingFailure(opened.server)(error)
+    })
+  }
+  connection.bePatient()
+  return opened
+}
+
+/** Fails with `StoreUnusable` for whatever keeps the store from being used now, if `checked`. */
+export const s3ObjectStoreLayer = (options: S3StoreOptions): Layer.Layer<ObjectStore, StoreError> =>
+  Layer.effect(
+    ObjectStore,
+    Effect.acquireRelease(
+      Effect.tryPromise({ try: () => open(options), catch: (error) => error as StoreError }),
+      ({ connection }) => Effect.sync(() => connection.client.destroy())
+    ).pipe(Effect.map(make))
+  )

@@ -1,0 +1,95 @@
+/**
+ * A client for S3 and for servers that speak like it. Where it connects to and as whom is found by the SDK's
+ * own chain: `AWS_` variables, profiles, web identity, instance roles. Nothing of it is configured here.
+ */
+import { S3Client, type S3ClientConfig } from "@aws-sdk/client-s3"
+
+/** How often a request is tried in all. A start should fail soon, a run outlive a server's restart. */
+const numAttempts = { probing: 4, working: 12 } as const
+
+/** Doubling from 0.1 s to 10 s, at least half of it: twelve attempts span 26 to 53 s. */
+export const backoffMillis = (numRetries: number): number =>
+  Math.min(100 * 2 ** numRetries, 10_000) * (0.5 + Math.random() / 2)
+
+type RetryStrategy = Extract<NonNullable<S3ClientConfig["retryStrategy"]>, { recordSuccess: unknown }>
+type RetryToken = Awaited<ReturnType<RetryStrategy["refreshRetryTokenForRetry"]>>
+
+const tokenAfter = (numRetries: number): RetryToken => ({
+  getRetryCount: () => numRetries,
+  getRetryDelay: () => (numRetries === 0 ? 0 : backoffMillis(numRetries - 1))
+})
+
+/**
+ * The SDK's mode `standard` without its budget: that allows 35 retries to all requests of a client together,
+ * which eight concurrent ones use up within three seconds of an outage.
+ */
+const retryStrategy = (attempts: { readonly max: number }): RetryStrategy => ({
+  acquireInitialRetryToken: async () => tokenAfter(0),
+  refreshRetryTokenForRetry: async (token, { errorType }) => {
+    const numRetries = token.getRetryCount() + 1
+    if (numRetries >= attempts.max || (errorType !== "THROTTLING" && errorType !== "TRANSIENT")) {
+      throw new Error("this is not tried again")
+    }
+    return tokenAfter(numRetries)
+  },
+  recordSuccess: () => undefined
+})
+
+/**
+ * A stall is noticed by the socket's time-out. The whole request includes sending a part of 8 MiB: over a
+ * slow line that takes minutes.
+ */
+const timeouts = (stallMillis: number) => ({
+  connectionTimeout: 5_000,
+  socketTimeout: stallMillis,
+  requestTimeout: 300_000,
+  throwOnRequestTimeout: true
+})
+
+/** Whoever waits for a free socket has its time for connecting running; so there are enough. */
+const agent = { maxSockets: 256 }
+
+/** Servers other than Amazon's often know neither the SDK's default checksums nor buckets as host names. */
+const forCustomEndpoint = (endpoint: string): S3ClientConfig => ({
+  endpoint,
+  forcePathStyle: true,
+  requestChecksumCalculation: "WHEN_REQUIRED",
+  responseChecksumValidation: "WHEN_REQUIRED"
+})
+
+export interface S3Connection {
+  readonly client: S3Client
+  /** Whom it talks to, for messages: an origin, or Amazon S3. */
+  readonly server: string
+  readonly custom: boolean
+  /** From now on a request is tried often enough to outlive a restart of the server. */
+  readonly bePatient: () => void
+}
+
+/** Without user, password and path. Throws for `localhost:9000` too, which Node takes for a URL. */
+const originOf = (endpoint: string): string => {
+  if (/^https?:\/\//i.test(endpoint)) return new URL(endpoint).origin
+  throw Object.assign(new Error("no URL"), { code: "ERR_INVALID_URL" })
+}
+
+/** Talks to nobody yet. Rejects where a profile or an address in the environment makes no sense. */
+export const connect = async (stallMillis = 30_000): Promise<S3Connection> => {
+  // The SDK reads the address itself, but late: its other settings depend on it.
+  const endpoint = await new S3Client({}).config.serviceConfiguredEndpoint?.()
+  const server = endpoint === undefined ? "Amazon S3" : originOf(endpoint)
+  const attempts: { max: number } = { max: numAttempts.probing }
+  const client = new S3Client({
+    ...(endpoint !== undefined && forCustomEndpoint(endpoint)),
+    maxAttempts: numAttempts.working,
+    retryStrategy: retryStrategy(attempts),
+    requestHandler: { ...timeouts(stallMillis), httpAgent: agent, httpsAgent: agent }
+  })
+  return {
+    client,
+    server,
+    custom: endpoint !== undefined,
+    bePatient: () => {
+      attempts.max = numAttempts.working
+    }
+  }
+}

@@ -1,0 +1,161 @@
+/**
+ * Reading an object whole: in ranges, some at a time, each resumed where its body broke off. The SDK tries a
+ * request again but not a body that ends early, and `If-Match` keeps ranges of two versions apart.
+ */
+import { setTimeout as delay } from "node:timers/promises"
+import { GetObjectCommand, type GetObjectCommandOutput, type S3Client } from "@aws-sdk/client-s3"
+import { backoffMillis } from "./s3Client.ts"
+import { isPrecondition, isRangeEmpty, type S3Failure } from "./s3Errors.ts"
+
+export interface S3Object {
+  readonly client: S3Client
+  readonly bucket: string
+  /** The whole key, the store's prefix included. */
+  readonly objectKey: string
+}
+
+export interface DownloadSizes {
+  readonly partBytes: number
+  readonly numParallel: number
+}
+
+/** The object was replaced while it was read. */
+class Replaced extends Error {}
+
+/** Bodies that break off one after the other without a byte; then the server counts as down. */
+const numFruitlessMax = 12
+/** Replacements met while reading; nothing of ours is rewritten so often. */
+const numReplacedMax = 10
+
+interface Reading {
+  readonly object: S3Object
+  readonly bytes: Uint8Array
+  readonly version: string | undefined
+  readonly signal: AbortSignal
+}
+
+const getRange = ({ bucket, client, objectKey }: S3Object, range: string, options: GetOptions) =>
+  client.send(
+    new GetObjectCommand({
+      Bucket: bucket,
+      Key: objectKey,
+      Range: range,
+      ...(options.version !== undefined && { IfMatch: options.version })
+    }),
+    { abortSignal: options.signal }
+  )
+
+interface GetOptions {
+  readonly version?: string | undefined
+  readonly signal: AbortSignal
+}
+
+type Body = AsyncIterable<Uint8Array>
+
+/** Copies a body to its place; resolves to where it ended, whether it was whole or broke off. */
+const copyBody = async (
+  { bytes, signal }: Reading,
+  body: Body,
+  start: number,
+  end: number
+): Promise<{ readonly at: number; readonly error: unknown }> => {
+  let at = start
+  try {
+    for await (const chunk of body) {
+      if (at + chunk.length > end) throw new Error("the server sent more than it was asked for")
+      bytes.set(chunk, at)
+      at += chunk.length
+    }
+    return { at, error: undefined }
+  } catch (error) {
+    if (signal.aborted) throw error
+    return { at, error }
+  }
+}
+
+/** Opens `bytes start-end` of the very version that is being read. */
+const reopen = async (reading: Reading, start: number, end: number): Promise<Body> => {
+  const { object, signal, version } = reading
+  const answer = await getRange(object, `bytes=${start}-${end - 1}`, { version, signal }).catch(
+    (error: unknown) => {
+      throw isPrecondition(error as S3Failure) ? new Replaced() : error
+    }
+  )
+  if (answer.ContentRange?.startsWith(`bytes ${start}-`) === true) return answer.Body as unknown as Body
+  throw new Error("the server does not give parts of an object, so a broken download cannot go on")
+}
+
+/** Fills `bytes[start, end)`, from a body that is open already or from requests of its own. */
+const fill = async (reading: Reading, start: number, end: number, opened?: Body): Promise<void> => {
+  let at = start
+  let body = opened
+  let numFruitless = 0
+  while (at < end) {
+    const copied = await copyBody(reading, body ?? (await reopen(reading, at, end)), at, end)
+    body = undefined
+    numFruitless = copied.at > at ? 0 : numFruitless + 1
+    at = copied.at
+    if (at === end) return
+    if (numFruitless === numFruitlessMax) throw copied.error ?? new Error("the server sends empty bodies")
+    await delay(backoffMillis(numFruitless), undefined, { signal: reading.signal })
+  }
+}
+
+/** The object's size, from an answer to a request for its first part. */
+const sizeOf = ({ ContentLength, ContentRange }: GetObjectCommandOutput): number => {
+  const size = ContentRange === undefined ? ContentLength : Number(ContentRange.split("/")[1])
+  if (size === undefined || !Number.isSafeInteger(size)) throw new Error("the server gives no size")
+  return size
+}
+
+/** `undefined` for an empty object: no range of it can be had. */
+const openFirst = (object: S3Object, { partBytes }: DownloadSizes, signal: AbortSignal) =>
+  getRange(object, `bytes=0-${partBytes - 1}`, { signal }).catch((error: unknown) => {
+    if (isRangeEmpty(error as S3Failure)) return undefined
+    throw error
+  })
+
+const readOnce = async (object: S3Object, sizes: DownloadSizes, outer: AbortSignal): Promise<Uint8Array> => {
+  // The first part that fails ends the others.
+  const failing = new AbortController()
+  const signal = AbortSignal.any([outer, failing.signal])
+  const first = await openFirst(object, sizes, signal)
+  if (first === undefined) return new Uint8Array(0)
+  const sizeBytes = sizeOf(first)
+  const bytes = new Uint8Array(sizeBytes)
+  const reading: Reading = { object, bytes, version: first.ETag, signal }
+  const firstEnd = first.ContentRange === undefined ? sizeBytes : Math.min(sizes.partBytes, sizeBytes)
+  let next = firstEnd
+  const work = async (): Promise<void> => {
+    while (next < sizeBytes) {
+      const start = next
+      next = Math.min(start + sizes.partBytes, sizeBytes)
+      await fill(reading, start, next)
+    }
+  }
+  const others = Array.from({ length: sizes.numParallel - 1 }, work)
+  const rest = fill(reading, 0, firstEnd, first.Body as unknown as Body).then(work)
+  try {
+    await Promise.all([rest, ...others])
+  } catch (error) {
+    failing.abort()
+    throw error
+  }
+  return bytes
+}
+
+/** The bytes of one version of the object, as many as the server says. What they are is not checked. */
+export const download = async (
+  object: S3Object,
+  sizes: DownloadSizes,
+  signal: AbortSignal
+): Promise<Uint8Array> => {
+  for (let numReplaced = 1; ; numReplaced++) {
+    try {
+      return await readOnce(object, sizes, signal)
+    } catch (error) {
+      if (!(error instanceof Replaced)) throw error
+      if (numReplaced === numReplacedMax) throw new Error("it was replaced again and again while it was read")
+    }
+  }
+}

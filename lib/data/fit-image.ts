@@ -1,0 +1,74 @@
+/** Images of any size to one size: stretched, or with their aspect kept and filled up at bottom and right. */
+import { Effect } from "effect"
+import { ImageCodec, type RawImage } from "./ImageCodec.ts"
+
+export type Fit = "stretch" | "pad"
+
+export interface Target {
+  readonly height: number
+  readonly width: number
+  readonly channels: 1 | 3
+  readonly fit: Fit
+}
+
+/** So many rows and columns, from the top left, are image; the rest is padding. */
+export interface Extent {
+  readonly rows: number
+  readonly columns: number
+}
+
+/** The size an image of `height` × `width` pixels gets inside of the target. */
+export const extentOf = (
+  image: { readonly height: number; readonly width: number },
+  target: Pick<Target, "height" | "width" | "fit">
+): Extent => {
+  if (target.fit === "stretch") return { rows: target.height, columns: target.width }
+  const scale = Math.min(target.height / image.height, target.width / image.width)
+  const fitted = (pixels: number, most: number) => Math.min(most, Math.max(1, Math.round(pixels * scale)))
+  return { rows: fitted(image.height, target.height), columns: fitted(image.width, target.width) }
+}
+
+export interface FittedImage {
+  /** `[H, W, C]` of the target; padding is 0. */
+  readonly pixels: Uint8Array
+  readonly extent: Extent
+}
+
+/** Resizes (bilinear, antialiased) to the extent and lays the result into the target's top left corner. */
+export const fitImage = Effect.fnUntraced(function* (image: RawImage, target: Target) {
+  const { channels, height, width } = target
+  const extent = extentOf(image, target)
+  const { pixels } = yield* (yield* ImageCodec).resize(image, extent.rows, extent.columns)
+  if (extent.rows === height && extent.columns === width) return { pixels, extent } satisfies FittedImage
+  const padded = new Uint8Array(height * width * channels)
+  const bytesPerRow = extent.columns * channels
+  for (let row = 0; row < extent.rows; row++) {
+    padded.set(pixels.subarray(row * bytesPerRow, (row + 1) * bytesPerRow), row * width * channels)
+  }
+  return { pixels: padded, extent } satisfies FittedImage
+})
+
+/**
+ * Fills the padding of images `[N, H, W, C]` with one colour, in place: the mean one, which normalisation
+ * turns into (nearly) 0. `extents` is `[N, 2]`.
+ */
+export const fillPadding = (
+  images: Uint8Array,
+  extents: Int32Array,
+  { channels, height, width }: Pick<Target, "height" | "width" | "channels">,
+  colour: ReadonlyArray<number>
+): void => {
+  for (let image = 0; image < extents.length / 2; image++) {
+    const [rows, columns] = [extents[image * 2]!, extents[image * 2 + 1]!]
+    if (rows === height && columns === width) continue
+    const start = image * height * width * channels
+    for (let pixel = 0; pixel < height * width; pixel++) {
+      if (Math.floor(pixel / width) < rows && pixel % width < columns) continue
+      images.set(colour, start + pixel * channels)
+    }
+  }
+}
+
+/** The colour of padding: the mean of the training images. `mean` is in units of pixel / 255. */
+export const paddingColour = (mean: ReadonlyArray<number>): ReadonlyArray<number> =>
+  mean.map((value) => Math.round(255 * value))

@@ -1,0 +1,29 @@
+/** Files that cannot be used: they are listed with the reason, and too many of them are an error. */
+import { Effect } from "effect"
+import { DatasetInvalid } from "./DatasetInvalid.ts"
+
+/** A file that cannot be used, and why. */
+export interface SetAside {
+  readonly file: string
+  readonly reason: string
+}
+
+/**
+ * Fails with `DatasetInvalid` where nothing is left of `count` images, or more than the fraction `maxUnreadable`
+ * of them cannot be used.
+ */
+export const checkSetAside = (
+  dataset: string,
+  count: number,
+  setAside: ReadonlyArray<SetAside>,
+  maxUnreadable: number
+): Effect.Effect<void, DatasetInvalid> => {
+  if (setAside.length <= maxUnreadable * count && setAside.length < count) return Effect.void
+  const [first] = setAside
+  const reason =
+    first === undefined
+      ? "it has no images"
+      : `${setAside.length} of ${count} images are unusable, more than the fraction ${maxUnreadable} ` +
+        `that "maxUnreadable" allows (first: ${first.file}: ${first.reason})`
+  return Effect.fail(new DatasetInvalid({ dataset, reason }))
+}

@@ -1,0 +1,50 @@
+/** Runs a network over images in order, batch by batch: what every evaluation shares. */
+import { Effect, type Scope } from "effect"
+import { type Normalization, normalizationTable } from "../data/augment/normalization.ts"
+import { type EvaluationBatch, evaluationBatches, fillEvaluationBatch, type Images } from "../data/batches.ts"
+import { type Fetches, type Precision, type TensorError, TensorRuntime } from "../tensor/Runtime.ts"
+import type { tf } from "../tensor/tf.ts"
+
+export interface ForwardOptions<O extends string> {
+  readonly images: Images
+  /** How many of the images there are. */
+  readonly numImages: number
+  readonly normalization: Normalization
+  /** Examples a step; it changes no example's outputs by more than rounding. */
+  readonly batchSize: number
+  /** "float32" if not said, whatever the network was trained in. */
+  readonly precision?: Precision | undefined
+  /** Images `[N, H, W, C]` → outputs of any shape whose first extent is N. */
+  readonly apply: (images: tf.Tensor4D) => { readonly [K in O]: tf.Tensor }
+}
+
+/** An effect that gives each batch's outputs to `use`; rows past the batch's count are padding. */
+export const compileForward = <O extends string>(
+  options: ForwardOptions<O>
+): Effect.Effect<
+  (use: (batch: EvaluationBatch, outputs: Fetches<O>) => void) => Effect.Effect<void, TensorError>,
+  TensorError,
+  TensorRuntime | Scope.Scope
+> =>
+  Effect.gen(function* () {
+    const { apply, images, normalization, numImages, precision = "float32" } = options
+    const { height, width, channels } = images
+    const batchSize = Math.min(options.batchSize, numImages)
+    const runtime = yield* TensorRuntime
+    const compiled = yield* runtime.jit<"images", O>((inputs) => apply(inputs.images as tf.Tensor4D), {
+      inputs: { images: { shape: [batchSize, height, width, channels], dtype: "float32" } },
+      precision
+    })
+    const table = normalizationTable(normalization)
+    const feed = new Float32Array(batchSize * height * width * channels)
+    return (use) =>
+      Effect.forEach(
+        evaluationBatches(numImages, batchSize),
+        (batch) =>
+          Effect.suspend(() => {
+            fillEvaluationBatch(images, batch, table, feed)
+            return Effect.map(compiled.run({ images: feed }), (outputs) => use(batch, outputs))
+          }),
+        { discard: true }
+      )
+  })

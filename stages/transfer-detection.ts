@@ -1,0 +1,32 @@
+/**
+ * Puts a detection head on a classifier's backbone and trains both on boxes: RetinaNet (Lin et al. 2017)
+ * in the place of the paper's Faster R-CNN (He et al. 2018 §5.1), since all its shapes are known
+ * beforehand.
+ */
+import { Effect, Schema } from "effect"
+import { AnchorChoice, DetectorHead } from "../lib/models/HeadParams.ts"
+import { TransferParams } from "../lib/train/TransferParams.ts"
+import * as Stage from "../lib/workflow/Stage.ts"
+import { Classifier, Detector, PreparedDataset } from "./artifacts.ts"
+
+export const TransferDetectionParams = Schema.Struct({
+  ...TransferParams.fields,
+  head: DetectorHead.pipe(
+    Schema.withDecodingDefaultTypeKey(Effect.succeed(DetectorHead.make({}))),
+    Schema.withConstructorDefault(Effect.succeed(DetectorHead.make({})))
+  ),
+  anchors: AnchorChoice.pipe(
+    Schema.withDecodingDefaultTypeKey(Effect.succeed({ kind: "retina" } as const)),
+    Schema.withConstructorDefault(Effect.succeed({ kind: "retina" } as const))
+  )
+})
+export const transferDetectionInputs = { dataset: PreparedDataset.detection, classifier: Classifier }
+
+export const TransferDetection = Stage.make("transfer-detection", {
+  params: TransferDetectionParams,
+  inputs: transferDetectionInputs,
+  output: Detector,
+  pool: "tensor",
+  capabilities: ({ training }) => [training.precision],
+  run: () => import("./transfer-detection.run.ts")
+})

@@ -1,0 +1,232 @@
+/** Artifacts in a bucket, through the program as people call it. */
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { createServer as createHttpServer } from "node:http"
+import { type AddressInfo, createServer, type Server } from "node:net"
+import { join } from "node:path"
+import { afterAll, assert, describe, it } from "vitest"
+import { type FaultyProxy, startFaultyProxy } from "../../support/faultyProxy.ts"
+import { sleep } from "../../support/processes.ts"
+import { temporaryFolder } from "../../support/temporaryFolder.ts"
+import { skipNote, startVersitygw, versitygwMissing } from "../../support/versitygw.ts"
+import { distillery, packageRoot, project, start } from "./builtProgram.ts"
+
+const server = versitygwMissing ? undefined : await startVersitygw()
+const proxy = (server === undefined ? undefined : await startFaultyProxy(server.url)) as FaultyProxy
+
+/** No more than this is known: nobody's own keys and profiles. */
+const environment = {
+  HOME: temporaryFolder(),
+  DISTILLERY_CACHE: join(project, "cache"),
+  DISTILLERY_STORE: `s3://${server?.bucket}/cli`,
+  AWS_EC2_METADATA_DISABLED: "true",
+  ...server?.environment
+}
+
+const statesIn = (stdout: string): ReadonlyArray<string> =>
+  JSON.parse(stdout).jobs.map((job: { readonly state: string }) => job.state)
+
+/** A port on which somebody listens, until the file ends. */
+const listening = async (listener: Server): Promise<number> => {
+  await new Promise<void>((resolve) => listener.unref().listen(0, "127.0.0.1", resolve))
+  afterAll(() => listener.close())
+  return (listener.address() as AddressInfo).port
+}
+
+const muteServer = createServer((socket) => socket.on("error", () => undefined))
+const mute = `http://127.0.0.1:${await listening(muteServer)}`
+const webServer = `http://127.0.0.1:${await listening(
+  createHttpServer((_, response) => response.writeHead(404).end("<html>nothing here</html>"))
+)}`
+
+const wrongs: ReadonlyArray<
+  readonly [what: string, wrong: { readonly [name: string]: string }, message: RegExp]
+> = [
+  [
+    "a wrong secret",
+    { AWS_SECRET_ACCESS_KEY: "wrong-secret" },
+    /secret key does not fit the access key; check AWS_/
+  ],
+  ["a wrong access key", { AWS_ACCESS_KEY_ID: "nobody" }, /does not know the access key.*AWS_ACCESS_KEY_ID/],
+  [
+    "no credentials",
+    { AWS_ACCESS_KEY_ID: "", AWS_SECRET_ACCESS_KEY: "" },
+    /no credentials.*set AWS_ACCESS_KEY_ID/
+  ],
+  [
+    "no such profile",
+    { AWS_PROFILE: "absent", AWS_ACCESS_KEY_ID: "", AWS_SECRET_ACCESS_KEY: "" },
+    /no credentials for it.*AWS_PROFILE/
+  ],
+  [
+    "a missing bucket",
+    { DISTILLERY_STORE: "s3://absent/x" },
+    /no bucket "absent"; make it.*or correct DISTILLERY_STORE/
+  ],
+  [
+    "an endpoint where nobody listens",
+    { AWS_ENDPOINT_URL: "http://127.0.0.1:1" },
+    /127\.0\.0\.1:1 does not answer \(ECONNREFUSED\).*AWS_ENDPOINT_URL/
+  ],
+  [
+    "an endpoint that says nothing",
+    { AWS_ENDPOINT_URL: mute },
+    /does not answer \(ETIMEDOUT\).*AWS_ENDPOINT_URL/
+  ],
+  [
+    "a host that does not exist",
+    { AWS_ENDPOINT_URL: "http://no-such-host.invalid" },
+    /does not answer.*AWS_ENDPOINT_URL/
+  ],
+  ["a server of another kind", { AWS_ENDPOINT_URL: webServer }, /is no S3 server; check AWS_ENDPOINT_URL/],
+  [
+    "an address that is none",
+    { AWS_ENDPOINT_URL: "127.0.0.1:9000" },
+    /is no URL; let AWS_ENDPOINT_URL be http/
+  ],
+  [
+    "TLS where there is none",
+    { AWS_ENDPOINT_URL: server?.url.replace("http:", "https:") ?? "" },
+    /TLS.*http:\/\//
+  ],
+  ["a wrong region", { AWS_REGION: "eu-west-1" }, /in the region us-east-1; set AWS_REGION=us-east-1/],
+  ["no region", { AWS_REGION: "" }, /no usable region is set; set AWS_REGION/]
+]
+
+describe.skipIf(server === undefined)(`a store on S3 that cannot be used${skipNote}`, () => {
+  it.each(wrongs)(
+    "%s is said at once, with what to do",
+    async (_, wrong, message) => {
+      const started = performance.now()
+      const { code, stderr, stdout } = await distillery(["plan", "./toy.ts"], {
+        environment: { ...environment, ...wrong }
+      })
+      assert.isBelow(performance.now() - started, 15_000)
+      assert.deepStrictEqual([code, stdout], [2, ""], stderr)
+      assert.match(stderr, /^error: The store at s3:\/\/[\w/]+( on \S+)? cannot be used: /)
+      assert.match(stderr, message)
+      assert.notMatch(stderr, /^\s+at /m)
+      assert.notMatch(stderr, /secret123|wrong-secret/)
+    },
+    20_000
+  )
+})
+
+const second = temporaryFolder()
+
+/** From images to a page: what a stage of each pool makes goes through the bucket. */
+writeFileSync(
+  join(project, "reported.ts"),
+  `import * as Pipeline from "${packageRoot}/lib/workflow/Pipeline.ts"
+import { Evaluate } from "${packageRoot}/stages/evaluate.ts"
+import { Ingest } from "${packageRoot}/stages/ingest.ts"
+import { Preprocess } from "${packageRoot}/stages/preprocess.ts"
+import { Pretrain } from "${packageRoot}/stages/pretrain.ts"
+import { WriteReport } from "${packageRoot}/stages/report.ts"
+const source = { _tag: "Scenes", seed: 7, size: 16, numTrain: 64, numTest: 16 } as const
+const scenes = Ingest({ params: { source }, inputs: {} })
+const prepared = Preprocess({
+  params: { height: 16, width: 16, channels: 3, validation: 0 }, inputs: { dataset: scenes }
+})
+const teacher = Pretrain({
+  params: {
+    architecture: { family: "resnet-cifar", depth: 8, width: 2, shortcut: "B" },
+    training: {
+      epochs: 1, batchSize: 16, learningRate: 0.05, warmupEpochs: 0, weightDecay: 0, seed: 0,
+      augment: { pad: 0, flip: false }, precision: "float32"
+    }
+  },
+  inputs: { dataset: prepared }
+})
+const evaluation = Evaluate({ params: {}, inputs: { model: teacher, dataset: prepared } })
+const report = WriteReport({
+  params: { title: "A toy", samples: 2 },
+  inputs: { evaluations: { teacher: evaluation }, models: { teacher }, datasets: { teacher: prepared } }
+})
+export const pipeline = Pipeline.make("reported", "a toy", { scenes, prepared, teacher, evaluation, report })
+`
+)
+
+describe.skipIf(server === undefined)(`a store on S3${skipNote}`, () => {
+  it("keeps what one project makes for another: all hits, few requests each", async () => {
+    const first = await distillery(["run", "./reported.ts", "--json"], { environment })
+    assert.strictEqual(first.code, 0, first.stderr)
+    assert.deepStrictEqual(new Set(statesIn(first.stdout)), new Set(["ran"]))
+
+    const watched = { ...environment, AWS_ENDPOINT_URL: proxy.url }
+    const again = await distillery(["run", join(project, "reported.ts"), "--json"], {
+      environment: watched,
+      folder: second
+    })
+    assert.strictEqual(again.code, 0, again.stderr)
+    const states = statesIn(again.stdout)
+    assert.deepStrictEqual(new Set(states), new Set(["hit"]))
+    const { report } = JSON.parse(again.stdout)
+    assert.match(report, /^\//)
+    assert.match(readFileSync(report, "utf8"), /<title>A toy/)
+    // For each job a manifest, and the sizes of what it names; of the report its page, data and two images.
+    const { GET = [], HEAD = [], PUT = [] } = Object.groupBy(proxy.passed, ({ method }) => method)
+    const numBlobs = GET.filter(({ path }) => path.includes("/blobs/")).length
+    assert.deepStrictEqual([numBlobs, GET.length - numBlobs, PUT.length], [4, states.length + 1, 1])
+    assert.isAtMost(HEAD.length, 15)
+  }, 60_000)
+
+  it("serves its models", async () => {
+    writeFileSync(
+      join(second, "grey.pgm"),
+      Buffer.concat([Buffer.from("P5 20 10 255\n"), Buffer.alloc(200, 128)])
+    )
+    const predicted = await distillery(["predict", "reported/teacher", "grey.pgm"], {
+      environment,
+      folder: second
+    })
+    assert.strictEqual(predicted.code, 0, predicted.stderr)
+  }, 30_000)
+
+  it("is found by a profile, too", async () => {
+    const folder = temporaryFolder()
+    const {
+      AWS_ACCESS_KEY_ID: id,
+      AWS_SECRET_ACCESS_KEY: secret,
+      AWS_ENDPOINT_URL: url,
+      ...rest
+    } = environment as never as Record<string, string>
+    mkdirSync(join(folder, ".aws"))
+    writeFileSync(
+      join(folder, ".aws", "config"),
+      "[profile here]\nregion = us-east-1\nservices = gateway\n" +
+        `[services gateway]\ns3 =\n  endpoint_url = ${url}\n`
+    )
+    const credentials = `[here]\naws_access_key_id = ${id}\naws_secret_access_key = ${secret}\n`
+    writeFileSync(join(folder, ".aws", "credentials"), credentials)
+    delete rest.AWS_REGION
+    const { code, stderr } = await distillery(["plan", "./reported.ts"], {
+      environment: { ...rest, HOME: folder, AWS_PROFILE: "here" }
+    })
+    assert.strictEqual(code, 0, stderr)
+  }, 20_000)
+
+  it("may be away for five seconds in the middle of a run: the run goes on", async () => {
+    const flags = ["--set", "teacher.training.epochs=30", "--json"]
+    const run = start(["run", "./long.ts", ...flags], environment)
+    let [stdout, stderr] = ["", ""]
+    let outage: Promise<void> | undefined
+    run.stdout.on("data", (chunk) => {
+      stdout += chunk
+    })
+    run.stderr.on("data", (chunk) => {
+      stderr += chunk
+      if (stderr.includes("teacher: started") && outage === undefined) {
+        outage = sleep(1_000).then(async () => {
+          await server!.kill()
+          await sleep(5_000)
+          assert.isNull(run.exitCode, "it ended without its store")
+          await server!.restart()
+        })
+      }
+    })
+    const code = await new Promise((resolve) => run.on("close", resolve))
+    await outage
+    assert.strictEqual(code, 0, stderr)
+    assert.strictEqual(statesIn(stdout).at(-1), "ran")
+  }, 90_000)
+})

@@ -1,0 +1,64 @@
+/** A segmenter on a classifier's backbone, from the stage's inputs to its evaluation. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer } from "effect"
+import { DenseTrainingParams } from "../../lib/train/TransferParams.ts"
+import { run as evaluate } from "../../stages/evaluate.run.ts"
+import { run } from "../../stages/transfer-segmentation.run.ts"
+import { TransferSegmentationParams } from "../../stages/transfer-segmentation.ts"
+import { native } from "../support/runtimes.ts"
+import { blobsLayer, jobLayer } from "../support/stageServices.ts"
+import { storedClassifier, storedMasks } from "../support/transferCases.ts"
+
+const layer = Layer.mergeAll(jobLayer(), native.layer, blobsLayer)
+
+/** Scores every second pixel, so that outlines can be drawn exactly. */
+const architecture = { family: "resnet-cifar", depth: 8, width: 16, shortcut: "B" } as const
+
+const paramsFor = (epochs: number, changes: { readonly frozen?: ReadonlyArray<string> } = {}) =>
+  TransferSegmentationParams.make({
+    training: DenseTrainingParams.make({
+      epochs,
+      batchSize: 8,
+      learningRate: 0.2,
+      warmupEpochs: 20,
+      weightDecay: 0,
+      gradientNormMax: 10
+    }),
+    ...changes
+  })
+
+describe.skipIf(native.skipped !== "")(`transfer to segmentation${native.skipped}`, () => {
+  it.effect(
+    "overfits eight images: mIoU at least 0.98",
+    () =>
+      Effect.gen(function* () {
+        const dataset = yield* storedMasks
+        const classifier = yield* storedClassifier(architecture)
+        const segmenter = yield* run({ params: paramsFor(240), inputs: { dataset, classifier } })
+        const evaluation = yield* evaluate({ inputs: { model: segmenter, dataset } })
+        assert.isAtLeast(evaluation.metrics.meanIoU!, 0.98)
+        assert.strictEqual(segmenter.history.length, 240)
+        assert.isAbove(
+          segmenter.history.at(-1)!.validation.meanIoU!,
+          segmenter.history[0]!.validation.meanIoU!
+        )
+      }).pipe(Effect.provide(layer)),
+    120_000
+  )
+
+  it.effect("reports what it took, what is new and what is frozen; frozen weights stay", () =>
+    Effect.gen(function* () {
+      const dataset = yield* storedMasks
+      const classifier = yield* storedClassifier(architecture)
+      const params = paramsFor(2, { frozen: ["conv1", "bn1"] })
+      const { transferred } = yield* run({ params, inputs: { dataset, classifier } })
+      assert.deepStrictEqual([...transferred.unused].sort(), ["fc.bias", "fc.weight"])
+      assert.deepStrictEqual(
+        [...transferred.frozen].sort(),
+        ["conv1.weight", "bn1.weight", "bn1.bias", "bn1.running_mean", "bn1.running_var"].sort()
+      )
+      assert.isTrue(transferred.fresh.every((name) => /^classifier\./.test(name)))
+      assert.include(transferred.taken, "layer3.0.conv2.weight")
+    }).pipe(Effect.provide(layer))
+  )
+})
