@@ -4,8 +4,8 @@
  *
  *   npm start        (or: npx distillery run quickstart)
  *
- * Expected on the test images: teacher 0.93 top-1, student 0.92 at half of the MACs, detector 0.5 AP50, segmenter
- * 0.5 mean IoU.
+ * Expected on the test images: teacher 0.93 top-1, student 0.92 at half of the MACs, detector 0.5 AP50,
+ * segmenter 0.5 mean IoU.
  */
 import * as Pipeline from "../lib/workflow/Pipeline.ts"
 import { Distill } from "../stages/distill.ts"

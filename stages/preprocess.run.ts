@@ -79,7 +79,7 @@ const readSplit = Effect.fnUntraced(function* <X extends ShardImage, A, E>(
   return { split: prepared, quarantined } satisfies ReadSplit<A>
 })
 
-/** What `ingest` set aside counts too: a class nobody listed would otherwise cost half a dataset in silence. */
+/** What `ingest` set aside counts too: a class nobody listed would otherwise cost half the data unnoticed. */
 const checkIngested = ({ quarantined, splits }: ImageDatasetValue, { maxUnreadable }: Params) => {
   const count = Object.values(splits).reduce((sum, { numExamples }) => sum + numExamples, quarantined.length)
   return checkSetAside("as it was ingested", count, quarantined, maxUnreadable)

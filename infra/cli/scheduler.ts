@@ -1,6 +1,6 @@
 /** `distillery scheduler` */
 import { join } from "node:path"
-import { Clock, Deferred, Effect, Fiber, Layer } from "effect"
+import { Clock, Deferred, Effect, Fiber, Layer, Option } from "effect"
 import { childRunsLayer } from "../schedule/childRuns.ts"
 import { own } from "../schedule/ownership.ts"
 import { type SchedulerOptions, serveForever, serveOnce } from "../schedule/Scheduler.ts"
@@ -63,21 +63,41 @@ const greet = Effect.fn("scheduler.greet")(function* ({ serves, tell }: Schedule
   }
 })
 
-const untilStopped = Effect.fn("scheduler.untilStopped")(function* (
+/** Ends as `serving` does, or at the first signal, when its runs have stopped. */
+const stoppable = Effect.fn("scheduler.stoppable")(function* <A, E, R>(
+  { tell }: SchedulerOptions,
+  serving: Effect.Effect<A, E, R>
+) {
+  const stopped = yield* Deferred.make<void>()
+  const { onFirst } = yield* StopRequests
+  const stopping = "stopping: runs end at their next step, their state is kept; again to kill"
+  yield* onFirst(Effect.andThen(tell(stopping), Deferred.succeed(stopped, undefined)))
+  const fiber = yield* Effect.forkScoped(serving)
+  const ended = yield* Effect.raceFirst(
+    Effect.asSome(Fiber.join(fiber)),
+    Effect.as(Deferred.await(stopped), Option.none())
+  )
+  yield* Fiber.interrupt(fiber)
+  return ended
+}, Effect.scoped)
+
+const forever = Effect.fn("scheduler.forever")(function* (
   settings: SettingsValue,
   options: SchedulerOptions
 ) {
   yield* onlyScheduler(settings)
-  const stopped = yield* Deferred.make<void>()
-  const { onFirst } = yield* StopRequests
-  const stopping = "stopping: runs end at their next step, their state is kept; again to kill"
-  yield* onFirst(Effect.andThen(options.tell(stopping), Deferred.succeed(stopped, undefined)))
   yield* greet(options)
-  const serving = yield* Effect.forkScoped(serveForever(options))
-  yield* Effect.raceFirst(Fiber.join(serving), Deferred.await(stopped))
-  yield* Fiber.interrupt(serving)
+  yield* stoppable(options, serveForever(options))
   yield* options.tell("scheduler stopped")
 }, Effect.scoped)
+
+const once = Effect.fn("scheduler.once")(function* (options: SchedulerOptions) {
+  const served = Option.getOrElse(yield* stoppable(options, serveOnce(options)), () => [])
+  // Silent in cron's logs, where most looks may find nothing.
+  if (served.length === 0 && (yield* Output).canAnimate) yield* options.tell("nothing was due")
+  const failed = served.find(({ exitCode }) => exitCode !== exitCodes.ok)
+  if (failed !== undefined) return yield* new AlreadyReported({ exitCode: failed.exitCode })
+})
 
 export const scheduler = Effect.fn("scheduler")(function* (flags: SchedulerFlags) {
   const settings = yield* read
@@ -89,12 +109,7 @@ export const scheduler = Effect.fn("scheduler")(function* (flags: SchedulerFlags
   }
   const serving = Effect.gen(function* () {
     for (const name of names) yield* chosen(name)
-    if (!flags.once) return yield* untilStopped(settings, options)
-    const served = yield* serveOnce(options)
-    // Silent in cron's logs, where most looks may find nothing.
-    if (served.length === 0 && (yield* Output).canAnimate) yield* options.tell("nothing is due")
-    const failed = served.find(({ exitCode }) => exitCode !== exitCodes.ok)
-    if (failed !== undefined) return yield* new AlreadyReported({ exitCode: failed.exitCode })
+    yield* flags.once ? once(options) : forever(settings, options)
   })
   yield* serving.pipe(Effect.provide(layerOf(settings)), asUsage)
 })

@@ -73,7 +73,9 @@ const serve = Effect.fn("Scheduler.serve")(function* (
   const due = slotsBetween(timetable, yield* settledUntil(schedule), started)
   if (due === undefined) return undefined
   yield* tell(startedLine(schedule, due, started))
-  const exitCode = yield* (yield* ScheduledRuns).run(schedule, share)
+  const exitCode = yield* (yield* ScheduledRuns)
+    .run(schedule, share)
+    .pipe(Effect.onInterrupt(() => tell(`${name}: run stopped; it goes on at the next start`)))
   const ended = yield* Clock.currentTimeMillis
   yield* tell(`${name}: run ended after ${seconds(ended - started)} with exit code ${exitCode}`)
   const lastRun = { startedAtMillis: started, endedAtMillis: ended, exitCode }

@@ -9,8 +9,8 @@ export interface SetAside {
 }
 
 /**
- * Fails with `DatasetInvalid` where nothing is left of `count` images, or more than the fraction `maxUnreadable`
- * of them cannot be used.
+ * Fails with `DatasetInvalid` where nothing is left of `count` images, or more than the fraction
+ * `maxUnreadable` of them cannot be used.
  */
 export const checkSetAside = (
   dataset: string,

@@ -48,7 +48,7 @@ export class StoreUnavailable extends Schema.TaggedError<StoreUnavailable>()("St
   }
 }
 
-/** The store is of a newer format than this program knows, or its settings make no sense. */
+/** It is of a newer format than this program knows, or refuses us, or its settings make no sense. */
 export class StoreUnusable extends Schema.TaggedError<StoreUnusable>()("StoreUnusable", {
   location: Schema.String,
   reason: Schema.String

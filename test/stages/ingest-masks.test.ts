@@ -119,11 +119,15 @@ const spoiled = Effect.fnUntraced(function* (changes: Files, absent: ReadonlyArr
     assert.match(refused.message, /1 of [34] images are unusable/)
     return prepared.quarantined
   }).pipe(Effect.provide(services(Object.fromEntries(given), record)))
-  assert.isBelow(performance.now() - start, 2000)
+  assert.isBelow(performance.now() - start, 5000)
   assert.strictEqual(found.length, 1)
   assert.match(record.notes.join("\n"), /1 (files were set aside|unusable images were left out)/)
   return `${found[0]!.file}: ${found[0]!.reason}`
 })
+
+const tooLarge =
+  "it has 10000 × 10000 pixels (100 megapixels), at most 64 megapixels are read: " +
+  "shrink it or cut it into pieces"
 
 const claimed = pngOf(pngHeader(10_000, 10_000, 8, 2), pngChunk("IDAT", new Uint8Array(9)))
 
@@ -140,7 +144,7 @@ describe("masks and images that do not fit are left out with their reason, the o
       "img/b.ppm: its mask has index 2, which is no class (classes are 0 to 1, ignored is 9)"
     ],
     [
-      "a mask in the place of an image",
+      "an image that is none",
       { "img/b.ppm": "no image" },
       "img/b.ppm: it is neither JPEG, PNG, WebP, PGM nor PPM"
     ],
@@ -154,15 +158,11 @@ describe("masks and images that do not fit are left out with their reason, the o
       { "train.txt": `${line("a")}img/b.ppm\n${line("c")}` },
       "img/b.ppm: its line in the list names no mask"
     ],
-    [
-      "an image of 100 megapixels",
-      { "img/b.ppm": claimed },
-      "img/b.ppm: it has 10000 × 10000 pixels (100 megapixels), at most 64 megapixels are read: shrink it or cut it into pieces"
-    ],
+    ["an image of 100 megapixels", { "img/b.ppm": claimed }, `img/b.ppm: ${tooLarge}`],
     [
       "a mask of 100 megapixels in few bytes",
       { "annot/b.png": encodeOnes(10_000, 10_000) },
-      "img/b.ppm: its mask cannot be read: it has 10000 × 10000 pixels (100 megapixels), at most 64 megapixels are read: shrink it or cut it into pieces"
+      `img/b.ppm: its mask cannot be read: ${tooLarge}`
     ]
   ] as ReadonlyArray<[string, Files, string]>)("%s", ([, changes, expected]) =>
     Effect.gen(function* () {

@@ -213,22 +213,26 @@ describe.skipIf(!hasFashionMnist)("Fashion-MNIST from the mirror (skipped withou
     }
   }
 
-  it.live("60,000 and 10,000 images with the published mean and deviation, in less than 20 s", () =>
-    Effect.gen(function* () {
-      const start = performance.now()
-      const dataset = yield* ingest(source)
-      const params = Schema.decodeSync(PreprocessParams)({
-        height: 28,
-        width: 28,
-        channels: 1,
-        validation: 0
-      })
-      const prepared = yield* preprocess({ params, inputs: { dataset } })
-      assert.deepStrictEqual([prepared.train.numExamples, prepared.test.numExamples], [60_000, 10_000])
-      // 0.2860 and 0.3530 stand in nearly every published recipe for this dataset.
-      assert.strictEqual(prepared.preprocessing.mean[0]?.toFixed(4), "0.2860")
-      assert.strictEqual(prepared.preprocessing.std[0]?.toFixed(4), "0.3530")
-      assert.isBelow(performance.now() - start, 20_000)
-    }).pipe(Effect.provide(Layer.mergeAll(blobsLayer, jobLayer(), codecLayer, sources)))
+  it.live(
+    "60,000 and 10,000 images with the published mean and deviation, in less than 20 s of computing",
+    () =>
+      Effect.gen(function* () {
+        // Of this process: the clock on the wall also counts what else the machine does.
+        const start = process.cpuUsage()
+        const dataset = yield* ingest(source)
+        const params = Schema.decodeSync(PreprocessParams)({
+          height: 28,
+          width: 28,
+          channels: 1,
+          validation: 0
+        })
+        const prepared = yield* preprocess({ params, inputs: { dataset } })
+        assert.deepStrictEqual([prepared.train.numExamples, prepared.test.numExamples], [60_000, 10_000])
+        // 0.2860 and 0.3530 stand in nearly every published recipe for this dataset.
+        assert.strictEqual(prepared.preprocessing.mean[0]?.toFixed(4), "0.2860")
+        assert.strictEqual(prepared.preprocessing.std[0]?.toFixed(4), "0.3530")
+        const { system, user } = process.cpuUsage(start)
+        assert.isBelow(system + user, 20e6)
+      }).pipe(Effect.provide(Layer.mergeAll(blobsLayer, jobLayer(), codecLayer, sources)))
   )
 })

@@ -66,7 +66,7 @@ describe("a task's stages take no other task's datasets", () => {
     assert.throws(
       // @ts-expect-error images with labels are no images with boxes
       () => TransferDetection({ params: transfer, inputs: { dataset: images, classifier } }),
-      /input "dataset" takes prepared-dataset\/detection, not the prepared-dataset\/classification of stage "preprocess"/
+      /takes prepared-dataset\/detection, not the prepared-dataset\/classification of stage "preprocess"/
     ))
 
   it("a segmenter no boxes", () =>

@@ -89,8 +89,8 @@ afterEach(() => {
   for (const child of running.splice(0)) child.kill("SIGKILL")
 })
 
-const startScheduler = (folder: string) => {
-  const child = start(["scheduler"], utc, folder)
+const startScheduler = (folder: string, ...flags: ReadonlyArray<string>) => {
+  const child = start(["scheduler", ...flags], utc, folder)
   running.push(child)
   const output = { stderr: "" }
   child.stderr.on("data", (chunk) => {
@@ -228,13 +228,26 @@ describe.skipIf(!existsSync("/proc/self/task"))("a scheduler (needs /proc)", () 
     assert.deepStrictEqual(below.filter(isAlive), [])
     assert.match(
       first.output.stderr,
-      /stopping: runs end at their next step.*\n(.*\n)*\S+ scheduler stopped\n$/
+      /stopping: runs end at their next step.*\n\S+ slow: run stopped; .*\n\S+ scheduler stopped\n$/
     )
 
     writePipeline(folder, 1)
     const third = await runIn(folder, ["scheduler", "--once"])
     assert.match(third.stderr, /slow: the slot of 2026-01-02 00:00 UTC was missed; its run started late/)
     assert.strictEqual(third.code, 0)
+  }, 90_000)
+
+  it("with --once stops its runs, too", async () => {
+    const folder = newProject("stopped-once")
+    writePipeline(folder, 5000)
+    writeSchedule(folder, onceMissed)
+    const once = startScheduler(folder, "--once")
+    await until(() => hasSaved(folder), 40_000)
+    const below = descendantsOf(once.pid)
+    once.child.kill("SIGTERM")
+    assert.strictEqual(await once.ended, 143)
+    assert.deepStrictEqual(below.filter(isAlive), [])
+    assert.match(logOf(folder), /^■ teacher +stopped after .*, its state is kept$/m)
   }, 90_000)
 
   it("that is killed leaves no process, and the run that it cut is made once", async () => {
