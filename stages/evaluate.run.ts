@@ -5,6 +5,7 @@
 import { Effect, Schema } from "effect"
 import { makeAnchors } from "../lib/boxes/anchors.ts"
 import type { Detection } from "../lib/boxes/nms.ts"
+import type { Images } from "../lib/data/batches.ts"
 import { type BoxedImages, boxesOfImage, decodeBoxedImages } from "../lib/data/boxed-images.ts"
 import { decodeLabelledImages } from "../lib/data/labelled-images.ts"
 import { decodeMaskedImages } from "../lib/data/masked-images.ts"
@@ -83,8 +84,7 @@ const weightsOf = Effect.fnUntraced(function* (model: ModelValue, specs: Readonl
 /** Images of the test pass's steps: few enough for any machine's memory. */
 const batchSize = 250
 
-const protocolOf = (dataset: PreparedDatasetValue, numExamples: number, how: string): string => {
-  const { height, width } = dataset.preprocessing
+const protocolOf = ({ height, width }: Images, numExamples: number, how: string): string => {
   return `test split, ${numExamples} images of ${height} × ${width}, one view each, float32; ${how}`
 }
 
@@ -121,7 +121,7 @@ const evaluateClassifier = Effect.fnUntraced(function* ({ dataset, model }: Pair
   return ClassificationEvaluation.make({
     _tag: "Evaluation",
     task: "classification",
-    protocol: protocolOf(dataset, test.labels.length, "top-1 and top-5"),
+    protocol: protocolOf(test, test.labels.length, "top-1 and top-5"),
     numExamples: test.labels.length,
     metrics: { top1, top5, loss, macs, params: numParams },
     perClass: perClass.map((row, label) => ({ name: classes[label]!, ...row })),
@@ -176,7 +176,7 @@ const evaluateDetector = Effect.fnUntraced(function* ({ dataset, model }: Pair<"
   return DetectionEvaluation.make({
     task: "detection",
     protocol: protocolOf(
-      dataset,
+      test,
       found.length,
       `ap50: ${voc.protocol} AP at IoU ${voc.iouThreshold}; ap: ${coco.protocol}`
     ),
@@ -216,7 +216,7 @@ const evaluateSegmenter = Effect.fnUntraced(function* ({ dataset, model }: Pair<
     _tag: "Evaluation",
     task: "segmentation",
     protocol: protocolOf(
-      dataset,
+      test,
       numExamples,
       "counts summed over the whole split, ignored pixels left out; mean over the classes that occur"
     ),
