@@ -76,7 +76,7 @@ const detector = TransferDetection({
     anchors: { kind: "kmeans", perLevel: 3 },
     training: {
       ...training,
-      epochs: 16,
+      epochs: 14,
       batchSize: 4,
       learningRate: 0.02,
       gradientNormMax: 5,
@@ -91,7 +91,7 @@ const segmenter = TransferSegmentation({
   params: {
     training: {
       ...training,
-      epochs: 14,
+      epochs: 10,
       batchSize: 4,
       learningRate: 0.1,
       augment: { flip: true },

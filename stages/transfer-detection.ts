@@ -3,22 +3,17 @@
  * in the place of the paper's Faster R-CNN (He et al. 2018 §5.1), since all its shapes are known
  * beforehand.
  */
-import { Effect, Schema } from "effect"
+import { Schema } from "effect"
 import { AnchorChoice, DetectorHead } from "../lib/models/HeadParams.ts"
+import { withDefault } from "../lib/models/withDefault.ts"
 import { TransferParams } from "../lib/train/TransferParams.ts"
 import * as Stage from "../lib/workflow/Stage.ts"
 import { Classifier, Detector, PreparedDataset } from "./artifacts.ts"
 
 export const TransferDetectionParams = Schema.Struct({
   ...TransferParams.fields,
-  head: DetectorHead.pipe(
-    Schema.withDecodingDefaultTypeKey(Effect.succeed(DetectorHead.make({}))),
-    Schema.withConstructorDefault(Effect.succeed(DetectorHead.make({})))
-  ),
-  anchors: AnchorChoice.pipe(
-    Schema.withDecodingDefaultTypeKey(Effect.succeed({ kind: "retina" } as const)),
-    Schema.withConstructorDefault(Effect.succeed({ kind: "retina" } as const))
-  )
+  head: withDefault(DetectorHead, DetectorHead.make({})),
+  anchors: withDefault(AnchorChoice, { kind: "retina" })
 })
 export const transferDetectionInputs = { dataset: PreparedDataset.detection, classifier: Classifier }
 

@@ -1,21 +1,17 @@
 /** What stands on a backbone, as data: light enough for a stage's contract (no tensor library). */
-import { Effect, Schema } from "effect"
-
-const optional = <S extends Schema.Top & Schema.WithoutConstructorDefault>(schema: S, value: S["Type"]) => {
-  const decoding = Schema.withDecodingDefaultTypeKey(Effect.succeed(value))(schema)
-  return Schema.withConstructorDefault<typeof decoding>(Effect.succeed(value))(decoding)
-}
+import { Schema } from "effect"
+import { withDefault } from "./withDefault.ts"
 
 const integer = (minimum: number, maximum: number) => Schema.Int.check(Schema.isBetween({ minimum, maximum }))
 
 /** RetinaNet (Lin et al. 2017, arXiv 1708.02002) on a feature pyramid (arXiv 1612.03144). */
 export const DetectorHead = Schema.Struct({
   /** Channels of every pyramid level and of the towers; the papers take 256. */
-  channels: optional(integer(8, 1024), 64),
+  channels: withDefault(integer(8, 1024), 64),
   /** Levels above the backbone's coarsest map, each half as large; the paper takes 2 (P6, P7). */
-  extraLevels: optional(integer(0, 4), 2),
+  extraLevels: withDefault(integer(0, 4), 2),
   /** 3x3 convolutions before the outputs; the paper takes 4. */
-  towerConvs: optional(integer(0, 8), 2)
+  towerConvs: withDefault(integer(0, 8), 2)
 })
 export type DetectorHead = typeof DetectorHead.Type
 
@@ -37,6 +33,6 @@ export const anchorsPerCell = (choice: AnchorChoice): number =>
 /** FCN (Long et al. 2015, arXiv 1411.4038), the head of torchvision and GluonCV. */
 export const SegmenterHead = Schema.Struct({
   /** The finer map whose scores are added to the upsampled ones of the coarsest (c3: FCN-8s); null: none. */
-  skip: optional(Schema.NullOr(Schema.Literals(["c2", "c3", "c4"])), "c3")
+  skip: withDefault(Schema.NullOr(Schema.Literals(["c2", "c3", "c4"])), "c3")
 })
 export type SegmenterHead = typeof SegmenterHead.Type

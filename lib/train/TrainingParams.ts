@@ -1,5 +1,6 @@
 /** What decides a training run's mathematics, as data; light enough for a stage's contract. */
-import { Effect, Schema } from "effect"
+import { Schema } from "effect"
+import { withDefault } from "../models/withDefault.ts"
 import { Initializer } from "../nn/initializers.ts"
 import { Precision } from "../tensor/Runtime.ts"
 
@@ -21,12 +22,6 @@ const integerInRange = (what: string, minimum: number, maximum: number) =>
     )
   )
 
-/** A key that may be left out, when made in code and when read from JSON. */
-const optional = <S extends Schema.Top & Schema.WithoutConstructorDefault>(schema: S, value: S["Type"]) => {
-  const decoding = Schema.withDecodingDefaultTypeKey(Effect.succeed(value))(schema)
-  return Schema.withConstructorDefault<typeof decoding>(Effect.succeed(value))(decoding)
-}
-
 /** After the warm-up: half a cosine to 0, or constant, or divided at the start of given epochs (from 0). */
 export const LrSchedule = Schema.Union([
   Schema.Struct({ kind: Schema.Literal("cosine") }),
@@ -41,34 +36,34 @@ export type LrSchedule = typeof LrSchedule.Type
 
 export const Augment = Schema.Struct({
   /** Pixels on each side before a random crop of the original size. */
-  pad: optional(integerInRange("pad", 0, 64), 0),
+  pad: withDefault(integerInRange("pad", 0, 64), 0),
   /** Whether half of the images are mirrored left to right. */
-  flip: optional(Schema.Boolean, false)
+  flip: withDefault(Schema.Boolean, false)
 })
 
 /** What every training loop is told, whatever its task. */
 export const OptimizationParams = Schema.Struct({
   epochs: integerInRange("epochs", 1, 10_000),
-  batchSize: optional(integerInRange("batchSize", 1, 65_536), 128),
+  batchSize: withDefault(integerInRange("batchSize", 1, 65_536), 128),
   /** The peak, reached at the end of the warm-up. */
-  learningRate: optional(inRange("learningRate", 0, 100), 0.1),
-  warmupEpochs: optional(integerInRange("warmupEpochs", 0, 10_000), 1),
-  lrSchedule: optional(LrSchedule, { kind: "cosine" }),
-  momentum: optional(inRange("momentum", 0, 1), 0.9),
+  learningRate: withDefault(inRange("learningRate", 0, 100), 0.1),
+  warmupEpochs: withDefault(integerInRange("warmupEpochs", 0, 10_000), 1),
+  lrSchedule: withDefault(LrSchedule, { kind: "cosine" }),
+  momentum: withDefault(inRange("momentum", 0, 1), 0.9),
   /** On kernels only; biases and normalisations do not decay. */
-  weightDecay: optional(inRange("weightDecay", 0, 1), 5e-4),
+  weightDecay: withDefault(inRange("weightDecay", 0, 1), 5e-4),
   /** Gradients are scaled down together where their common norm is above this; null: never. */
-  gradientNormMax: optional(Schema.NullOr(inRange("gradientNormMax", 1e-6, 1e6)), null),
-  precision: optional(Precision, "float32"),
-  initializer: optional(Initializer, "torch-default"),
-  seed: optional(integerInRange("seed", 0, 2 ** 32 - 1), 0)
+  gradientNormMax: withDefault(Schema.NullOr(inRange("gradientNormMax", 1e-6, 1e6)), null),
+  precision: withDefault(Precision, "float32"),
+  initializer: withDefault(Initializer, "torch-default"),
+  seed: withDefault(integerInRange("seed", 0, 2 ** 32 - 1), 0)
 })
 export type OptimizationParams = typeof OptimizationParams.Type
 
 /** Of a classifier. */
 export const TrainingParams = Schema.Struct({
   ...OptimizationParams.fields,
-  labelSmoothing: optional(inRange("labelSmoothing", 0, 1), 0),
-  augment: optional(Augment, { pad: 0, flip: false })
+  labelSmoothing: withDefault(inRange("labelSmoothing", 0, 1), 0),
+  augment: withDefault(Augment, { pad: 0, flip: false })
 })
 export type TrainingParams = typeof TrainingParams.Type
