@@ -52,48 +52,6 @@ export const meanBestIou = (boxes: Float32Array, sizes: ReadonlyArray<AnchorSize
   return samples.length === 0 ? 0 : meanOf(nearestCentres(samples, sizes).ious)
 }
 
-/**
- * Spreads sizes over the levels of a pyramid, for each of `strides` (rising) the sizes of its anchors. They
- * stay in order of their area, every level gets one at least, and the sum of squared distances from each
- * level's own scale (the middle of RetinaNet's octave), in octaves, is as small as that allows.
- */
-export const assignToLevels = (
-  sizes: ReadonlyArray<AnchorSize>,
-  strides: ReadonlyArray<number>
-): ReadonlyArray<ReadonlyArray<AnchorSize>> => {
-  if (sizes.length < strides.length) {
-    throw new RangeError(
-      `${sizes.length} anchor sizes are too few for ${strides.length} levels: choose one per level at least`
-    )
-  }
-  const sorted = byArea(sizes)
-  const starts = cheapestStarts(sorted, strides)
-  return strides.map((_, level) => sorted.slice(starts[level], starts[level + 1]))
-}
-
-/** Where each level's run of sizes begins, and behind them the end: found level by level. */
-const cheapestStarts = (sorted: ReadonlyArray<AnchorSize>, strides: ReadonlyArray<number>) => {
-  // For each number of sizes taken so far: the cheapest way to have spread them over the levels seen.
-  let ways = new Map([[0, { cost: 0, starts: [] as ReadonlyArray<number> }]])
-  for (const stride of strides) {
-    const longer: typeof ways = new Map()
-    for (const [start, { cost, starts }] of ways) {
-      let sum = cost
-      for (let end = start + 1; end <= sorted.length; end++) {
-        sum += octavesBetween(sorted[end - 1]!, stride) ** 2
-        const known = longer.get(end)
-        if (known === undefined || sum < known.cost)
-          longer.set(end, { cost: sum, starts: [...starts, start] })
-      }
-    }
-    ways = longer
-  }
-  return [...ways.get(sorted.length)!.starts, sorted.length]
-}
-
-const octavesBetween = (size: AnchorSize, stride: number): number =>
-  Math.log2(Math.sqrt(areaOf(size)) / (4 * 2 ** (1 / 3) * stride))
-
 const areaOf = ([height, width]: AnchorSize): number => height * width
 
 const byArea = (sizes: ReadonlyArray<AnchorSize>): ReadonlyArray<AnchorSize> =>

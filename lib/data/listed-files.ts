@@ -135,7 +135,9 @@ export const readPascalVoc = (source: PascalVocOptions) =>
     source,
     Effect.fnUntraced(function* (files, [name = ""]) {
       const path = files.firstOf(
-        Array.from(imageEndings, (ending) => `${source.imagesFolder}/${name}.${ending}`)
+        [...imageEndings]
+          .flatMap((ending) => [ending, ending.toUpperCase()])
+          .map((ending) => `${source.imagesFolder}/${name}.${ending}`)
       )
       const xmlPath = `${source.annotationsFolder}/${name}.xml`
       const [bytes, xml] = [yield* files.read(path), yield* files.read(xmlPath)]

@@ -38,8 +38,9 @@ export const prepareLabelled = Effect.fnUntraced(function* (example: LabelledIma
 })
 
 /**
- * A box has to be larger than so many pixels of the target: there is nothing to learn in a single one, and
- * VOC's way of counting gives one to a box whose corners are the same.
+ * A box has to be larger than so many pixels of the image as it came: VOC's way of counting gives one to a
+ * box whose corners are the same. How small it gets in the target does not matter, or models prepared at
+ * different sizes would be scored on different boxes.
  */
 const tooSmall = 1
 
@@ -69,10 +70,11 @@ const movedBoxes = (
   const moved = boxes.map((stated) => {
     const own = Float32Array.from(stated.box)
     const clipped = clipBoxes(own, image.height, image.width)
-    const [y1, x1, y2, x2] = clipped.map((value, index) => value * (index % 2 === 0 ? scaleY : scaleX))
+    const [y1, x1, y2, x2] = clipped
     const isLeft = y2! - y1! > tooSmall && x2! - x1! > tooSmall
     const isClipped = clipped.some((value, index) => value !== own[index])
-    return { ...stated, corners: [y1!, x1!, y2!, x2!], isLeft, isClipped }
+    const corners = Array.from(clipped, (value, index) => value * (index % 2 === 0 ? scaleY : scaleX))
+    return { ...stated, corners, isLeft, isClipped }
   })
   const left = moved.filter(({ isLeft }) => isLeft)
   return {

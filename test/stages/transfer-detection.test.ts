@@ -1,6 +1,8 @@
 /** A detector on a classifier's backbone, from the stage's inputs to its evaluation. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
+import { decodeSafetensors } from "../../lib/models/safetensors.ts"
+import { type BlobRef, BlobStore } from "../../lib/storage/BlobStore.ts"
 import { DenseTrainingParams } from "../../lib/train/TransferParams.ts"
 import { run as evaluate } from "../../stages/evaluate.run.ts"
 import { run } from "../../stages/transfer-detection.run.ts"
@@ -12,6 +14,13 @@ import { storedBoxes, storedClassifier } from "../support/transferCases.ts"
 const layer = Layer.mergeAll(jobLayer(), native.layer, blobsLayer)
 
 const architecture = { family: "resnet", depth: 10, width: 16 } as const
+
+/** The arrays of a safetensors blob. */
+const arraysOf = (blob: BlobRef) =>
+  Effect.flatMap(BlobStore, (store) => store.get(blob)).pipe(
+    Effect.flatMap(decodeSafetensors),
+    Effect.map(({ arrays }) => arrays)
+  )
 
 const paramsFor = (epochs: number, changes: { readonly frozen?: ReadonlyArray<string> } = {}) =>
   TransferDetectionParams.make({
@@ -49,7 +58,7 @@ describe.skipIf(native.skipped !== "")(`transfer to detection${native.skipped}`,
       const dataset = yield* storedBoxes
       const classifier = yield* storedClassifier(architecture)
       const params = paramsFor(2, { frozen: ["conv1", "bn1"] })
-      const { transferred } = yield* run({ params, inputs: { dataset, classifier } })
+      const { transferred, weights } = yield* run({ params, inputs: { dataset, classifier } })
       assert.deepStrictEqual([...transferred.unused].sort(), ["fc.bias", "fc.weight"])
       assert.deepStrictEqual(
         [...transferred.frozen].sort(),
@@ -57,6 +66,9 @@ describe.skipIf(native.skipped !== "")(`transfer to detection${native.skipped}`,
       )
       assert.isTrue(transferred.fresh.every((name) => /^(fpn|head)\./.test(name)))
       assert.include(transferred.taken, "layer4.0.conv2.weight")
+      const [before, after] = yield* Effect.forEach([classifier.weights, weights], arraysOf)
+      for (const name of transferred.frozen) assert.deepStrictEqual(after![name], before![name], name)
+      assert.notDeepEqual(after!["layer1.0.conv1.weight"], before!["layer1.0.conv1.weight"])
     }).pipe(Effect.provide(layer))
   )
 })

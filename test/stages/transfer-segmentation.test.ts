@@ -1,6 +1,8 @@
 /** A segmenter on a classifier's backbone, from the stage's inputs to its evaluation. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
+import { decodeSafetensors } from "../../lib/models/safetensors.ts"
+import { type BlobRef, BlobStore } from "../../lib/storage/BlobStore.ts"
 import { DenseTrainingParams } from "../../lib/train/TransferParams.ts"
 import { run as evaluate } from "../../stages/evaluate.run.ts"
 import { run } from "../../stages/transfer-segmentation.run.ts"
@@ -13,6 +15,13 @@ const layer = Layer.mergeAll(jobLayer(), native.layer, blobsLayer)
 
 /** Scores every second pixel, so that outlines can be drawn exactly. */
 const architecture = { family: "resnet-cifar", depth: 8, width: 16, shortcut: "B" } as const
+
+/** The arrays of a safetensors blob. */
+const arraysOf = (blob: BlobRef) =>
+  Effect.flatMap(BlobStore, (store) => store.get(blob)).pipe(
+    Effect.flatMap(decodeSafetensors),
+    Effect.map(({ arrays }) => arrays)
+  )
 
 const paramsFor = (epochs: number, changes: { readonly frozen?: ReadonlyArray<string> } = {}) =>
   TransferSegmentationParams.make({
@@ -51,7 +60,7 @@ describe.skipIf(native.skipped !== "")(`transfer to segmentation${native.skipped
       const dataset = yield* storedMasks
       const classifier = yield* storedClassifier(architecture)
       const params = paramsFor(2, { frozen: ["conv1", "bn1"] })
-      const { transferred } = yield* run({ params, inputs: { dataset, classifier } })
+      const { transferred, weights } = yield* run({ params, inputs: { dataset, classifier } })
       assert.deepStrictEqual([...transferred.unused].sort(), ["fc.bias", "fc.weight"])
       assert.deepStrictEqual(
         [...transferred.frozen].sort(),
@@ -59,6 +68,9 @@ describe.skipIf(native.skipped !== "")(`transfer to segmentation${native.skipped
       )
       assert.isTrue(transferred.fresh.every((name) => /^classifier\./.test(name)))
       assert.include(transferred.taken, "layer3.0.conv2.weight")
+      const [before, after] = yield* Effect.forEach([classifier.weights, weights], arraysOf)
+      for (const name of transferred.frozen) assert.deepStrictEqual(after![name], before![name], name)
+      assert.notDeepEqual(after!["layer1.0.conv1.weight"], before!["layer1.0.conv1.weight"])
     }).pipe(Effect.provide(layer))
   )
 })

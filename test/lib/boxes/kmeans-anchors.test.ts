@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
 import type { AnchorSize } from "../../../lib/boxes/anchors.ts"
-import { assignToLevels, kmeansAnchorSizes, meanBestIou } from "../../../lib/boxes/kmeans-anchors.ts"
+import { kmeansAnchorSizes, meanBestIou } from "../../../lib/boxes/kmeans-anchors.ts"
 import { RandomStream } from "../../../lib/tensor/random.ts"
 import { flatBoxes, RandomBox } from "../../support/randomBoxes.ts"
 
@@ -98,37 +98,4 @@ describe("kmeansAnchorSizes", () => {
       assert.isTrue(score > 0 && score <= 1)
     }
   )
-})
-
-describe("assignToLevels", () => {
-  const square = (side: number): AnchorSize => [side, side]
-
-  it("gives a level the sizes of its scale", () => {
-    const sides = [38, 42, 80, 85, 160]
-    assert.deepStrictEqual(assignToLevels(sides.map(square), [8, 16, 32]), [
-      [square(38), square(42)],
-      [square(80), square(85)],
-      [square(160)]
-    ])
-  })
-
-  it("leaves no level without a size, whatever the sizes", () => {
-    const sides = [200, 180, 190, 210]
-    assert.deepStrictEqual(assignToLevels(sides.map(square), [8, 16, 32]), [
-      [square(180)],
-      [square(190)],
-      [square(200), square(210)]
-    ])
-    assert.throws(() => assignToLevels([square(9)], [8, 16]), RangeError)
-  })
-
-  it("is RetinaNet's own layout for RetinaNet's sizes", () => {
-    const strides = [8, 16, 32, 64, 128]
-    const sides = strides.flatMap((stride) => [0, 1, 2].map((third) => 4 * stride * 2 ** (third / 3)))
-    const levels = assignToLevels(sides.map(square), strides)
-    assert.deepStrictEqual(
-      levels.map((level) => level.length),
-      [3, 3, 3, 3, 3]
-    )
-  })
 })

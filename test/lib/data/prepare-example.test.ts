@@ -59,9 +59,10 @@ describe("boxes of a prepared image", () => {
         const kept = stated.flatMap(({ box, ...rest }) => {
           const limits = [size.height, size.width]
           const inside = box.map((value, axis) => Math.max(0, Math.min(value, limits[axis % 2]!)))
-          const [y1, x1, y2, x2] = inside.map((value, axis) => value * scales[axis % 2]!)
+          const [y1, x1, y2, x2] = inside
+          const corners = inside.map((value, axis) => value * scales[axis % 2]!)
           const clipped = inside.some((value, axis) => value !== box[axis])
-          return y2! - y1! > 1 && x2! - x1! > 1 ? [{ ...rest, corners: [y1!, x1!, y2!, x2!], clipped }] : []
+          return y2! - y1! > 1 && x2! - x1! > 1 ? [{ ...rest, corners, clipped }] : []
         })
         assert.deepStrictEqual(about.boxes, Float32Array.from(kept.flatMap(({ corners }) => corners)))
         assert.deepStrictEqual(
@@ -95,8 +96,22 @@ describe("boxes of a prepared image", () => {
         })
         const targetSize = { height: size.height * scale, width: size.width * scale + 7 }
         const { about } = yield* prepareBoxed(example, target(targetSize))
-        if (about.numDropped === 1) return assert.isTrue(scale === 1)
+        const isEmpty = box[2] - box[0] <= 1 || box[3] - box[1] <= 1
+        assert.strictEqual(about.numDropped, isEmpty ? 1 : 0)
+        if (isEmpty) return
         assert.deepStrictEqual([...about.boxes.map((value) => value / scale)], [...box])
+      }).pipe(Effect.provide(codecLayer))
+  )
+
+  it.effect(
+    "a box that gets smaller than a pixel is kept: what is scored does not depend on the target",
+    () =>
+      Effect.gen(function* () {
+        const box = [2, 3, 10, 5] as const
+        const size = { height: 16, width: 16 }
+        const example = boxed(size, { ...size, boxes: [{ box, classIndex: 0, difficult: false }] })
+        const { about } = yield* prepareBoxed(example, target({ height: 4, width: 4 }))
+        assert.deepStrictEqual(about.boxes, Float32Array.of(0.5, 0.75, 2.5, 1.25))
       }).pipe(Effect.provide(codecLayer))
   )
 
