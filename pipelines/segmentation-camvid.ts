@@ -5,8 +5,8 @@
  *
  *   DISTILLERY_MIRROR=<folder with camvid-half-trainval.tar> npx distillery run segmentation-camvid
  *
- * Expected on the 51 images: mean IoU 0.45. The same network from scratch stands beside it as
- * `segmenter-from-scratch`.
+ * Expected on the 51 images: mean IoU 0.52, pixel accuracy 0.89. The same network from scratch stands
+ * beside it as `segmenter-from-scratch` and is no worse, 0.53: what rendered shapes teach is no help here.
  */
 import { Digest } from "../lib/storage/Digest.ts"
 import * as Pipeline from "../lib/workflow/Pipeline.ts"
