@@ -2,8 +2,9 @@
  * Brings images and what is known of them (classes, boxes, masks) from outside into the store, as they are:
  * verified, sorted into splits, not decoded.
  */
-import { Effect, Schema } from "effect"
+import { Schema } from "effect"
 import { SourceArchive, SourceFile } from "../lib/data/SourceFiles.ts"
+import { withDefault } from "../lib/models/withDefault.ts"
 import { Digest } from "../lib/storage/Digest.ts"
 import * as Artifact from "../lib/workflow/Artifact.ts"
 import * as Stage from "../lib/workflow/Stage.ts"
@@ -11,10 +12,7 @@ import { ImageDataset, type ImageDatasetValue, TaskName } from "./artifacts.ts"
 
 const integer = (minimum: number, maximum: number) => Schema.Int.check(Schema.isBetween({ minimum, maximum }))
 
-const seed = integer(0, 2 ** 32 - 1).pipe(
-  Schema.withDecodingDefaultTypeKey(Effect.succeed(0)),
-  Schema.withConstructorDefault(Effect.succeed(0))
-)
+const seed = withDefault(integer(0, 2 ** 32 - 1), 0)
 
 /** Four files in the format of MNIST and Fashion-MNIST. `classes` names the labels 0, 1, 2, … */
 export const IdxSource = Schema.TaggedStruct("Idx", {
@@ -30,28 +28,16 @@ export const IdxSource = Schema.TaggedStruct("Idx", {
 /** Shapes on textured backgrounds, drawn from a seed (`lib/data/scenes`). Eight classes, balanced. */
 export const ScenesSource = Schema.TaggedStruct("Scenes", {
   seed,
-  task: TaskName.pipe(
-    Schema.withDecodingDefaultTypeKey(Effect.succeed("classification" as const)),
-    Schema.withConstructorDefault(Effect.succeed("classification" as const))
-  ),
+  task: withDefault(TaskName, "classification"),
   /** Shapes of a scene at most; null: one for classification, three else. */
-  maxShapes: Schema.NullOr(integer(1, 16)).pipe(
-    Schema.withDecodingDefaultTypeKey(Effect.succeed(null)),
-    Schema.withConstructorDefault(Effect.succeed(null))
-  ),
+  maxShapes: withDefault(Schema.NullOr(integer(1, 16)), null),
   /** Pixels per side. */
-  size: integer(16, 1024).pipe(
-    Schema.withDecodingDefaultTypeKey(Effect.succeed(32)),
-    Schema.withConstructorDefault(Effect.succeed(32))
-  ),
+  size: withDefault(integer(16, 1024), 32),
   numTrain: integer(8, 2 ** 24),
   numTest: integer(8, 2 ** 24)
 })
 
-const digest = Schema.NullOr(Digest).pipe(
-  Schema.withDecodingDefaultTypeKey(Effect.succeed(null)),
-  Schema.withConstructorDefault(Effect.succeed(null))
-)
+const digest = withDefault(Schema.NullOr(Digest), null)
 
 const testFraction = Schema.Number.check(Schema.isBetween({ minimum: 0.01, maximum: 0.9 }))
 
@@ -63,10 +49,7 @@ export const ImageFolderSource = Schema.TaggedStruct("ImageFolder", {
   path: Schema.NonEmptyString,
   digest,
   /** How much of each class is set aside for testing where the folder has no `test`. */
-  testFraction: testFraction.pipe(
-    Schema.withDecodingDefaultTypeKey(Effect.succeed(0.2)),
-    Schema.withConstructorDefault(Effect.succeed(0.2))
-  ),
+  testFraction: withDefault(testFraction, 0.2),
   seed
 })
 
@@ -89,11 +72,7 @@ const Splits = Schema.Struct({
 
 const classes = Schema.Array(Schema.NonEmptyString).check(Schema.isMinLength(1), Schema.isMaxLength(255))
 
-const folder = (name: string) =>
-  Schema.String.pipe(
-    Schema.withDecodingDefaultTypeKey(Effect.succeed(name)),
-    Schema.withConstructorDefault(Effect.succeed(name))
-  )
+const folder = (name: string) => withDefault(Schema.String, name)
 
 /** Boxes in the layout of Pascal VOC: lists of names, a JPEG and an XML file for each. */
 export const PascalVocSource = Schema.TaggedStruct("PascalVoc", {

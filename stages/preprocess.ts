@@ -2,7 +2,8 @@
  * Decodes images, brings them and their boxes or masks to one size, cuts off a validation split, and measures
  * the training split.
  */
-import { Effect, Schema } from "effect"
+import { Schema } from "effect"
+import { withDefault } from "../lib/models/withDefault.ts"
 import * as Artifact from "../lib/workflow/Artifact.ts"
 import * as Stage from "../lib/workflow/Stage.ts"
 import {
@@ -24,29 +25,14 @@ export const PreprocessParams = Schema.Struct({
    * Stretched to the size, or scaled with the aspect kept and filled up at the bottom and the right; null:
    * stretched for classification, filled up where there are boxes or masks.
    */
-  fit: Schema.NullOr(Schema.Literals(["stretch", "pad"])).pipe(
-    Schema.withDecodingDefaultTypeKey(Effect.succeed(null)),
-    Schema.withConstructorDefault(Effect.succeed(null))
-  ),
+  fit: withDefault(Schema.NullOr(Schema.Literals(["stretch", "pad"])), null),
   /** Fraction of the training split (of every class of it) that is set aside for tuning; 0 keeps all. */
-  validation: fraction(0.9).pipe(
-    Schema.withDecodingDefaultTypeKey(Effect.succeed(0.1)),
-    Schema.withConstructorDefault(Effect.succeed(0.1))
-  ),
-  seed: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 2 ** 32 - 1 })).pipe(
-    Schema.withDecodingDefaultTypeKey(Effect.succeed(0)),
-    Schema.withConstructorDefault(Effect.succeed(0))
-  ),
+  validation: withDefault(fraction(0.9), 0.1),
+  seed: withDefault(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 2 ** 32 - 1 })), 0),
   /** At most this many images of each split, chosen by the seed; null takes all. */
-  limit: Schema.NullOr(Schema.Int.check(Schema.isGreaterThanOrEqualTo(1))).pipe(
-    Schema.withDecodingDefaultTypeKey(Effect.succeed(null)),
-    Schema.withConstructorDefault(Effect.succeed(null))
-  ),
+  limit: withDefault(Schema.NullOr(Schema.Int.check(Schema.isGreaterThanOrEqualTo(1))), null),
   /** Unusable images are left out and listed; a larger fraction of a split than this fails the stage. */
-  maxUnreadable: fraction(1).pipe(
-    Schema.withDecodingDefaultTypeKey(Effect.succeed(0.01)),
-    Schema.withConstructorDefault(Effect.succeed(0.01))
-  )
+  maxUnreadable: withDefault(fraction(1), 0.01)
 })
 export const preprocessInputs = {
   dataset: Artifact.oneOf<ImageDatasetValue>(

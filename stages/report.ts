@@ -1,5 +1,6 @@
 /** Sums up evaluated models as one self-contained page, the same as JSON, and images to try a model on. */
-import { Effect, Schema } from "effect"
+import { Schema } from "effect"
+import { withDefault } from "../lib/models/withDefault.ts"
 import * as Artifact from "../lib/workflow/Artifact.ts"
 import * as Stage from "../lib/workflow/Stage.ts"
 import {
@@ -15,10 +16,7 @@ import {
 } from "./artifacts.ts"
 
 const integer = (minimum: number, maximum: number, value: number) =>
-  Schema.Int.check(Schema.isBetween({ minimum, maximum })).pipe(
-    Schema.withDecodingDefaultTypeKey(Effect.succeed(value)),
-    Schema.withConstructorDefault(Effect.succeed(value))
-  )
+  withDefault(Schema.Int.check(Schema.isBetween({ minimum, maximum })), value)
 
 /** Images of the test split shown with what they are and what the model said; the page holds them all. */
 const Examples = Schema.Struct({
@@ -31,10 +29,7 @@ export const ReportParams = Schema.Struct({
   title: Schema.NonEmptyString,
   /** Images of every test split that are kept as PNG, the classes taking turns. */
   samples: integer(0, 100, 10),
-  examples: Examples.pipe(
-    Schema.withDecodingDefaultTypeKey(Effect.succeed(Examples.make({}))),
-    Schema.withConstructorDefault(Effect.succeed(Examples.make({})))
-  )
+  examples: withDefault(Examples, Examples.make({}))
 })
 
 /** A model and its dataset stand beside the evaluation of the same name. */

@@ -86,10 +86,10 @@ export const boxedOf = (prepared: PreparedImages<PreparedBoxes>): BoxedImages =>
 
 /** Masks `[N, H, W]` beside the images. */
 export const maskedOf = (prepared: PreparedImages<Uint8Array>) => {
-  const { about, images, size } = prepared
+  const { about, extents, images, size } = prepared
   const masks = new Uint8Array(about.length * size.height * size.width)
   about.forEach((mask, image) => {
     masks.set(mask, image * mask.length)
   })
-  return { images, ...size, masks }
+  return { images, ...size, masks, extents }
 }

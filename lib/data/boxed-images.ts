@@ -10,8 +10,9 @@ import {
   SafetensorsError
 } from "../models/safetensors.ts"
 import type { Images } from "./batches.ts"
+import { areInside, type Extents } from "./extents.ts"
 
-export interface BoxedImages extends Images {
+export interface BoxedImages extends Images, Extents {
   /** `[B, 4]`: `[y1, x1, y2, x2]` in pixels of the prepared image. */
   readonly boxes: Float32Array
   /** `[B]` */
@@ -20,8 +21,6 @@ export interface BoxedImages extends Images {
   readonly difficult: Uint8Array
   /** `[N + 1]`: the boxes of image `n` are those from `offsets[n]` up to, not including, `offsets[n + 1]`. */
   readonly offsets: Int32Array
-  /** `[N, 2]`: so many rows and columns, from the top left, are image; the rest is padding. */
-  readonly extents: Int32Array
 }
 
 /** The boxes of one image; views of the split's arrays. */
@@ -109,8 +108,5 @@ const leadThrough = (offsets: Int32Array, count: number): boolean =>
   offsets[0] === 0 &&
   offsets[offsets.length - 1] === count &&
   offsets.every((offset, index) => index === 0 || offset >= offsets[index - 1]!)
-
-const areInside = (extents: Int32Array, height: number, width: number): boolean =>
-  extents.every((extent, index) => extent >= 0 && extent <= (index % 2 === 0 ? height : width))
 
 const refuse = (reason: string) => new SafetensorsError({ reason })

@@ -9,6 +9,7 @@ import { writePlaced } from "./augment/place-image.ts"
 import { type Placement, type PlacementParams, randomPlacement } from "./augment/placement.ts"
 import type { Images } from "./batches.ts"
 import { epochOrder } from "./epoch-order.ts"
+import { type Extents, extentOfImage } from "./extents.ts"
 
 export interface DenseBatchesOptions {
   readonly normalization: Normalization
@@ -26,11 +27,10 @@ export interface Placed {
 
 /**
  * A function that writes the images of a step to `output` `[batch size, H, W, C]` and says of each how it was
- * placed. `extentOf` gives the rows and columns of an image that are no padding.
+ * placed.
  */
 export const placedImages = (
-  dataset: Images,
-  extentOf: (example: number) => Pick<Placement, "rows" | "columns">,
+  dataset: Images & Extents,
   { augment, batchSize, normalization, seed }: DenseBatchesOptions
 ): ((
   position: { readonly epoch: number; readonly step: number },
@@ -47,7 +47,7 @@ export const placedImages = (
     return Array.from({ length: batchSize }, (_, slot) => {
       const example = order[step * batchSize + slot]!
       const own = random.derive(example)
-      const placement = randomPlacement(own, { ...extentOf(example), height, width }, augment)
+      const placement = randomPlacement(own, { ...extentOfImage(dataset, example), height, width }, augment)
       writePlaced({
         output,
         to: slot * pixelsPerImage,

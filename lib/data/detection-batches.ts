@@ -25,10 +25,9 @@ export const detectionBatches = (
   options: DetectionBatchesOptions
 ): TrainingBatches<"images" | "labels" | "deltas"> => {
   const { anchors, batchSize, dataset } = options
-  const { channels, extents, height, offsets, width } = dataset
+  const { channels, height, offsets, width } = dataset
   const numAnchors = anchors.length / 4
-  const extentOf = (example: number) => ({ rows: extents[example * 2]!, columns: extents[example * 2 + 1]! })
-  const placeImages = placedImages(dataset, extentOf, options)
+  const placeImages = placedImages(dataset, options)
   return {
     batchSize,
     stepsPerEpoch: Math.floor((offsets.length - 1) / batchSize),

@@ -18,7 +18,7 @@ export const segmentationBatches = (
   const { batchSize, dataset } = options
   const { channels, height, masks, width } = dataset
   const pixels = height * width
-  const placeImages = placedImages(dataset, () => ({ rows: height, columns: width }), options)
+  const placeImages = placedImages(dataset, options)
   return {
     batchSize,
     stepsPerEpoch: Math.floor(masks.length / pixels / batchSize),

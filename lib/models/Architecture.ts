@@ -2,7 +2,8 @@
  * The architectures a pipeline may name, as data: light enough for a stage's contract (no tensor library).
  * What each is made of stands in `backbones/`.
  */
-import { Effect, Schema } from "effect"
+import { Schema } from "effect"
+import { withDefault } from "./withDefault.ts"
 
 const Width = Schema.Int.check(
   Schema.isBetween({ minimum: 1, maximum: 1024 }, { expected: "a width from 1 to 1024" })
@@ -18,15 +19,9 @@ export const ResNetCifar = Schema.Struct({
     )
   ),
   /** Channels of the stem and the first group of blocks. */
-  width: Width.pipe(
-    Schema.withDecodingDefaultTypeKey(Effect.succeed(16)),
-    Schema.withConstructorDefault(Effect.succeed(16))
-  ),
+  width: withDefault(Width, 16),
   /** What carries the input past a block that changes shape: zero padding (A) or a 1x1 projection (B). */
-  shortcut: Schema.Literals(["A", "B"]).pipe(
-    Schema.withDecodingDefaultTypeKey(Effect.succeed("B" as const)),
-    Schema.withConstructorDefault(Effect.succeed("B" as const))
-  )
+  shortcut: withDefault(Schema.Literals(["A", "B"]), "B")
 })
 export type ResNetCifar = typeof ResNetCifar.Type
 
@@ -39,10 +34,7 @@ export const ResNet = Schema.Struct({
   /** Layers with weights on the main path; 10 is 18 with one block a group. */
   depth: Schema.Literals([10, 18, 34]),
   /** Channels of the stem and the first group of blocks. */
-  width: Width.pipe(
-    Schema.withDecodingDefaultTypeKey(Effect.succeed(64)),
-    Schema.withConstructorDefault(Effect.succeed(64))
-  )
+  width: withDefault(Width, 64)
 })
 export type ResNet = typeof ResNet.Type
 

@@ -1,5 +1,6 @@
 /** How a student listens to its teacher, as data; light enough for a stage's contract. */
-import { Effect, Schema } from "effect"
+import { Schema } from "effect"
+import { withDefault } from "../models/withDefault.ts"
 
 /** Labels and teacher are added up (the paper's form), or weighted against each other (GluonCV's). */
 export const Combination = Schema.Union([
@@ -17,17 +18,14 @@ export const Combination = Schema.Union([
 
 export const DistillationParams = Schema.Struct({
   /** Above 1 it softens both probabilities; the paper takes 20 on ImageNet, 4 is usual on small images. */
-  temperature: Schema.Number.check(
-    Schema.makeFilter(
-      (value) => (value > 0 && value <= 1000) || `temperature must be above 0, at most 1000, got ${value}`
-    )
-  ).pipe(
-    Schema.withDecodingDefaultTypeKey(Effect.succeed(4)),
-    Schema.withConstructorDefault(Effect.succeed(4))
+  temperature: withDefault(
+    Schema.Number.check(
+      Schema.makeFilter(
+        (value) => (value > 0 && value <= 1000) || `temperature must be above 0, at most 1000, got ${value}`
+      )
+    ),
+    4
   ),
-  combination: Combination.pipe(
-    Schema.withDecodingDefaultTypeKey(Effect.succeed({ form: "sum" } as const)),
-    Schema.withConstructorDefault(Effect.succeed({ form: "sum" } as const))
-  )
+  combination: withDefault(Combination, { form: "sum" })
 })
 export type DistillationParams = typeof DistillationParams.Type

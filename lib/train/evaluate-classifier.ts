@@ -2,7 +2,7 @@
  * A classifier's logits on a dataset, and what they come to: validation between epochs, evaluation at the
  * end.
  */
-import { Effect, type Scope } from "effect"
+import { Effect } from "effect"
 import type { Normalization } from "../data/augment/normalization.ts"
 import type { EvaluationBatch, LabelledImages } from "../data/batches.ts"
 import { meanCrossEntropy } from "../metrics/cross-entropy.ts"
@@ -65,13 +65,7 @@ export const classifierLogits = (
 /** For the trainer: loss and top-1 on a validation set, compiled once. */
 export const classifierValidation =
   (options: EvaluationOptions): MakeValidation =>
-  (
-    variables
-  ): Effect.Effect<
-    Effect.Effect<{ readonly loss: number; readonly top1: number }, TensorError>,
-    TensorError,
-    TensorRuntime | Scope.Scope
-  > =>
+  (variables) =>
     Effect.map(compileLogits(options, variables), (run) =>
       Effect.map(run, (logits) => ({
         loss: meanCrossEntropy(logits, options.dataset.labels),

@@ -2,7 +2,7 @@
  * What a detector finds in images, and what that comes to: validation between epochs, evaluation at the
  * end.
  */
-import { Effect, type Scope } from "effect"
+import { Effect } from "effect"
 import { decodeBoxes } from "../boxes/coder.ts"
 import { clipBoxes } from "../boxes/iou.ts"
 import { type Detection, selectDetections } from "../boxes/nms.ts"
@@ -88,13 +88,7 @@ export const evaluatedImages = (truths: BoxedImages, found: ReadonlyArray<Readon
 /** For the trainer: VOC's AP at IoU 0.5 on a validation set, compiled once. */
 export const detectorValidation =
   (options: DetectorOptions & { readonly dataset: BoxedImages }): MakeValidation =>
-  (
-    variables
-  ): Effect.Effect<
-    Effect.Effect<Readonly<Record<string, number>>, TensorError>,
-    TensorError,
-    TensorRuntime | Scope.Scope
-  > =>
+  (variables) =>
     Effect.map(compileDetections(options, variables), (run) =>
       Effect.map(run, (found) => {
         const images = evaluatedImages(options.dataset, found)

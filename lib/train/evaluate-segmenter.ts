@@ -1,5 +1,5 @@
 /** A segmenter's masks, and what they come to: validation between epochs, evaluation at the end. */
-import { Effect, type Scope } from "effect"
+import { Effect } from "effect"
 import type { Normalization } from "../data/augment/normalization.ts"
 import type { EvaluationBatch, Images } from "../data/batches.ts"
 import type { MaskedImages } from "../data/masked-images.ts"
@@ -58,13 +58,7 @@ export const segment = (
 /** For the trainer: pixel accuracy and mean IoU on a validation set, compiled once. */
 export const segmenterValidation =
   (options: SegmenterOptions & { readonly dataset: MaskedImages }): MakeValidation =>
-  (
-    variables
-  ): Effect.Effect<
-    Effect.Effect<Readonly<Record<string, number>>, TensorError>,
-    TensorError,
-    TensorRuntime | Scope.Scope
-  > =>
+  (variables) =>
     Effect.map(compileMasks(options, variables), (run) =>
       Effect.map(run, (masks) => {
         const counts = emptyPixelCounts(options.segmenter.numClasses)

@@ -268,7 +268,13 @@ export const evaluatedSegmenter = Effect.fn(function* (options: Options) {
   const joined = (masks: ReadonlyArray<Uint8Array>) => Uint8Array.from(masks.flatMap((mask) => [...mask]))
   const side = { height: size, width: size }
   const tensors = yield* blobs.put(
-    encodeMaskedImages({ images: imagesOf(scenes), masks: joined(labels), ...side, channels: 3 })
+    encodeMaskedImages({
+      images: imagesOf(scenes),
+      masks: joined(labels),
+      extents: Int32Array.from({ length: 2 * numImages }, () => size),
+      ...side,
+      channels: 3
+    })
   )
   const pairs = labels.flatMap((mask, index) =>
     [...mask].flatMap((label, at) => (label === 255 ? [] : [[label, found[index]![at]!] as const]))

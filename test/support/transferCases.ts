@@ -70,6 +70,9 @@ const dataset = <T extends "detection" | "segmentation">(
     }
   })
 
+/** Extents of scenes without padding. */
+const wholeImages = (size: number) => Int32Array.from({ length: 2 * numScenes }, () => size)
+
 export const storedBoxes = Effect.suspend(() => {
   const { pixels, preprocessing, scenes } = scenesOf(64, 3)
   const shapes = scenes.flatMap((scene) => scene.shapes)
@@ -84,7 +87,7 @@ export const storedBoxes = Effect.suspend(() => {
       classes: Int32Array.from(shapes, ({ classIndex }) => classIndex),
       difficult: new Uint8Array(shapes.length),
       offsets: Int32Array.from([0, ...scenes.map((scene) => (end += scene.shapes.length))]),
-      extents: Int32Array.from({ length: 2 * numScenes }, () => pixels.height)
+      extents: wholeImages(pixels.height)
     })
   )
 })
@@ -100,5 +103,6 @@ export const storedMasks = Effect.suspend(() => {
     )
   })
   const classes = ["background", ...shapeNames]
-  return dataset("segmentation", classes, preprocessing, encodeMaskedImages({ ...pixels, masks }))
+  const extents = wholeImages(pixels.height)
+  return dataset("segmentation", classes, preprocessing, encodeMaskedImages({ ...pixels, masks, extents }))
 })

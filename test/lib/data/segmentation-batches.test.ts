@@ -28,6 +28,7 @@ const dataset: MaskedImages = {
   images: Uint8Array.from(
     examples.flatMap((example) => blocks(example).map((value) => 40 * value + example))
   ),
+  extents: Int32Array.from(examples.flatMap(() => [height, width])),
   height,
   width,
   channels: 1
@@ -115,6 +116,45 @@ describe("segmentationBatches", () => {
     const padding = [...labels.keys()].filter((pixel) => images[pixel] === 0)
     assert.strictEqual(padding.length, 2 * (pixels - pixels / 4))
     assert.isTrue(padding.every((pixel) => labels[pixel] === ignored))
+  })
+
+  it.each([
+    ["flipped both ways", 1],
+    ["flipped both ways and zoomed in", 1.5]
+  ])("%s, an image shows nothing of its padding", (_, scale) => {
+    // White images of 5 x 7 pixels on black padding, their class 2 and the padding's, if it were seen, 3.
+    const [rows, columns] = [5, 7]
+    const isImage = (pixel: number) => Math.floor(pixel / width) < rows && pixel % width < columns
+    const each = (image: number, padding: number) =>
+      Uint8Array.from({ length: examples.length * pixels }, (_, index) =>
+        isImage(index % pixels) ? image : padding
+      )
+    const padded = {
+      ...dataset,
+      images: each(255, 0),
+      masks: each(2, 3),
+      extents: Int32Array.from(examples.flatMap(() => [rows, columns]))
+    }
+    const batches = batchesOf({
+      dataset: padded,
+      normalization: { mean: [0], std: [1] },
+      augment: DenseAugment.make({ flip: true, flipVertical: true, scale: [scale, scale] })
+    })
+    for (let epoch = 0; epoch < 10; epoch++) {
+      const { images, labels } = filled(batches, epoch, 0)
+      for (const slot of [0, 1]) {
+        const [pixelsOf, labelsOf] = [images, labels].map((all) => [
+          ...all.subarray(slot * pixels, (slot + 1) * pixels)
+        ])
+        assert.deepStrictEqual(new Set(labelsOf), new Set([2, ignored]))
+        const seen = labelsOf!.filter((label) => label === 2).length
+        assert.closeTo(seen, rows * scale * columns * scale, scale === 1 ? 0 : (rows + columns) * scale)
+        labelsOf!.forEach((label, pixel) => {
+          if (label === ignored) assert.strictEqual(pixelsOf![pixel], 0)
+          if (scale === 1) assert.strictEqual(label, isImage(pixel) ? 2 : ignored)
+        })
+      }
+    }
   })
 
   it("makes the same batch whatever was made before", () => {
