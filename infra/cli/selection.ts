@@ -15,10 +15,15 @@ export const namesOf = (values: ReadonlyArray<string>): ReadonlyArray<string> =>
 export interface SelectionFlags {
   readonly only: ReadonlyArray<string>
   readonly from: ReadonlyArray<string>
+  readonly downstream: ReadonlyArray<string>
+  readonly to: ReadonlyArray<string>
   readonly force: ReadonlyArray<string>
+  readonly noCache: boolean
 }
 
-const checkNames = (pipeline: Pipeline.Pipeline, flag: string, names: ReadonlyArray<string>) => {
+const ranges = ["only", "from", "downstream", "to"] as const
+
+export const checkNames = (pipeline: Pipeline.Pipeline, flag: string, names: ReadonlyArray<string>) => {
   const known = pipeline.jobs.map((job) => job.name)
   const unknown = names.find((name) => !known.includes(name))
   if (unknown === undefined) return Effect.void
@@ -32,15 +37,19 @@ export const selectionFrom = Effect.fn("selectionFrom")(function* (
   pipeline: Pipeline.Pipeline,
   flags: SelectionFlags
 ) {
-  const [only, from, force] = [namesOf(flags.only), namesOf(flags.from), namesOf(flags.force)]
+  const selected: { [flag in (typeof ranges)[number]]?: ReadonlyArray<string> } = {}
+  for (const flag of ranges) {
+    const names = namesOf(flags[flag])
+    yield* checkNames(pipeline, `--${flag}`, names)
+    if (names.length > 0) selected[flag] = names
+  }
+  const force = namesOf(flags.force)
   const isAll = force.includes("all") && !pipeline.jobs.some((job) => job.name === "all")
-  yield* checkNames(pipeline, "--only", only)
-  yield* checkNames(pipeline, "--from", from)
   if (!isAll) yield* checkNames(pipeline, "--force", force)
   return {
-    ...(only.length > 0 && { only }),
-    ...(from.length > 0 && { from }),
-    ...(isAll ? { force: "all" as const } : force.length > 0 && { force })
+    ...selected,
+    ...(isAll ? { force: "all" as const } : force.length > 0 && { force }),
+    ...(flags.noCache && { noCache: true })
   } satisfies Selection as Selection
 })
 

@@ -132,6 +132,7 @@ const execute = Effect.fn("JobRun.execute")(function* (
   const { emit } = yield* Reporter
   const executor = yield* Executor
   const { stage, params } = planned.job.ref
+  if (planned.afresh) yield* ResumePoint.clear(key)
   yield* emit({ _tag: "JobStarted", job: planned.name, key })
   const onSignal = (signal: JobSignal) =>
     signal._tag === "Note"

@@ -32,6 +32,8 @@ export interface PlannedJob {
   /** Whether the run may run it; otherwise it is here because a selected job reads from it, and is a hit. */
   readonly selected: boolean
   readonly forced: boolean
+  /** Forced, and from the beginning: what it saved before is not gone on from. */
+  readonly afresh: boolean
   readonly code: CodeIdentity
   readonly job: PipelineJob
   readonly state: JobState
@@ -183,6 +185,7 @@ const planJob = Effect.fn("Plan.planJob")(function* (
     dependsOn,
     selected: selected.mayRun(job.name),
     forced: isForced,
+    afresh: selected.isAfresh(job.name),
     code,
     job,
     state

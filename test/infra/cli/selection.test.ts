@@ -25,7 +25,10 @@ const pipeline = Pipeline.make("toy", "a toy", {
 const flags = (changes: Partial<Parameters<typeof selectionFrom>[1]>) => ({
   only: [],
   from: [],
+  downstream: [],
+  to: [],
   force: [],
+  noCache: false,
   ...changes
 })
 const paramsOf = (made: Pipeline.Pipeline, job: string) =>
@@ -49,6 +52,13 @@ describe("selecting jobs", () => {
         { only: ["teacher", "student"], from: ["student"], force: ["teacher"] }
       )
       assert.deepStrictEqual(yield* selectionFrom(pipeline, flags({ force: ["all"] })), { force: "all" })
+      assert.deepStrictEqual(
+        yield* selectionFrom(
+          pipeline,
+          flags({ downstream: ["teacher"], to: ["student", "teacher"], noCache: true })
+        ),
+        { downstream: ["teacher"], to: ["student", "teacher"], noCache: true }
+      )
     })
   )
 

@@ -70,6 +70,7 @@ export const planWith = (states: { readonly [job: string]: JobState }): Plan => 
       dependsOn: dependenciesOf(job),
       selected: true,
       forced: false,
+      afresh: false,
       code,
       job,
       state: states[job.name] ?? hit
