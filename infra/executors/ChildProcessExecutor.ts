@@ -52,13 +52,14 @@ export const childEnvironment = (
 
 const numTailLines = 30
 
-/** The last lines a child printed, both streams as they came. */
-const keepTail = (child: ChildProcess): ReadonlyArray<string> => {
+/** The last lines a child printed, both streams as they came; each line is told, too. */
+const keepTail = (child: ChildProcess, onLine: (line: string) => void): ReadonlyArray<string> => {
   const tail: Array<string> = []
   for (const stream of [child.stdout, child.stderr]) {
     createInterface({ input: stream! }).on("line", (line) => {
       tail.push(line)
       if (tail.length > numTailLines) tail.shift()
+      onLine(line)
     })
   }
   return tail
@@ -117,17 +118,19 @@ interface Followed {
  */
 const follow = ({ child, request, onSignal }: Followed): Promise<Effect.Effect<JobResult, JobError>> =>
   new Promise((resolve, reject) => {
-    const tail = keepTail(child)
     let delivered = Promise.resolve()
+    const deliver = (signal: JobSignal): void => {
+      delivered = delivered.then(() => onSignal(signal))
+      // At once, and not when the child ends by itself: letting go of it kills it.
+      delivered.catch(reject)
+    }
+    const tail = keepTail(child, (line) => deliver({ _tag: "Output", line }))
     let last: Exclude<FromChild, { readonly _tag: "Signal" }> | undefined
     const lost = (how: string) =>
       Effect.fail(new WorkerLost({ jobName: request.jobName, how, logTail: [...tail] }))
     child.on("message", (message: FromChild) => {
-      if (message._tag === "Signal") {
-        delivered = delivered.then(() => onSignal(message.signal))
-        // At once, and not when the child ends by itself: letting go of it kills it.
-        delivered.catch(reject)
-      } else last = message
+      if (message._tag === "Signal") deliver(message.signal)
+      else last = message
     })
     child.on("error", (error) => resolve(lost(`it could not be started: ${error.message}`)))
     // Processes it left behind would keep its pipes open, and "close" would never come.

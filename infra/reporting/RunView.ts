@@ -64,7 +64,16 @@ const withoutJob = (view: RunView, name: string): RunView => {
   return { ...view, running }
 }
 
-export const advance = (view: RunView, event: RunEvent, nowMillis: number): RunView => {
+/** What is looked at of an event; one read back from a log has no more. */
+export type SeenEvent =
+  | Exclude<RunEvent, { readonly _tag: "RunStarted" | "RunFinished" }>
+  | {
+      readonly _tag: "RunStarted"
+      readonly plan: { readonly jobs: ReadonlyArray<{ readonly name: string; readonly stage: string }> }
+    }
+  | { readonly _tag: "RunFinished" }
+
+export const advance = (view: RunView, event: SeenEvent, nowMillis: number): RunView => {
   switch (event._tag) {
     case "RunStarted": {
       const jobs = event.plan.jobs
@@ -88,6 +97,7 @@ export const advance = (view: RunView, event: RunEvent, nowMillis: number): RunV
     case "RunFinished":
       return { ...view, running: new Map() }
     case "JobNote":
+    case "JobOutput":
       return view
   }
 }

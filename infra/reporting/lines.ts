@@ -1,8 +1,7 @@
 /** One line a job: while it runs, and when it is done. */
-import type { RunEvent } from "../../lib/workflow/RunEvent.ts"
 import { clock, duration, number } from "./numbers.ts"
 import { fitted, oneLine, type Paint, paintFor, widthOf } from "./paint.ts"
-import { type RunningJob, type RunView, secondsLeft } from "./RunView.ts"
+import { type RunningJob, type RunView, type SeenEvent, secondsLeft } from "./RunView.ts"
 
 const barColumns = 16
 const spinner = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧"]
@@ -94,7 +93,7 @@ export const progressLine = (job: RunningJob, nowMillis: number): string => {
 /** The line of a job that is done with, or `undefined` for events that end no job. */
 export const finishedLine = (
   view: RunView,
-  event: RunEvent,
+  event: SeenEvent,
   nowMillis: number,
   paint: Paint
 ): string | undefined => {

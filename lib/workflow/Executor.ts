@@ -26,6 +26,8 @@ export interface JobResult {
 export type JobSignal =
   | { readonly _tag: "Progress"; readonly progress: Progress }
   | { readonly _tag: "Note"; readonly line: string }
+  /** A line that the job's process printed. */
+  | { readonly _tag: "Output"; readonly line: string }
 
 /** The body failed with one of its own errors, or with a defect. */
 export class StageFailed extends Schema.TaggedError<StageFailed>()("StageFailed", {

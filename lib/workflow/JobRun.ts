@@ -9,6 +9,7 @@ import { ManifestStore, type Published } from "./ManifestStore.ts"
 import { inputsFrom, lookUp, type Plan, type PlannedJob } from "./Plan.ts"
 import { Reporter } from "./Reporter.ts"
 import * as ResumePoint from "./ResumePoint.ts"
+import type { RunEvent } from "./RunEvent.ts"
 import type { JobFailure, JobRecord } from "./RunReport.ts"
 
 /** Places for running jobs. */
@@ -121,6 +122,17 @@ const publishedNote = (published: Published): string | undefined => {
     : `computed again, with another result: ${before} → ${after}`
 }
 
+const signalled = (job: string, signal: JobSignal): RunEvent => {
+  switch (signal._tag) {
+    case "Note":
+      return { _tag: "JobNote", job, line: signal.line }
+    case "Output":
+      return { _tag: "JobOutput", job, line: signal.line }
+    case "Progress":
+      return { _tag: "JobProgress", job, progress: signal.progress }
+  }
+}
+
 /** Executes, publishes, and only then forgets the saved state. */
 const execute = Effect.fn("JobRun.execute")(function* (
   scope: RunScope,
@@ -134,10 +146,7 @@ const execute = Effect.fn("JobRun.execute")(function* (
   const { stage, params } = planned.job.ref
   if (planned.afresh) yield* ResumePoint.clear(key)
   yield* emit({ _tag: "JobStarted", job: planned.name, key })
-  const onSignal = (signal: JobSignal) =>
-    signal._tag === "Note"
-      ? emit({ _tag: "JobNote", job: planned.name, line: signal.line })
-      : emit({ _tag: "JobProgress", job: planned.name, progress: signal.progress })
+  const onSignal = (signal: JobSignal) => emit(signalled(planned.name, signal))
   const started = yield* DateTime.now
   const request = {
     jobName: planned.name,

@@ -10,6 +10,8 @@ export type RunEvent =
   | { readonly _tag: "JobStarted"; readonly job: string; readonly key: Digest }
   | { readonly _tag: "JobProgress"; readonly job: string; readonly progress: Progress }
   | { readonly _tag: "JobNote"; readonly job: string; readonly line: string }
+  /** A line that its process printed: for the log, not for the terminal. */
+  | { readonly _tag: "JobOutput"; readonly job: string; readonly line: string }
   | { readonly _tag: "JobHit"; readonly job: string; readonly key: Digest }
   | {
       readonly _tag: "JobFinished"

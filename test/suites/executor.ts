@@ -45,7 +45,9 @@ export const executorSuite = (name: string, layer: Layer.Layer<Services, unknown
         const result = yield* execute(yield* requestOf(add, { plus: 4 }, { totals }), signals)
         assert.deepStrictEqual(result.value, { _tag: "Total", value: 7 })
         assert.deepStrictEqual(result.provenance, { abacus: "wood" })
-        const seen = signals.map((signal) => (signal._tag === "Note" ? signal.line : signal.progress.done))
+        const seen = signals.map((signal) =>
+          signal._tag === "Progress" ? signal.progress.done : signal.line
+        )
         assert.deepStrictEqual(seen, [1, "halfway", 2])
       }))
 

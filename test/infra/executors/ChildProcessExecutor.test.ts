@@ -23,9 +23,11 @@ const misbehaving = Effect.fnUntraced(function* (how: string, signals: Array<Job
 })
 
 describe("a child", () => {
-  it.effect("that is killed is told with the signal and its last lines", () =>
+  it.effect("that is killed is told with the signal and its last lines, told as they came, too", () =>
     Effect.gen(function* () {
-      const error = yield* Effect.flip(misbehaving("kill"))
+      const signals: Array<JobSignal> = []
+      const error = yield* Effect.flip(misbehaving("kill", signals))
+      assert.deepInclude(signals, { _tag: "Output", line: "last words" })
       assert.deepInclude(error, { _tag: "WorkerLost", how: "signal SIGKILL", logTail: ["last words"] })
     }).pipe(Effect.provide(layer))
   )
