@@ -14,14 +14,17 @@ const byCodeUnit = (a: DigestedFile, b: DigestedFile): number =>
  * Behind a line that names this scheme stands `path NUL digest LF` for each file, sorted by code unit. The
  * NUL ends the path and a digest has one length, so two sets of files never make the same text.
  */
-export const digestOfDigested = (hasher: Hasher["Service"], files: ReadonlyArray<DigestedFile>): Digest => {
+export const digestOfDigested = (
+  hasher: Pick<Hasher["Service"], "digest">,
+  files: ReadonlyArray<DigestedFile>
+): Digest => {
   const lines = [...files].sort(byCodeUnit).map(({ path, digest }) => `${path}\0${digest}\n`)
   return hasher.digest(new TextEncoder().encode(`folder/1\n${lines.join("")}`))
 }
 
 /** The same digest that `SourceFiles.folderDigest` gives a folder of exactly these files. */
 export const filesDigest = (
-  hasher: Hasher["Service"],
+  hasher: Pick<Hasher["Service"], "digest">,
   files: ReadonlyArray<{ readonly path: string; readonly bytes: Uint8Array }>
 ): Digest =>
   digestOfDigested(
