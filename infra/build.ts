@@ -2,10 +2,11 @@
  * Builds the command line program: `node infra/build.ts`, run by npm's `prepare`.
  *
  * `main.js` and its chunks hold Effect, so that the program starts in a moment; commands load their chunks
- * when called. `child.js` and `program-shared.js` leave every package outside: they share Effect and tfjs
- * with modules that they load at run time, the bundle of a stage and a pipeline of the user's own.
+ * when called. `effect/` gives that copy of Effect to pipelines of the user's own (`cli/oneEffect.ts`).
+ * `child.js` leaves every package outside: it shares Effect and tfjs with the bundle of a stage, which it
+ * loads at run time.
  */
-import { rm } from "node:fs/promises"
+import { readdir, rm, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { type BuildOptions, build, type Plugin } from "esbuild"
 
@@ -38,12 +39,31 @@ const shared: BuildOptions = {
   logLevel: "warning"
 }
 
+/** `effect/Schema` and its like, beside `effect/index.js`, whose namespaces they export name by name. */
+const writeEffectModules = async (folder: string): Promise<void> => {
+  const index: { readonly [name: string]: unknown } = await import("effect")
+  const modules = (await readdir(join(packageRoot, "node_modules", "effect", "dist")))
+    .filter((file) => file.endsWith(".js"))
+    .map((file) => file.slice(0, -".js".length))
+    .filter((name) => typeof index[name] === "object")
+  for (const name of modules) {
+    const exported = Object.keys(index[name] as object).map((key, at) => [key, `_${at}`] as const)
+    const taken = exported.map(([key, local]) => `${key}: ${local}`)
+    const given = exported.map(([key, local]) => `${local} as ${key}`)
+    await writeFile(
+      join(folder, `${name}.js`),
+      `import { ${name} as all } from "./index.js"\n` +
+        `const { ${taken.join(", ")} } = all\nexport { ${given.join(", ")} }\n`
+    )
+  }
+}
+
 /** Writes `main.js`, `child.js` and chunks; what lay in the folder is removed. */
 export const buildProgram = async (folder: string): Promise<void> => {
   await rm(folder, { recursive: true, force: true })
   await build({
     ...shared,
-    entryPoints: { main: "infra/cli/main.ts" },
+    entryPoints: { main: "infra/cli/main.ts", "effect/index": "effect" },
     outdir: folder,
     splitting: true,
     chunkNames: "[name]-[hash]",
@@ -52,9 +72,10 @@ export const buildProgram = async (folder: string): Promise<void> => {
     plugins: [onlyEffectInside],
     banner: { js: requireBanner }
   })
+  await writeEffectModules(join(folder, "effect"))
   await build({
     ...shared,
-    entryPoints: { child: "infra/cli/child.ts", "program-shared": "infra/cli/program.ts" },
+    entryPoints: { child: "infra/cli/child.ts" },
     outdir: folder,
     splitting: true,
     chunkNames: "shared-[name]-[hash]",

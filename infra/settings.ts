@@ -2,10 +2,11 @@
  * Settings: where and how to run, read from the environment here and nowhere else. They never move a job key;
  * what changes results is a param.
  */
-import { availableParallelism, homedir } from "node:os"
+import { availableParallelism } from "node:os"
 import { join, resolve } from "node:path"
 import { Config, Effect, Option, Schema } from "effect"
 import { placeFrom, placeProblem, type StorePlace } from "./stores/storePlace.ts"
+import { cacheFolder } from "./userFolders.ts"
 
 export interface SettingsValue {
   /** Where the user stands: `.distillery/` with reports and built code lies here. */
@@ -42,6 +43,9 @@ const directory = (name: string): Config.Config<Option.Option<string>> =>
     )
   )
 
+const text = (name: string): Config.Config<string | undefined> =>
+  Config.String(name).pipe(Config.option, Config.map(Option.getOrUndefined))
+
 const count = (name: string, fallback: number): Config.Config<number> =>
   Config.schema(
     Schema.NumberFromString.check(Schema.isInt(), Schema.isBetween({ minimum: 1, maximum: 1024 })),
@@ -55,8 +59,10 @@ const storePlace = Config.schema(
 
 const settings = Config.all({
   store: storePlace,
-  cache: directory("DISTILLERY_CACHE"),
-  xdgCache: directory("XDG_CACHE_HOME"),
+  userFolders: Config.all({
+    DISTILLERY_CACHE: text("DISTILLERY_CACHE"),
+    XDG_CACHE_HOME: text("XDG_CACHE_HOME")
+  }),
   mirror: directory("DISTILLERY_MIRROR"),
   tensorflow: directory("DISTILLERY_TENSORFLOW"),
   backend: Config.schema(Schema.Literals(["auto", "native", "portable"]), "DISTILLERY_BACKEND").pipe(
@@ -77,14 +83,13 @@ const wordsOf = (error: Config.ConfigError): string => {
 export const read: Effect.Effect<SettingsValue, SettingsInvalid> = Effect.gen(function* () {
   const found = yield* settings
   const projectDir = process.cwd()
-  const userCache = Option.getOrElse(found.xdgCache, () => join(homedir(), ".cache"))
   return {
     projectDir,
     store: Option.getOrElse(found.store, () => ({
       kind: "folder" as const,
       folder: join(projectDir, ".distillery", "store")
     })),
-    cacheDir: Option.getOrElse(found.cache, () => join(userCache, "distillery")),
+    cacheDir: cacheFolder(found.userFolders),
     mirrorDir: Option.getOrUndefined(found.mirror),
     tensorflowDir: Option.getOrUndefined(found.tensorflow),
     backend: found.backend,

@@ -7,7 +7,10 @@ import type { Pipeline } from "../../lib/workflow/Pipeline.ts"
 import { nearest } from "../../lib/workflow/suggestions.ts"
 import { pipelines } from "../../pipelines/index.ts"
 import { UsageError } from "./errors.ts"
-import { isModulePath } from "./modulePath.ts"
+import { shareEffect } from "./oneEffect.ts"
+
+/** Whether what stands for a pipeline is the path of a module rather than a name. */
+const isModulePath = (text: string): boolean => /[\\/]/.test(text) || /\.[cm]?[jt]s$/.test(text)
 
 const unknownPipeline = (name: string): UsageError => {
   const known = Object.keys(pipelines)
@@ -47,6 +50,7 @@ const fromFile = Effect.fn("findPipeline.fromFile")(function* (path: string) {
   const file = resolve(path)
   if (!existsSync(file))
     return yield* new UsageError({ what: `there is no file ${path} to load a pipeline from` })
+  shareEffect()
   const { pipeline } = yield* load(`pipeline ${path}`, () => import(pathToFileURL(file).href))
   if (isPipeline(pipeline)) return pipeline
   return yield* new UsageError({

@@ -39,7 +39,7 @@ const importRules: ReadonlyArray<ImportRule> = [
     own: ["infra/", "lib/", "pipelines/", "stages/", "package.json"],
     packages: ["effect", "@effect/", "node:", "esbuild"]
   },
-  { from: "infra/build.ts", own: ["package.json"], packages: ["esbuild", "node:"] },
+  { from: "infra/build.ts", own: ["package.json"], packages: ["effect", "esbuild", "node:"] },
   {
     from: "infra/",
     own: ["infra/", "lib/"],
