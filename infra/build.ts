@@ -1,16 +1,22 @@
 /**
- * Builds the command line program: `node infra/build.ts`, run by npm's `prepare`.
+ * Builds what the package ships: `node infra/build.ts`, run by npm's `prepare`; with `--declarations`, as
+ * `prepack` runs it, the types of the entries too.
  *
  * `main.js` and its chunks hold Effect, so that the program starts in a moment; commands load their chunks
  * when called. `effect/` gives that copy of Effect to pipelines of the user's own (`cli/oneEffect.ts`).
- * `child.js` leaves every package outside: it shares Effect and tfjs with the bundle of a stage, which it
- * loads at run time.
+ * `child.js` and the entries (`exports` in package.json) leave every package outside and are split as one:
+ * they share Effect, tfjs and every module of ours with what is loaded at run time, the bundle of a stage and
+ * a pipeline of the user's own.
  */
 import { readdir, rm, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { type BuildOptions, build, type Plugin } from "esbuild"
+import packageJson from "../package.json" with { type: "json" }
 
 const packageRoot = join(import.meta.dirname, "..")
+
+/** Written by `prepack` only: building the program leaves them alone. */
+const declarationsFolder = "types"
 
 const isEffect = /^(effect|@effect\/[\w-]+)(\/|$)/
 const isInsideEffect = /[\\/]node_modules[\\/](effect|@effect)[\\/]/
@@ -39,6 +45,24 @@ const shared: BuildOptions = {
   logLevel: "warning"
 }
 
+/** The path in `dist` that an entry is built to, without its ending. */
+const builtPath = (file: string): string => file.slice("./dist/".length, -".js".length)
+/** Declarations mirror the sources. */
+const sourcePath = (types: string): string => `${types.slice("./dist/types/".length, -".d.ts".length)}.ts`
+
+/** The sources of the package's `exports` by where they are built to. */
+const entries = Object.fromEntries(
+  Object.values(packageJson.exports).flatMap((entry) =>
+    typeof entry === "string" ? [] : [[builtPath(entry.default), sourcePath(entry.types)]]
+  )
+)
+
+const emptied = async (folder: string): Promise<void> => {
+  const names = await readdir(folder).catch(() => [])
+  const stale = names.filter((name) => name !== declarationsFolder)
+  await Promise.all(stale.map((name) => rm(join(folder, name), { recursive: true })))
+}
+
 /** `effect/Schema` and its like, beside `effect/index.js`, whose namespaces they export name by name. */
 const writeEffectModules = async (folder: string): Promise<void> => {
   const index: { readonly [name: string]: unknown } = await import("effect")
@@ -58,9 +82,9 @@ const writeEffectModules = async (folder: string): Promise<void> => {
   }
 }
 
-/** Writes `main.js`, `child.js` and chunks; what lay in the folder is removed. */
+/** Writes `main.js`, `child.js`, the entries and chunks; what lay in the folder is removed. */
 export const buildProgram = async (folder: string): Promise<void> => {
-  await rm(folder, { recursive: true, force: true })
+  await emptied(folder)
   await build({
     ...shared,
     entryPoints: { main: "infra/cli/main.ts", "effect/index": "effect" },
@@ -75,7 +99,7 @@ export const buildProgram = async (folder: string): Promise<void> => {
   await writeEffectModules(join(folder, "effect"))
   await build({
     ...shared,
-    entryPoints: { child: "infra/cli/child.ts" },
+    entryPoints: { child: "infra/cli/child.ts", ...entries },
     outdir: folder,
     splitting: true,
     chunkNames: "shared-[name]-[hash]",
@@ -83,4 +107,12 @@ export const buildProgram = async (folder: string): Promise<void> => {
   })
 }
 
-if (import.meta.main) await buildProgram(join(packageRoot, "dist"))
+if (import.meta.main) {
+  const folder = join(packageRoot, "dist")
+  await buildProgram(folder)
+  if (process.argv.includes("--declarations")) {
+    const { emitDeclarations } = await import("./declarations.ts")
+    const files = Object.values(entries)
+    await emitDeclarations({ packageRoot, files, folder: join(folder, declarationsFolder) })
+  }
+}

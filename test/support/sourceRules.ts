@@ -39,7 +39,12 @@ const importRules: ReadonlyArray<ImportRule> = [
     own: ["infra/", "lib/", "pipelines/", "stages/", "package.json"],
     packages: ["effect", "@effect/", "node:", "esbuild"]
   },
-  { from: "infra/build.ts", own: ["package.json"], packages: ["effect", "esbuild", "node:"] },
+  {
+    from: "infra/build.ts",
+    own: ["package.json", "infra/declarations.ts"],
+    packages: ["effect", "esbuild", "node:"]
+  },
+  { from: "infra/declarations.ts", own: [], packages: ["typescript", "node:"] },
   {
     from: "infra/",
     own: ["infra/", "lib/"],
