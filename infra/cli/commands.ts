@@ -5,6 +5,7 @@
 import { Effect, Option, Schema } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { json, pipeline, set } from "./flags.ts"
+import { log } from "./resultCommands.ts"
 import { schedule, scheduler } from "./scheduleCommands.ts"
 
 const jobs = (name: string, description: string) =>
@@ -174,5 +175,10 @@ export const distillery = Command.make("distillery").pipe(
   Command.withDescription(
     "Trains image classifiers with the Bag of Tricks, distils them, and keeps every result in a cache"
   ),
-  Command.withSubcommands([run, plan, predict, list, schedule, scheduler])
+  Command.withSubcommands([
+    { group: "Run", commands: [run, plan] },
+    { group: "Look at results", commands: [log, predict] },
+    { group: "Schedule", commands: [schedule, scheduler] },
+    { group: "Find out", commands: [list] }
+  ])
 )

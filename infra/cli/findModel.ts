@@ -1,13 +1,13 @@
 /** From `pipeline/job` to a trained model: the one of the latest run that has it. */
-import { Effect, Option, Schema, Stream } from "effect"
-import { ObjectStore } from "../../lib/storage/ObjectStore.ts"
+import { Effect, Option, Schema } from "effect"
 import * as Artifact from "../../lib/workflow/Artifact.ts"
 import type { Manifest } from "../../lib/workflow/Manifest.ts"
 import { ManifestStore } from "../../lib/workflow/ManifestStore.ts"
-import { RunReport } from "../../lib/workflow/RunReport.ts"
+import type { RunReport } from "../../lib/workflow/RunReport.ts"
 import { nearest } from "../../lib/workflow/suggestions.ts"
 import { Classifier, Detector, type ModelValue, Segmenter } from "../../stages/artifacts.ts"
 import { UsageError } from "./errors.ts"
+import { recentRuns } from "./runs.ts"
 
 export interface FoundModel {
   readonly pipeline: string
@@ -19,25 +19,10 @@ export interface FoundModel {
 /** As many as are worth looking through: older ones are reached by running their pipeline again. */
 const numRuns = 50
 
-const decodeReport = Schema.decodeUnknownOption(Schema.fromJsonString(RunReport))
 const AnyModel = Artifact.oneOf<ModelValue>(Classifier, Detector, Segmenter)
 const decodeModel = Schema.decodeUnknownOption(AnyModel.schema)
 const isModel = ({ output }: Manifest): boolean =>
   AnyModel.kinds?.some(({ name }) => name === output.type) ?? false
-
-/** The latest runs recorded in the store, latest first; records that cannot be read are passed over. */
-const recentRuns = Effect.gen(function* () {
-  const store = yield* ObjectStore
-  const keys = yield* Stream.runCollect(Stream.map(store.list("runs/"), ({ key }) => key))
-  const read = yield* Effect.forEach(
-    [...keys].sort().reverse().slice(0, numRuns),
-    (key) => Effect.option(store.get(key)),
-    { concurrency: 8 }
-  )
-  return read.flatMap((bytes) =>
-    Option.toArray(Option.flatMap(bytes, (found) => decodeReport(new TextDecoder().decode(found))))
-  )
-})
 
 /** `path/to/pipeline/job` has its job behind the last slash. */
 const splitName = (text: string): { readonly pipeline: string | undefined; readonly job: string } => {
@@ -128,7 +113,7 @@ const modelIn = Effect.fn("findModel.modelIn")(function* (
 /** Fails with `UsageError` where no run has such a model, or a job alone stands for several. */
 export const findModel = Effect.fn("findModel")(function* (text: string) {
   const { job, pipeline } = splitName(text)
-  const known = candidates(yield* recentRuns)
+  const known = candidates(yield* recentRuns(numRuns))
   const matching = known.filter(
     (one) => one.job === job && (pipeline === undefined || one.pipeline === pipeline)
   )

@@ -6,6 +6,7 @@ import { Reporter } from "../../lib/workflow/Reporter.ts"
 import { Runner, type RunOutcome } from "../../lib/workflow/Runner.ts"
 import { Report } from "../../stages/artifacts.ts"
 import { engineLayer } from "../layers.ts"
+import { makeEventLog } from "../reporting/eventLog.ts"
 import { makeLiveReporter } from "../reporting/liveReporter.ts"
 import { makePlainReporter } from "../reporting/plainReporter.ts"
 import { runDocument } from "../reporting/RunDocument.ts"
@@ -18,6 +19,7 @@ import { exportReport, reportFolder } from "./exportReport.ts"
 import { findPipeline } from "./findPipeline.ts"
 import { nextSteps, quoted } from "./nextSteps.ts"
 import { Output, printJson } from "./Output.ts"
+import { runLogFolder } from "./runs.ts"
 import { runtimeNotices } from "./runtimeNotices.ts"
 import { type SelectionFlags, selectionFrom, withOverrides } from "./selection.ts"
 import { StopRequests } from "./stopRequests.ts"
@@ -38,12 +40,22 @@ const childFile = (): string => {
   return fileURLToPath(new URL(`./child.${extension}`, import.meta.url))
 }
 
-const makeReporter = Effect.fn("makeReporter")(function* (quiet: boolean) {
+const shownBy = Effect.fn("shownBy")(function* (quiet: boolean) {
   const { canAnimate, errorPaint, tell } = yield* Output
   if (quiet) return quietReporter
   if (canAnimate) return yield* makeLiveReporter(nodeScreen(process.stderr), errorPaint)
   const context = yield* Effect.context<never>()
   return makePlainReporter((line) => Effect.runSyncWith(context)(tell([line])), errorPaint)
+})
+
+/** What is shown is kept, too: for `distillery log`. */
+const makeReporter = Effect.fn("makeReporter")(function* (flags: RunFlags, settings: SettingsValue) {
+  const shown: RunReporter = yield* shownBy(flags.quiet)
+  const keep = yield* makeEventLog(runLogFolder(settings))
+  return {
+    announce: shown.announce,
+    emit: (event) => Effect.andThen(keep(event), shown.emit(event))
+  } satisfies RunReporter as RunReporter
 })
 
 /** Runs the jobs; the terminal is free again when this ends. */
@@ -53,7 +65,7 @@ const execute = Effect.fn("execute")(function* (
   pipeline: Pipeline
 ) {
   const selection = yield* selectionFrom(pipeline, flags)
-  const reporter: RunReporter = yield* makeReporter(flags.quiet)
+  const reporter = yield* makeReporter(flags, settings)
   const { errorPaint } = yield* Output
   const { onFirst } = yield* StopRequests
   const engine = engineLayer({

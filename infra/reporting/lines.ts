@@ -90,6 +90,12 @@ export const progressLine = (job: RunningJob, nowMillis: number): string => {
   return `${job.name}: ${joined(parts).trim()}`
 }
 
+/** How far it was at that time, told later: no name, no time that is left. */
+export const pastProgress = (job: RunningJob, nowMillis: number): string => {
+  const parts = progressParts(job, nowMillis, paintFor(false))
+  return joined(parts.filter(({ rank }) => rank !== 50 && rank !== 2))
+}
+
 /** The line of a job that is done with, or `undefined` for events that end no job. */
 export const finishedLine = (
   view: RunView,

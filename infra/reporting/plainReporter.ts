@@ -1,10 +1,9 @@
 /** Progress in a pipe, a file or a CI log: lines that only ever grow, few of them. */
 import { Clock, Effect } from "effect"
-import type { RunEvent } from "../../lib/workflow/RunEvent.ts"
 import { finishedLine, progressLine } from "./lines.ts"
 import { oneLine, type Paint } from "./paint.ts"
 import type { RunReporter } from "./RunReporter.ts"
-import { advance, emptyView, type RunView } from "./RunView.ts"
+import { advance, emptyView, type RunView, type SeenEvent } from "./RunView.ts"
 
 const quietMillis = 10_000
 /** A new phase (an epoch) is told sooner, unless phases fly by. */
@@ -21,10 +20,11 @@ const isDue = (told: Told | undefined, phase: string, nowMillis: number): boolea
   return since >= quietMillis || (phase !== told.phase && since >= phaseMillis)
 }
 
-const lineFor = (
+/** The line of an event that is no progress, where it has one. */
+export const lineFor = (
   before: RunView,
   after: RunView,
-  event: RunEvent,
+  event: SeenEvent,
   now: number,
   paint: Paint
 ): string | undefined => {
