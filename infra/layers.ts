@@ -112,7 +112,7 @@ const sourceFilesLayer = (
     })
   )
 
-/** `tensors: false` leaves the tensor runtime out: a light job need not load it. */
+/** `tensors: false` leaves the tensor runtime out: a job of the pool `cpu` need not load it. */
 export const stageServicesLayer = (options: {
   readonly settings: SettingsValue
   readonly tensors: boolean
@@ -125,12 +125,12 @@ export const stageServicesLayer = (options: {
   )
 }
 
-/** A light job that asks for tensors all the same is wrongly declared. */
+/** A job of the pool `cpu` that asks for tensors all the same is wrongly declared. */
 const noTensorRuntime: Layer.Layer<TensorRuntime> = Layer.succeed(TensorRuntime, {
   numerics: { backend: "none", library: "none", threads: 0 },
   precisions: [],
-  jit: () => Effect.die(new Error('a stage that computes with tensors must say `pool: "tensor"`')),
-  read: () => Effect.die(new Error('a stage that computes with tensors must say `pool: "tensor"`'))
+  jit: () => Effect.die(new Error('a stage that computes with tensors must say `pool: "gpu"`')),
+  read: () => Effect.die(new Error('a stage that computes with tensors must say `pool: "gpu"`'))
 })
 
 /** What the parent tells the user about the runtime it found or fetches. */

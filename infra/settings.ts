@@ -22,8 +22,10 @@ export interface SettingsValue {
   readonly tensorflowDir: string | undefined
   /** Threads of the native runtime. */
   readonly threads: number
-  /** Light jobs that run at once. */
+  /** Jobs of the pool `cpu` that run at once. */
   readonly concurrency: number
+  /** The same of the pool `gpu`. */
+  readonly gpuConcurrency: number
   /** What child processes may be given a part of. */
   readonly environment: { readonly [name: string]: string | undefined }
 }
@@ -69,7 +71,8 @@ const settings = Config.all({
     Config.withDefault("auto" as const)
   ),
   threads: count("DISTILLERY_THREADS", availableParallelism()),
-  concurrency: count("DISTILLERY_CONCURRENCY", availableParallelism())
+  concurrency: count("DISTILLERY_CONCURRENCY", availableParallelism()),
+  gpuConcurrency: count("DISTILLERY_GPU_CONCURRENCY", 1)
 })
 
 /** `DISTILLERY_THREADS is wrong: expected an integer`, from the schema's words and the path it gives. */
@@ -95,6 +98,7 @@ export const read: Effect.Effect<SettingsValue, SettingsInvalid> = Effect.gen(fu
     backend: found.backend,
     threads: found.threads,
     concurrency: found.concurrency,
+    gpuConcurrency: found.gpuConcurrency,
     environment: process.env
   }
 }).pipe(Effect.mapError((error) => new SettingsInvalid({ message: wordsOf(error) })))

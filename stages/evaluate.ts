@@ -52,7 +52,7 @@ const stage = Stage.make("evaluate", {
     Evaluation.segmentation
   ),
   outputOf: evaluationOf,
-  pool: "tensor",
+  pool: "gpu",
   capabilities: () => ["float32"],
   run: () => import("./evaluate.run.ts")
 })

@@ -12,7 +12,7 @@ export const Pretrain = Stage.make("pretrain", {
   params: PretrainParams,
   inputs: pretrainInputs,
   output: Classifier,
-  pool: "tensor",
+  pool: "gpu",
   capabilities: ({ training }) => [training.precision],
   run: () => import("./pretrain.run.ts")
 })

@@ -16,7 +16,7 @@ export const TransferSegmentation = Stage.make("transfer-segmentation", {
   params: TransferSegmentationParams,
   inputs: transferSegmentationInputs,
   output: Segmenter,
-  pool: "tensor",
+  pool: "gpu",
   capabilities: ({ training }) => [training.precision],
   run: () => import("./transfer-segmentation.run.ts")
 })

@@ -9,6 +9,6 @@ const note = (line: string): void => void process.stderr.write(`${line}\n`)
 
 runChild(({ pool }) =>
   Layer.unwrap(
-    Effect.map(read, (settings) => stageServicesLayer({ settings, tensors: pool === "tensor", note }))
+    Effect.map(read, (settings) => stageServicesLayer({ settings, tensors: pool === "gpu", note }))
   )
 )

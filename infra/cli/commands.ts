@@ -6,6 +6,7 @@ import { Effect, Option, Schema } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { json, pipeline, set } from "./flags.ts"
 import { log } from "./resultCommands.ts"
+import { runSettings } from "./runFlags.ts"
 import { schedule, scheduler } from "./scheduleCommands.ts"
 
 const jobs = (name: string, description: string) =>
@@ -37,27 +38,13 @@ const selection = {
   set
 }
 
-const Concurrency = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 1024 }))
-
 export const run = Command.make(
   "run",
   {
     pipeline,
     ...selection,
-    concurrency: Flag.Int("concurrency").pipe(
-      Flag.withMetavar("N"),
-      Flag.withDescription(
-        "Light jobs that run at once; training takes the machine alone (default: number of CPUs)"
-      ),
-      Flag.withSchema(Concurrency),
-      Flag.optional,
-      Flag.map(Option.getOrUndefined)
-    ),
+    ...runSettings,
     json,
-    inProcess: Flag.Boolean("in-process").pipe(
-      Flag.withDescription("Run jobs in this process instead of one each, for a debugger"),
-      Flag.withDefault(false)
-    ),
     quiet: Flag.Boolean("quiet").pipe(
       Flag.withAlias("q"),
       Flag.withDescription("No progress; results and errors only"),

@@ -24,11 +24,14 @@ import { runtimeNotices } from "./runtimeNotices.ts"
 import { type SelectionFlags, selectionFrom, withOverrides } from "./selection.ts"
 import { StopRequests } from "./stopRequests.ts"
 import { annotateError, tellGitHub } from "./tellGitHub.ts"
+import { timeLimitsFrom } from "./timeLimits.ts"
 
 export interface RunFlags extends SelectionFlags {
   readonly pipeline: string
   readonly set: ReadonlyArray<string>
   readonly concurrency: number | undefined
+  readonly keepGoing: boolean
+  readonly timeLimit: ReadonlyArray<string>
   readonly json: boolean
   readonly inProcess: boolean
   readonly quiet: boolean
@@ -65,6 +68,7 @@ const execute = Effect.fn("execute")(function* (
   pipeline: Pipeline
 ) {
   const selection = yield* selectionFrom(pipeline, flags)
+  const timeLimits = yield* timeLimitsFrom(pipeline, flags.timeLimit)
   const reporter = yield* makeReporter(flags, settings)
   const { errorPaint } = yield* Output
   const { onFirst } = yield* StopRequests
@@ -80,7 +84,10 @@ const execute = Effect.fn("execute")(function* (
     yield* onFirst(Effect.andThen(reporter.announce(errorPaint.yellow(stopping)), runner.requestStop))
     const outcome = yield* runner.run(pipeline, {
       selection,
-      concurrency: flags.concurrency ?? settings.concurrency
+      concurrency: flags.concurrency ?? settings.concurrency,
+      gpuConcurrency: settings.gpuConcurrency,
+      keepGoing: flags.keepGoing,
+      timeLimits
     })
     return { outcome, exported: yield* exportFrom(settings, outcome) }
   }).pipe(Effect.provide(engine))
@@ -103,7 +110,7 @@ const exportFrom = Effect.fn("exportFrom")(function* (
 const rerunCommand = (flags: RunFlags, job: string): string =>
   [
     "npx distillery run",
-    flags.pipeline,
+    quoted(flags.pipeline),
     `--only ${job}`,
     ...flags.set.map((set) => `--set ${quoted(set)}`)
   ].join(" ")

@@ -23,6 +23,7 @@ export interface SelectionFlags {
 
 const ranges = ["only", "from", "downstream", "to"] as const
 
+/** Fails with `UsageError` for the first job that the pipeline does not have. */
 export const checkNames = (pipeline: Pipeline.Pipeline, flag: string, names: ReadonlyArray<string>) => {
   const known = pipeline.jobs.map((job) => job.name)
   const unknown = names.find((name) => !known.includes(name))

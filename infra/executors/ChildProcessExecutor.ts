@@ -9,6 +9,7 @@ import { createInterface } from "node:readline"
 import { Effect, Layer } from "effect"
 import {
   Executor,
+  type JobControl,
   type JobError,
   JobInterrupted,
   type JobRequest,
@@ -98,13 +99,23 @@ const outcome = (
     case "Stopped":
       return Effect.fail(new JobInterrupted({ jobName }))
     case "Failed": {
-      const { errorTag, reason } = message
+      const { errorTag, reason, transient } = message
       return Effect.fail(
-        new StageFailed({ jobName, stage: stage.stageName, errorTag, reason, logTail: [...tail] })
+        new StageFailed({ jobName, stage: stage.stageName, errorTag, reason, transient, logTail: [...tail] })
       )
     }
   }
 }
+
+/** Passes on what the job's control says, and never ends by itself: what comes of it is told by the child. */
+const controlling = (child: ChildProcess, { kill, stop }: JobControl): Effect.Effect<never> =>
+  Effect.gen(function* () {
+    yield* stop
+    tell(child, { _tag: "Stop" })
+    yield* kill
+    killGroup(child)
+    return yield* Effect.never
+  })
 
 interface Followed {
   readonly child: ChildProcess
@@ -126,8 +137,8 @@ const follow = ({ child, request, onSignal }: Followed): Promise<Effect.Effect<J
     }
     const tail = keepTail(child, (line) => deliver({ _tag: "Output", line }))
     let last: Exclude<FromChild, { readonly _tag: "Signal" }> | undefined
-    const lost = (how: string) =>
-      Effect.fail(new WorkerLost({ jobName: request.jobName, how, logTail: [...tail] }))
+    const lost = (how: string, transient = false) =>
+      Effect.fail(new WorkerLost({ jobName: request.jobName, how, transient, logTail: [...tail] }))
     child.on("message", (message: FromChild) => {
       if (message._tag === "Signal") deliver(message.signal)
       else last = message
@@ -137,10 +148,26 @@ const follow = ({ child, request, onSignal }: Followed): Promise<Effect.Effect<J
     child.on("exit", () => killGroup(child))
     child.on("close", (code, signal) => {
       const how = signal === null ? `exit code ${code}` : `signal ${signal}`
-      const ended = last === undefined ? lost(how) : outcome(request, last, tail)
+      const ended = last === undefined ? lost(how, signal === "SIGKILL") : outcome(request, last, tail)
       delivered.then(() => resolve(ended), reject)
     })
   })
+
+const bundleFile = (bundles: CodeBundles["Service"], { jobName, stage: { stageName } }: JobRequest) =>
+  bundles.of(stageName).pipe(
+    Effect.map(({ file }) => file),
+    Effect.mapError(
+      ({ _tag, message }) =>
+        new StageFailed({
+          jobName,
+          stage: stageName,
+          errorTag: _tag,
+          reason: message,
+          transient: false,
+          logTail: []
+        })
+    )
+  )
 
 export const childProcessExecutorLayer = (
   options: ChildProcessOptions
@@ -167,7 +194,7 @@ export const childProcessExecutorLayer = (
             request: {
               ...rest,
               stageName: stage.stageName,
-              pool: stage.pool ?? "light",
+              pool: stage.pool ?? "cpu",
               bundleFile,
               packageRoot
             }
@@ -186,24 +213,20 @@ export const childProcessExecutorLayer = (
           stopping = true
           for (const child of running) tell(child, { _tag: "Stop" })
         }),
-        execute: Effect.fn("ChildProcessExecutor.execute")(function* (request, onSignal) {
-          const { jobName, stage } = request
-          const { file } = yield* Effect.mapError(
-            bundles.of(stage.stageName),
-            ({ _tag, message }) =>
-              new StageFailed({
-                jobName,
-                stage: stage.stageName,
-                errorTag: _tag,
-                reason: message,
-                logTail: []
-              })
-          )
+        execute: Effect.fn("ChildProcessExecutor.execute")(function* (request, onSignal, control) {
+          const file = yield* bundleFile(bundles, request)
           const context = yield* Effect.context<never>()
           const emit = (signal: JobSignal) => Effect.runPromiseWith(context)(onSignal(signal))
           return yield* Effect.acquireUseRelease(
             launch(request, file),
-            (child) => Effect.flatten(Effect.promise(() => follow({ child, request, onSignal: emit }))),
+            (child) => {
+              const followed = Effect.flatten(
+                Effect.promise(() => follow({ child, request, onSignal: emit }))
+              )
+              return control === undefined
+                ? followed
+                : Effect.raceFirst(followed, controlling(child, control))
+            },
             end
           )
         })

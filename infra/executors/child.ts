@@ -47,14 +47,21 @@ const send = (message: FromChild): Promise<void> =>
     else resolve()
   })
 
-const failed = (errorTag: string, reason: string): FromChild => ({ _tag: "Failed", errorTag, reason })
+const failed = (errorTag: string, reason: string, transient = false): FromChild => ({
+  _tag: "Failed",
+  errorTag,
+  reason,
+  transient
+})
 
 const outcomeOf = (exit: Exit.Exit<Extract<FromChild, { _tag: "Done" }>["result"], unknown>): FromChild => {
   if (Exit.isSuccess(exit)) return { _tag: "Done", result: exit.value }
   const error = Cause.findErrorOption(exit.cause) as Option.Option<JobError>
   if (Option.isNone(error)) return failed("Defect", Cause.pretty(exit.cause))
   if (error.value._tag === "JobInterrupted") return { _tag: "Stopped" }
-  if (error.value._tag === "StageFailed") return failed(error.value.errorTag, error.value.reason)
+  if (error.value._tag === "StageFailed") {
+    return failed(error.value.errorTag, error.value.reason, error.value.transient)
+  }
   return failed("ServicesUnavailable", `the services it needs cannot be made: ${error.value.message}`)
 }
 
@@ -76,7 +83,7 @@ const runJob = async <R, E>(
 
 /**
  * The whole life of a child process. `layerFor` gives storage and all services that a body of this job may
- * ask for; it is called once, so that a light job need not load what only training needs.
+ * ask for; it is called once, so that a job of the pool `cpu` need not load what only training needs.
  */
 export const runChild = <R, E>(
   layerFor: (request: ChildRequest) => Layer.Layer<R | ObjectStore | Hasher, E>

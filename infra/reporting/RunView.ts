@@ -90,6 +90,7 @@ export const advance = (view: RunView, event: SeenEvent, nowMillis: number): Run
       return withJob(view, withProgress(job, event.progress, nowMillis))
     }
     case "JobHit":
+    case "JobRetrying":
     case "JobFinished":
     case "JobFailed":
     case "JobSkipped":

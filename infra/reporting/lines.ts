@@ -96,7 +96,17 @@ export const pastProgress = (job: RunningJob, nowMillis: number): string => {
   return joined(parts.filter(({ rank }) => rank !== 50 && rank !== 2))
 }
 
-/** The line of a job that is done with, or `undefined` for events that end no job. */
+/** `attempt 1 of 3 failed, tries again in 2 s: …`, the error's first line. */
+const retryText = ({
+  attempt,
+  attemptsMax,
+  error,
+  waitSeconds
+}: Extract<SeenEvent, { _tag: "JobRetrying" }>) =>
+  `attempt ${attempt} of ${attemptsMax} failed, tries again in ${waitSeconds.toFixed(1)} s: ` +
+  oneLine(error.message.split("\n")[0]!)
+
+/** The line of a job, or of an attempt, that is done with; `undefined` for events that end none. */
 export const finishedLine = (
   view: RunView,
   event: SeenEvent,
@@ -113,6 +123,8 @@ export const finishedLine = (
       return `${paint.green("✓")} ${name(event.job)}  ${paint.dim("hit")}`
     case "JobFinished":
       return `${paint.green("✓")} ${name(event.job)}  ran in ${duration(event.seconds)}`
+    case "JobRetrying":
+      return `${paint.yellow("↻")} ${name(event.job)}  ${retryText(event)}`
     case "JobFailed":
       return `${paint.red("✗")} ${name(event.job)}  ${paint.red("failed")}${since(event.job)}`
     case "JobSkipped":

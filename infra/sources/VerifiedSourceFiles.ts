@@ -50,11 +50,13 @@ const make = (options: SourceFilesOptions, hasher: Hasher["Service"]) => {
   ): Effect.fn.Return<Uint8Array, SourceError> {
     const attempts: Array<string> = []
     const mismatches: Array<SourceDigestMismatch> = []
+    let transient = false
     for (const location of file.locations) {
       const outcome = yield* Effect.result(fromLocation(file, location))
       if (outcome._tag === "Success") return outcome.success
       const { failure } = outcome
       if (failure._tag === "SourceDigestMismatch") mismatches.push(failure)
+      else transient ||= failure.transient
       const reason =
         failure._tag === "LocationFailed"
           ? failure.reason
@@ -62,7 +64,7 @@ const make = (options: SourceFilesOptions, hasher: Hasher["Service"]) => {
       attempts.push(`${labelOf(location)}: ${reason}`)
       note(`${file.name} not from ${labelOf(location)}: ${reason}`)
     }
-    return yield* mismatches[0] ?? new SourceUnavailable({ file: file.name, attempts })
+    return yield* mismatches[0] ?? new SourceUnavailable({ file: file.name, attempts, transient })
   })
 
   return SourceFiles.of({

@@ -42,11 +42,13 @@ export const fetchArchive = Effect.fn("SourceFiles.archive")(function* (
   hasher: Hasher["Service"]
 ): Effect.fn.Return<ReadonlyMap<string, Uint8Array>, SourceUnavailable> {
   const attempts: Array<string> = []
+  let transient = false
   for (const location of archive.locations) {
     const outcome = yield* Effect.result(fromLocation(archive, location, options, hasher))
     if (outcome._tag === "Success") return outcome.success
+    transient ||= outcome.failure.transient
     attempts.push(`${labelOf(location)}: ${outcome.failure.reason}`)
     options.note?.(`${archive.name} not from ${labelOf(location)}: ${outcome.failure.reason}`)
   }
-  return yield* new SourceUnavailable({ file: archive.name, attempts })
+  return yield* new SourceUnavailable({ file: archive.name, attempts, transient })
 })

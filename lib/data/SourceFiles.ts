@@ -39,7 +39,9 @@ export type SourceArchive = typeof SourceArchive.Type
 /** No location had the file, or what they had was wrong; `attempts` says what each one answered. */
 export class SourceUnavailable extends Schema.TaggedError<SourceUnavailable>()("SourceUnavailable", {
   file: Schema.String,
-  attempts: Schema.Array(Schema.String)
+  attempts: Schema.Array(Schema.String),
+  /** Whether asking again a moment later might help: a network that failed, a server that was busy. */
+  transient: Schema.Boolean
 }) {
   override get message() {
     const attempts = this.attempts.map((line) => `  - ${line}`)

@@ -43,6 +43,8 @@ export class StoreUnavailable extends Schema.TaggedError<StoreUnavailable>()("St
   key: Schema.String,
   reason: Schema.String
 }) {
+  /** It may be there again in a moment. */
+  readonly transient = true
   override get message() {
     return `The store could not ${this.operation} "${this.key}": ${this.reason}`
   }

@@ -35,6 +35,8 @@ export class StageFailed extends Schema.TaggedError<StageFailed>()("StageFailed"
   stage: Schema.String,
   errorTag: Schema.String,
   reason: Schema.String,
+  /** Whether it may pass by itself: the body's own error says so. */
+  transient: Schema.Boolean,
   logTail: Schema.Array(Schema.String)
 }) {
   override get message() {
@@ -46,6 +48,8 @@ export class StageFailed extends Schema.TaggedError<StageFailed>()("StageFailed"
 export class WorkerLost extends Schema.TaggedError<WorkerLost>()("WorkerLost", {
   jobName: Schema.String,
   how: Schema.String,
+  /** Whether it may pass by itself: somebody killed it, or the system did to get memory back. */
+  transient: Schema.Boolean,
   logTail: Schema.Array(Schema.String)
 }) {
   override get message() {
@@ -67,12 +71,21 @@ export class JobInterrupted extends Schema.TaggedError<JobInterrupted>()("JobInt
 
 export type JobError = StageFailed | WorkerLost | JobInterrupted
 
+/** How one running job is ended, while others go on. */
+export interface JobControl {
+  /** Completes when it shall stop at its next step: `execute` then fails with `JobInterrupted`. */
+  readonly stop: Effect.Effect<void>
+  /** Completes when it shall end at once: `execute` then fails with `WorkerLost`. */
+  readonly kill: Effect.Effect<void>
+}
+
 export class Executor extends Context.Service<
   Executor,
   {
     readonly execute: (
       request: JobRequest,
-      onSignal: (signal: JobSignal) => Effect.Effect<void>
+      onSignal: (signal: JobSignal) => Effect.Effect<void>,
+      control?: JobControl
     ) => Effect.Effect<JobResult, JobError>
     /** Asks all running jobs to stop at their next step; `execute` then fails with `JobInterrupted`. */
     readonly requestStop: Effect.Effect<void>

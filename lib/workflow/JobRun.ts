@@ -1,29 +1,32 @@
 /** One job of a run, from "its inputs are settled" to its record: skip, hit, or execute and publish. */
-import { Cause, DateTime, Effect, Option, Schema, Semaphore } from "effect"
+import { DateTime, Effect, Schema, Semaphore } from "effect"
 import { BlobStore } from "../storage/BlobStore.ts"
 import { type Digest, Hasher } from "../storage/Digest.ts"
 import { Executor, type JobSignal } from "./Executor.ts"
 import { artifactDigest, type NotCanonical } from "./Fingerprint.ts"
+import type { Progress } from "./JobContext.ts"
+import { blank, failed, hit, type JobOutcome, noted, skipped, withRetries } from "./JobOutcome.ts"
 import { blobsOf, type Manifest, type ManifestInputs } from "./Manifest.ts"
 import { ManifestStore, type Published } from "./ManifestStore.ts"
 import { inputsFrom, lookUp, type Plan, type PlannedJob } from "./Plan.ts"
 import { Reporter } from "./Reporter.ts"
 import * as ResumePoint from "./ResumePoint.ts"
 import type { RunEvent } from "./RunEvent.ts"
-import type { JobFailure, JobRecord } from "./RunReport.ts"
+import type { Pool } from "./Stage.ts"
+import type { StartRule } from "./StartRule.ts"
+import { limited } from "./TimeLimit.ts"
 
 /** Places for running jobs. */
 export interface JobSlots {
   /** Waits for a place in the pool. */
-  readonly inPool: (
-    pool: PlannedJob["pool"]
-  ) => <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  readonly inPool: (pool: Pool) => <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   /** One at a time per key: the second of two equal jobs finds the first one's result. */
   readonly perKey: (key: Digest) => <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 }
 
-export const makeJobSlots = Effect.fn("makeJobSlots")(function* (concurrency: number) {
-  const pools = { light: yield* Semaphore.make(concurrency), tensor: yield* Semaphore.make(1) }
+/** `width`: how many jobs of each pool run at a time. */
+export const makeJobSlots = Effect.fn("makeJobSlots")(function* (width: { readonly [P in Pool]: number }) {
+  const pools = { cpu: yield* Semaphore.make(width.cpu), gpu: yield* Semaphore.make(width.gpu) }
   const keys = new Map<Digest, Semaphore.Semaphore>()
   return {
     inPool: (pool) => Semaphore.withPermit(pools[pool]),
@@ -39,12 +42,9 @@ export interface RunScope {
   readonly plan: Plan
   readonly runId: string
   readonly slots: JobSlots
-  readonly stopping: Effect.Effect<boolean>
-}
-
-export interface JobOutcome {
-  readonly record: JobRecord
-  readonly manifest: Manifest | undefined
+  readonly starts: StartRule
+  /** Of one attempt, by job, where it is another than the stage's own. */
+  readonly timeLimits: { readonly [job: string]: number }
 }
 
 /** The artifact is one that cannot be kept: it points to bytes that nobody stored, or has no stable form. */
@@ -54,35 +54,6 @@ export class OutputUnusable extends Schema.TaggedError<OutputUnusable>()("Output
 }) {
   override get message() {
     return `The output of job "${this.jobName}" cannot be kept: ${this.reason}`
-  }
-}
-
-const blank = (planned: PlannedJob): JobRecord => ({
-  name: planned.name,
-  stage: planned.stage,
-  key: null,
-  state: "skipped",
-  seconds: 0,
-  outputDigest: null,
-  error: null,
-  notes: []
-})
-
-interface FailureFields {
-  readonly _tag?: string
-  /** Of `StageFailed`: the tag of the stage's own error, which says more. */
-  readonly errorTag?: string
-  readonly message?: string
-  readonly logTail?: ReadonlyArray<string>
-}
-
-const failureOf = (cause: Cause.Cause<unknown>): JobFailure => {
-  const error = Option.getOrUndefined(Cause.findErrorOption(cause)) as FailureFields | undefined
-  if (error === undefined) return { tag: "Defect", message: Cause.pretty(cause), logTail: [] }
-  return {
-    tag: error.errorTag ?? error._tag ?? "Error",
-    message: error.message ?? String(error),
-    logTail: error.logTail ?? []
   }
 }
 
@@ -144,9 +115,12 @@ const execute = Effect.fn("JobRun.execute")(function* (
   const { emit } = yield* Reporter
   const executor = yield* Executor
   const { stage, params } = planned.job.ref
-  if (planned.afresh) yield* ResumePoint.clear(key)
   yield* emit({ _tag: "JobStarted", job: planned.name, key })
-  const onSignal = (signal: JobSignal) => emit(signalled(planned.name, signal))
+  let reached: Progress | undefined
+  const onSignal = (signal: JobSignal) => {
+    if (signal._tag === "Progress") reached = signal.progress
+    return emit(signalled(planned.name, signal))
+  }
   const started = yield* DateTime.now
   const request = {
     jobName: planned.name,
@@ -155,7 +129,10 @@ const execute = Effect.fn("JobRun.execute")(function* (
     params,
     inputs: requestInputs(planned, manifestOf)
   }
-  const result = yield* executor.execute(request, onSignal)
+  const limitMillis = scope.timeLimits[planned.name] ?? stage.timeLimitMillis
+  const result = yield* limited({ jobName: planned.name, limitMillis, reached: () => reached }, (control) =>
+    executor.execute(request, onSignal, control)
+  )
   const seconds = ((yield* DateTime.now).epochMilliseconds - started.epochMilliseconds) / 1000
   const digest = yield* checkedDigest(planned, result.value)
   const made: Manifest = {
@@ -189,36 +166,6 @@ const execute = Effect.fn("JobRun.execute")(function* (
   } satisfies JobOutcome as JobOutcome
 })
 
-const skipped = Effect.fn("JobRun.skipped")(function* (planned: PlannedJob, because: string, key?: Digest) {
-  const { emit } = yield* Reporter
-  yield* emit({ _tag: "JobSkipped", job: planned.name, because })
-  const record: JobRecord = { ...blank(planned), key: key ?? null, notes: [because] }
-  return { record, manifest: undefined } satisfies JobOutcome as JobOutcome
-})
-
-const hit = Effect.fn("JobRun.hit")(function* (planned: PlannedJob, key: Digest, manifest: Manifest) {
-  const { emit } = yield* Reporter
-  yield* emit({ _tag: "JobHit", job: planned.name, key })
-  const outputDigest = manifest.output.digest
-  const record: JobRecord = { ...blank(planned), key, state: "hit", outputDigest }
-  return { record, manifest } satisfies JobOutcome as JobOutcome
-})
-
-const failed = Effect.fn("JobRun.failed")(function* (
-  planned: PlannedJob,
-  cause: Cause.Cause<unknown>,
-  key?: Digest
-) {
-  if (Cause.hasInterruptsOnly(cause)) return yield* Effect.failCause(cause as Cause.Cause<never>)
-  const { emit } = yield* Reporter
-  const error = failureOf(cause)
-  yield* emit({ _tag: "JobFailed", job: planned.name, error })
-  const record: JobRecord = { ...blank(planned), key: key ?? null, state: "failed", error }
-  return { record, manifest: undefined } satisfies JobOutcome as JobOutcome
-})
-
-const stopNote = "the run was asked to stop"
-
 const proceed = Effect.fn("JobRun.proceed")(function* (
   scope: RunScope,
   planned: PlannedJob,
@@ -235,18 +182,25 @@ const proceed = Effect.fn("JobRun.proceed")(function* (
   const look = lookUp(scope.plan.pipeline.name, planned, inputs, planned.forced)
   const state = yield* look
   if (state._tag === "Hit") return yield* hit(planned, state.key, state.manifest)
-  return yield* Effect.gen(function* () {
-    if (yield* scope.stopping) return yield* skipped(planned, stopNote, state.key)
+  const attempt = Effect.gen(function* () {
+    const refusal = yield* scope.starts.refusal
+    if (refusal !== undefined) return yield* skipped(planned, refusal, state.key)
     // Meanwhile an equal job of this run, or another run, may have published it.
     const now = yield* look
     if (now._tag === "Hit") return yield* hit(planned, now.key, now.manifest)
-    return yield* execute(scope, planned, state.key, inputs, manifestOf).pipe(
-      Effect.catchTag("JobInterrupted", (error) => skipped(planned, error.message, state.key)),
-      Effect.catchCause((cause) => failed(planned, cause, state.key))
-    )
-  }).pipe(scope.slots.inPool(planned.pool), scope.slots.perKey(state.key))
+    return yield* execute(scope, planned, state.key, inputs, manifestOf)
+  }).pipe(scope.slots.inPool(planned.pool))
+  const notes: Array<string> = []
+  const attempts = withRetries(scope.starts, planned, notes, attempt)
+  const afresh = Effect.andThen(ResumePoint.clear(state.key), attempts)
+  return yield* (planned.afresh ? afresh : attempts).pipe(
+    Effect.catchTag("JobInterrupted", (error) => skipped(planned, error.message, state.key)),
+    Effect.catchCause((cause) => failed(scope.starts, planned, cause, state.key)),
+    Effect.map((outcome) => noted(outcome, notes)),
+    scope.slots.perKey(state.key)
+  )
 })
 
 /** Never fails: errors and defects become the job's record. Interruption passes through. */
 export const runJob = (scope: RunScope, planned: PlannedJob, before: ReadonlyMap<string, JobOutcome>) =>
-  Effect.catchCause(proceed(scope, planned, before), (cause) => failed(planned, cause))
+  Effect.catchCause(proceed(scope, planned, before), (cause) => failed(scope.starts, planned, cause))

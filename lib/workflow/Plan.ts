@@ -13,7 +13,7 @@ import { inputDigests, type Manifest, type ManifestInputs } from "./Manifest.ts"
 import { ManifestStore } from "./ManifestStore.ts"
 import { dependenciesOf, type Pipeline, type PipelineJob } from "./Pipeline.ts"
 import { type Selected, type Selection, select } from "./Selection.ts"
-import { DefinitionError } from "./Stage.ts"
+import { DefinitionError, type Pool } from "./Stage.ts"
 
 export type JobState =
   | { readonly _tag: "Hit"; readonly key: Digest; readonly manifest: Manifest }
@@ -27,7 +27,7 @@ export type KnownState = Exclude<JobState, { readonly _tag: "Waits" }>
 export interface PlannedJob {
   readonly name: string
   readonly stage: string
-  readonly pool: "light" | "tensor"
+  readonly pool: Pool
   readonly dependsOn: ReadonlyArray<string>
   /** Whether the run may run it; otherwise it is here because a selected job reads from it, and is a hit. */
   readonly selected: boolean
@@ -181,7 +181,7 @@ const planJob = Effect.fn("Plan.planJob")(function* (
   return {
     name: job.name,
     stage: stage.stageName,
-    pool: stage.pool ?? "light",
+    pool: stage.pool ?? "cpu",
     dependsOn,
     selected: selected.mayRun(job.name),
     forced: isForced,

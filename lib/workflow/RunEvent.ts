@@ -6,7 +6,7 @@ import type { JobFailure, RunReport } from "./RunReport.ts"
 
 export type RunEvent =
   | { readonly _tag: "RunStarted"; readonly runId: string; readonly plan: Plan }
-  /** It has a place in its pool and its body is about to run. */
+  /** It has a place in its pool and its body is about to run; once for each attempt. */
   | { readonly _tag: "JobStarted"; readonly job: string; readonly key: Digest }
   | { readonly _tag: "JobProgress"; readonly job: string; readonly progress: Progress }
   | { readonly _tag: "JobNote"; readonly job: string; readonly line: string }
@@ -20,7 +20,17 @@ export type RunEvent =
       readonly seconds: number
       readonly outputDigest: Digest
     }
+  /** An attempt failed by an error that may pass; the next one starts after the wait. */
+  | {
+      readonly _tag: "JobRetrying"
+      readonly job: string
+      /** The one that failed, from 1. */
+      readonly attempt: number
+      readonly attemptsMax: number
+      readonly waitSeconds: number
+      readonly error: JobFailure
+    }
   | { readonly _tag: "JobFailed"; readonly job: string; readonly error: JobFailure }
-  /** It will not run: an input failed, or the run was asked to stop. */
+  /** It will not run: an input failed, another job failed, or the run was asked to stop. */
   | { readonly _tag: "JobSkipped"; readonly job: string; readonly because: string }
   | { readonly _tag: "RunFinished"; readonly report: RunReport }

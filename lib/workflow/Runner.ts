@@ -2,16 +2,17 @@
  * Walks a plan: every job as soon as its inputs are there, as wide as its pool allows.
  *
  * Keys are made from content digests when inputs are known, so a rebuilt but equal input makes hits again
- * (early cutoff). A job that fails, by an error or a defect, takes only its dependants with it; what is
- * finished is kept.
+ * (early cutoff). After a job failed, by an error or a defect, those that run are finished and kept, and
+ * nothing new is started; with `keepGoing` only what depends on it is left out.
  */
-import { Context, DateTime, Deferred, Effect, Layer, Random, Ref } from "effect"
+import { Context, DateTime, Deferred, Effect, Layer, Random } from "effect"
 import type { BlobStore } from "../storage/BlobStore.ts"
 import type { Hasher } from "../storage/Digest.ts"
 import type { ObjectStore } from "../storage/ObjectStore.ts"
 import type { Capabilities, CodeClosure } from "./CodeClosure.ts"
 import { Executor } from "./Executor.ts"
-import { type JobOutcome, makeJobSlots, type RunScope, runJob } from "./JobRun.ts"
+import type { JobOutcome } from "./JobOutcome.ts"
+import { makeJobSlots, type RunScope, runJob } from "./JobRun.ts"
 import { writeJson } from "./jsonObjects.ts"
 import type { Manifest } from "./Manifest.ts"
 import type { ManifestStore } from "./ManifestStore.ts"
@@ -20,11 +21,18 @@ import * as Plan from "./Plan.ts"
 import { Reporter } from "./Reporter.ts"
 import { RunReport, statusOf } from "./RunReport.ts"
 import type { Selection } from "./Selection.ts"
+import { makeStartRule } from "./StartRule.ts"
 
 export interface RunOptions {
   readonly selection: Selection
-  /** How many jobs of the pool `light` run at a time; of the pool `tensor` it is always one. */
+  /** How many jobs of the pool `cpu` run at a time. */
   readonly concurrency: number
+  /** The same of the pool `gpu`; one by default. */
+  readonly gpuConcurrency?: number
+  /** After a failure, start what does not depend on it all the same; by default nothing new is started. */
+  readonly keepGoing?: boolean
+  /** Milliseconds that one attempt may take, by job; where absent the stage's own limit holds. */
+  readonly timeLimits?: { readonly [job: string]: number }
 }
 
 export interface RunOutcome {
@@ -77,15 +85,16 @@ const walk = Effect.fn("Runner.walk")(function* (scope: RunScope) {
 const run = Effect.fn("Runner.run")(function* (
   pipeline: Pipeline,
   options: RunOptions,
-  stopping: Effect.Effect<boolean>
+  stop: Deferred.Deferred<void>
 ) {
   const { emit } = yield* Reporter
   const started = yield* DateTime.now
   const plan = yield* Plan.make(pipeline, options.selection)
   const runId = yield* makeRunId
   yield* emit({ _tag: "RunStarted", runId, plan })
-  const slots = yield* makeJobSlots(options.concurrency)
-  const outcomes = yield* walk({ plan, runId, slots, stopping })
+  const slots = yield* makeJobSlots({ cpu: options.concurrency, gpu: options.gpuConcurrency ?? 1 })
+  const starts = yield* makeStartRule(stop, options.keepGoing ?? false)
+  const outcomes = yield* walk({ plan, runId, slots, starts, timeLimits: options.timeLimits ?? {} })
   const jobs = outcomes.map((outcome) => outcome.record)
   const report: RunReport = {
     schemaVersion: 1,
@@ -119,11 +128,11 @@ export const runnerLayer: Layer.Layer<Runner, never, RunnerServices> = Layer.eff
   Runner,
   Effect.gen(function* () {
     const context = yield* Effect.context<RunnerServices>()
-    const stopping = yield* Ref.make(false)
+    const stop = yield* Deferred.make<void>()
     const executor = yield* Executor
     return {
-      run: (pipeline, options) => Effect.provideContext(run(pipeline, options, Ref.get(stopping)), context),
-      requestStop: Effect.andThen(Ref.set(stopping, true), executor.requestStop)
+      run: (pipeline, options) => Effect.provideContext(run(pipeline, options, stop), context),
+      requestStop: Effect.andThen(Deferred.succeed(stop, undefined), executor.requestStop)
     }
   })
 )

@@ -42,6 +42,22 @@ export type ValuesOf<I> = {
 
 export type ParamsSchema = Schema.Codec<unknown, unknown>
 
+/**
+ * Pools of places for running jobs. `cpu`: many at once. `gpu`: jobs that compute with tensors and take the
+ * accelerator, or without one the machine; one at a time unless a setting says otherwise.
+ */
+export type Pool = "cpu" | "gpu"
+
+/**
+ * For errors that may pass by themselves: a body's own error counts as one when it has `transient: true`, as
+ * `StoreUnavailable` does. After `baseMillis` the job is tried again, later each time (twice as late, within
+ * chance), at most `times` times.
+ */
+export interface Retries {
+  readonly times: number
+  readonly baseMillis: number
+}
+
 /** What a body module exports as `run`. */
 export interface StageBody<P, V, A, E, R> {
   readonly run: (args: { readonly params: P; readonly inputs: V }) => Effect.Effect<A, E, R>
@@ -64,8 +80,12 @@ export interface StageOptions<P, PE, I, A, E, R> {
   readonly resultServices?: ReadonlyArray<string>
   /** What the machine must offer for these params ("bfloat16"); checked while planning. */
   readonly capabilities?: (params: P) => ReadonlyArray<string>
-  /** Which pool of workers the job occupies; training jobs take the whole machine ("tensor"). */
-  readonly pool?: "light" | "tensor"
+  /** What its jobs occupy while they run; "cpu" by default. */
+  readonly pool?: Pool
+  /** How often a job is tried again; `defaultRetries` by default. Neither it nor a limit enters a key. */
+  readonly retries?: Retries
+  /** How long one attempt may take: it is then asked to stop, and killed if it does not. Default: for ever. */
+  readonly timeLimitMillis?: number
   /** Loads the body: `() => import("./<stage name>.run.ts")`, literally, so that its code can be hashed. */
   readonly run: () => Promise<StageBody<NoInfer<P>, ValuesOf<NoInfer<I>>, NoInfer<A>, E, R>>
 }
@@ -84,7 +104,9 @@ export interface AnyStage {
   readonly outputOf?: (args: OutputOfArgs) => ArtifactType<unknown>
   readonly resultServices?: ReadonlyArray<string>
   readonly capabilities?: (params: never) => ReadonlyArray<string>
-  readonly pool?: "light" | "tensor"
+  readonly pool?: Pool
+  readonly retries?: Retries
+  readonly timeLimitMillis?: number
   readonly run: () => Promise<StageBody<never, never, unknown, unknown, unknown>>
 }
 

@@ -20,8 +20,8 @@ interface Failing {
   readonly stage: AnyStage
 }
 
-const failure = ({ jobName, stage }: Failing, errorTag: string, reason: string): StageFailed =>
-  new StageFailed({ jobName, stage: stage.stageName, errorTag, reason, logTail: [] })
+const failure = ({ jobName, stage }: Failing, errorTag: string, reason: string, transient = false) =>
+  new StageFailed({ jobName, stage: stage.stageName, errorTag, reason, transient, logTail: [] })
 
 const decoded = (request: JobRequest, what: string, schema: Schema.Codec<unknown, unknown>, value: unknown) =>
   Schema.decodeUnknownEffect(schema)(value).pipe(
@@ -67,14 +67,21 @@ const messageOf = (error: unknown): string => {
   return typeof message === "string" && message !== "" ? message : String(error)
 }
 
+/** What is looked at of whatever a body fails with. */
+interface OwnError {
+  readonly _tag?: unknown
+  readonly transient?: unknown
+}
+
 /** The closed set of job errors, from whatever a body fails with. Interruption stays interruption. */
 const asJobError = (request: JobRequest, cause: Cause.Cause<unknown>): Effect.Effect<never, JobError> => {
   const error = Cause.findErrorOption(cause)
   if (Option.isSome(error)) {
-    const tag = (error.value as { readonly _tag?: unknown } | null)?._tag
     if (error.value instanceof StageFailed) return Effect.fail(error.value)
+    const { _tag: tag, transient } = (error.value ?? {}) as OwnError
     if (tag === "JobStopped") return Effect.fail(new JobInterrupted({ jobName: request.jobName }))
-    return Effect.fail(failure(request, typeof tag === "string" ? tag : "Error", messageOf(error.value)))
+    const name = typeof tag === "string" ? tag : "Error"
+    return Effect.fail(failure(request, name, messageOf(error.value), transient === true))
   }
   if (Cause.hasInterruptsOnly(cause)) return Effect.failCause(cause as Cause.Cause<never>)
   const squashed = Cause.squash(cause)

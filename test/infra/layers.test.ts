@@ -38,6 +38,7 @@ const settings: SettingsValue = {
   tensorflowDir: undefined,
   threads: 2,
   concurrency: 2,
+  gpuConcurrency: 1,
   environment: {}
 }
 

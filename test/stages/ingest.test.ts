@@ -24,7 +24,7 @@ const sourcesOf = (files: Readonly<Record<string, Uint8Array>>) =>
   Layer.succeed(SourceFiles, {
     fetch: ({ name }) =>
       files[name] === undefined
-        ? Effect.fail(new SourceUnavailable({ file: name, attempts: [] }))
+        ? Effect.fail(new SourceUnavailable({ file: name, attempts: [], transient: false }))
         : Effect.succeed(files[name]),
     archive: () => Effect.succeed(new Map(Object.entries(files))),
     folder: () =>

@@ -1,10 +1,10 @@
 /** The contract of `Executor`: every implementation passes this suite unchanged. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, type Layer, type Schema } from "effect"
+import { Deferred, Effect, Fiber, type Layer, type Schema } from "effect"
 import { BlobStore } from "../../lib/storage/BlobStore.ts"
 import { Hasher } from "../../lib/storage/Digest.ts"
 import type { ObjectStore } from "../../lib/storage/ObjectStore.ts"
-import { Executor, type JobRequest, type JobSignal } from "../../lib/workflow/Executor.ts"
+import { Executor, type JobControl, type JobRequest, type JobSignal } from "../../lib/workflow/Executor.ts"
 import { fingerprint } from "../../lib/workflow/Fingerprint.ts"
 import type { AnyStage } from "../../lib/workflow/Stage.ts"
 import { add } from "../fixtures/toy/add.ts"
@@ -24,9 +24,13 @@ const requestOf = Effect.fnUntraced(function* (
 })
 
 /** Executes and keeps the signals. */
-export const execute = Effect.fnUntraced(function* (request: JobRequest, signals: Array<JobSignal> = []) {
+export const execute = Effect.fnUntraced(function* (
+  request: JobRequest,
+  signals: Array<JobSignal> = [],
+  control?: JobControl
+) {
   const executor = yield* Executor
-  return yield* executor.execute(request, (signal) => Effect.sync(() => void signals.push(signal)))
+  return yield* executor.execute(request, (signal) => Effect.sync(() => void signals.push(signal)), control)
 })
 
 const notesOf = (signals: ReadonlyArray<JobSignal>): ReadonlyArray<string> =>
@@ -59,8 +63,15 @@ export const executorSuite = (name: string, layer: Layer.Layer<Services, unknown
           jobName: "toy",
           stage: "misbehave",
           errorTag: "Misbehaved",
-          reason: "as told"
+          reason: "as told",
+          transient: false
         })
+      }))
+
+    test("an error that says it may pass is told so", () =>
+      Effect.gen(function* () {
+        const error = yield* Effect.flip(execute(yield* requestOf(misbehave, { how: "hiccup" })))
+        assert.deepInclude(error, { _tag: "StageFailed", errorTag: "Hiccup", transient: true })
       }))
 
     test("a defect is told with its stack", () =>
@@ -111,6 +122,35 @@ export const executorSuite = (name: string, layer: Layer.Layer<Services, unknown
         }).pipe(Effect.provide(layer))
       })
     )
+
+    test("one job is stopped by its own control, others are not", () =>
+      Effect.gen(function* () {
+        const [mine, others]: [Array<JobSignal>, Array<JobSignal>] = [[], []]
+        const stop = yield* Deferred.make<void>()
+        const control = { stop: Deferred.await(stop), kill: Effect.never }
+        const long = yield* requestOf(steps, { steps: 500, millisPerStep: 20 })
+        const running = yield* Effect.forkChild(execute(long, mine, control))
+        const other = yield* Effect.forkChild(
+          execute(yield* requestOf(steps, { steps: 8, millisPerStep: 20 }), others)
+        )
+        yield* Effect.promise(() => until(() => mine.length > 1 && others.length > 1))
+        yield* Deferred.succeed(stop, undefined)
+        assert.strictEqual((yield* Effect.flip(Fiber.join(running)))._tag, "JobInterrupted")
+        assert.deepInclude((yield* Fiber.join(other)).value, { _tag: "Trail", steps: 8 })
+      }))
+
+    test("a job that is to end at once does, and is lost", () =>
+      Effect.gen(function* () {
+        const signals: Array<JobSignal> = []
+        const kill = yield* Deferred.make<void>()
+        const control = { stop: Effect.void, kill: Deferred.await(kill) }
+        const running = yield* Effect.forkChild(
+          execute(yield* requestOf(misbehave, { how: "hang" }), signals, control)
+        )
+        yield* Effect.promise(() => until(() => signals.length > 0))
+        yield* Deferred.succeed(kill, undefined)
+        assert.strictEqual((yield* Effect.flip(Fiber.join(running)))._tag, "WorkerLost")
+      }))
 
     test("an interrupted job ends", () =>
       Effect.gen(function* () {

@@ -31,7 +31,7 @@ export interface World {
   /** Modules and packages by stage; a stage that is not named has one module. */
   readonly code: { [stage: string]: Pick<CodeIdentity, "modules" | "packages"> }
   /** What a body does before its work, by stage. */
-  readonly before: { [stage: string]: Effect.Effect<void, ToyError> }
+  readonly before: { [stage: string]: Effect.Effect<void, { readonly message: string }> }
   /** Bodies that ran, in order, by stage. */
   readonly ran: Array<string>
   readonly events: Array<RunEvent>

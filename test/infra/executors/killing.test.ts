@@ -29,8 +29,11 @@ const start = (folder: string): Running => {
   return { parent, lines, ended: new Promise((resolve) => parent.on("close", () => resolve())) }
 }
 
-const childOf = ({ lines }: Running): number =>
-  Number(lines.find((line) => line.startsWith("pid"))!.split(" ")[1])
+/** Of the processes that ran the job, one after the other. */
+const pidsOf = ({ lines }: Running): ReadonlyArray<number> =>
+  lines.filter((line) => line.startsWith("pid")).map((line) => Number(line.split(" ")[1]))
+
+const childOf = (running: Running): number => pidsOf(running)[0]!
 
 const reportOf = async (running: Running): Promise<RunReport> => {
   await running.ended
@@ -45,11 +48,27 @@ const filesIn = (folder: string) =>
 describe("a killed run", async () => {
   const uninterrupted = trailOf(await reportOf(start(temporaryFolder()))).outputDigest
 
-  it("whose child is killed keeps what is finished, and the next one goes on", async () => {
+  it("whose child is killed goes on by itself, once", async () => {
+    const folder = temporaryFolder()
+    const run = start(folder)
+    await until(() => run.lines.includes("step 4"))
+    process.kill(childOf(run), "SIGKILL")
+    await until(() => pidsOf(run).length === 2)
+    const report = await reportOf(run)
+    assert.strictEqual(report.status, "ok")
+    assert.match(run.lines.filter((line) => line.startsWith("pid"))[1]!, /goes on from step ([4-9])$/)
+    assert.match(trailOf(report).notes[0]!, /^attempt 1 of 3 failed \(WorkerLost\) and was tried again after/)
+    assert.strictEqual(trailOf(report).outputDigest, uninterrupted)
+    assert.isFalse(filesIn(join(folder, "store/objects/resume")).length > 0)
+  })
+
+  it("whose child is killed twice keeps what is finished, and the next one goes on", async () => {
     const folder = temporaryFolder()
     const first = start(folder)
-    await until(() => first.lines.includes("step 4"))
+    await until(() => first.lines.includes("step 3"))
     process.kill(childOf(first), "SIGKILL")
+    await until(() => pidsOf(first).length === 2)
+    process.kill(pidsOf(first)[1]!, "SIGKILL")
     const report = await reportOf(first)
     assert.strictEqual(report.status, "failed")
     assert.deepInclude(trailOf(report).error, { tag: "WorkerLost" })
@@ -64,9 +83,8 @@ describe("a killed run", async () => {
       after.jobs.map((job) => job.state),
       ["hit", "ran"]
     )
-    assert.match(second.lines[0]!, /goes on from step ([4-9])$/)
+    assert.match(second.lines[0]!, /goes on from step ([3-9])$/)
     assert.strictEqual(trailOf(after).outputDigest, uninterrupted)
-    assert.isFalse(filesIn(join(folder, "store/objects/resume")).length > 0)
   })
 
   it("whose parent is killed leaves no child, and the next one goes on", async () => {

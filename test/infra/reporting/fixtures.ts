@@ -66,7 +66,7 @@ export const planWith = (states: { readonly [job: string]: JobState }): Plan => 
     return {
       name: job.name,
       stage,
-      pool: "light",
+      pool: "cpu",
       dependsOn: dependenciesOf(job),
       selected: true,
       forced: false,

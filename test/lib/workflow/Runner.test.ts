@@ -158,13 +158,56 @@ describe("a failure", () => {
       )
   )
 
-  it.effect("lets independent branches finish", () =>
+  it.effect("starts nothing new: what was not started says so, and hits are hits", () =>
+    onMemory(
+      Effect.gen(function* () {
+        const world = makeWorld()
+        yield* run(world, { ...toyParams, triple: 5 })
+        let calls = 0
+        world.before.scale = Effect.suspend(() => (calls++ === 0 ? failing : Effect.void))
+        const params = { ...toyParams, double: 7 }
+        const outcome = yield* run(world, params, { concurrency: 1 })
+        assert.strictEqual(outcome.report.status, "failed")
+        assert.strictEqual(
+          states(outcome),
+          "numbers hit, total hit, double failed, triple skipped, table skipped"
+        )
+        assert.deepStrictEqual(outcome.report.jobs[3]!.notes, [
+          'not started, because "double" failed (--keep-going starts what does not depend on it)'
+        ])
+        const again = yield* run(world, { ...params, triple: 5 }, { concurrency: 1 })
+        assert.strictEqual(states(again), "numbers hit, total hit, double ran, triple hit, table ran")
+      })
+    )
+  )
+
+  it.effect("lets what runs already finish", () =>
+    onMemory(
+      Effect.gen(function* () {
+        const world = makeWorld()
+        let calls = 0
+        const failedOne = yield* Deferred.make<void>()
+        world.before.scale = Effect.suspend(() =>
+          calls++ === 0
+            ? Effect.ensuring(failing, Deferred.succeed(failedOne, undefined))
+            : Deferred.await(failedOne)
+        )
+        const outcome = yield* run(world)
+        assert.strictEqual(
+          states(outcome),
+          "numbers ran, total ran, double failed, triple ran, table skipped"
+        )
+      })
+    )
+  )
+
+  it.effect("with keepGoing lets independent branches finish", () =>
     onMemory(
       Effect.gen(function* () {
         const world = makeWorld()
         let calls = 0
         world.before.scale = Effect.suspend(() => (calls++ === 0 ? failing : Effect.void))
-        const outcome = yield* run(world, toyParams, { concurrency: 1 })
+        const outcome = yield* run(world, toyParams, { concurrency: 1, keepGoing: true })
         assert.strictEqual(
           states(outcome),
           "numbers ran, total ran, double failed, triple ran, table skipped"

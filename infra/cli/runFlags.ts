@@ -1,0 +1,30 @@
+/** Flags of `run` that say how it runs: settings, none of which moves a key. */
+import { Option, Schema } from "effect"
+import { Flag } from "effect/cli"
+
+const Concurrency = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 1024 }))
+
+export const runSettings = {
+  concurrency: Flag.Int("concurrency").pipe(
+    Flag.withMetavar("N"),
+    Flag.withDescription(
+      "Jobs of the pool cpu that run at once; training takes the machine alone (default: number of CPUs)"
+    ),
+    Flag.withSchema(Concurrency),
+    Flag.optional,
+    Flag.map(Option.getOrUndefined)
+  ),
+  keepGoing: Flag.Boolean("keep-going").pipe(
+    Flag.withDescription("After a failure, start what does not depend on it (default: start nothing new)"),
+    Flag.withDefault(false)
+  ),
+  timeLimit: Flag.String("time-limit").pipe(
+    Flag.withMetavar("JOB=TIME"),
+    Flag.withDescription("Stop a job that takes longer, e.g. student=90s, 10m or 2h. May be repeated"),
+    Flag.atLeast(0)
+  ),
+  inProcess: Flag.Boolean("in-process").pipe(
+    Flag.withDescription("Run jobs in this process instead of in children, for a debugger"),
+    Flag.withDefault(false)
+  )
+}
