@@ -84,7 +84,7 @@ export interface StageOptions<P, PE, I, A, E, R> {
   readonly pool?: Pool
   /** How often a job is tried again; `defaultRetries` by default. Neither it nor a limit enters a key. */
   readonly retries?: Retries
-  /** How long one attempt may take: it is then asked to stop, and killed if it does not. Default: for ever. */
+  /** How long one attempt may take: it is then asked to stop, and killed if it does not. */
   readonly timeLimitMillis?: number
   /** Loads the body: `() => import("./<stage name>.run.ts")`, literally, so that its code can be hashed. */
   readonly run: () => Promise<StageBody<NoInfer<P>, ValuesOf<NoInfer<I>>, NoInfer<A>, E, R>>

@@ -151,9 +151,11 @@ describe("a time limit", () => {
         assert.strictEqual(error?.tag, "TimeLimitExceeded")
         assert.strictEqual(
           error?.message,
-          'Job "total" took longer than its limit of 10 m: it had reported no progress. It did not ' +
-            "stop when asked and was killed. Run again: it goes on from its last saved state; or give it longer: " +
-            "--time-limit total=20m."
+          [
+            'Job "total" took longer than its limit of 10 m: it had reported no progress.',
+            "It did not stop when asked and was killed. Run again: it goes on from its last saved state;",
+            "or give it longer: --time-limit total=20m."
+          ].join(" ")
         )
         assert.deepStrictEqual(retriesIn(world), [])
       })
