@@ -21,7 +21,7 @@ import { packageRootOf } from "./code/packageRoot.ts"
 import { childEnvironment, childProcessExecutorLayer } from "./executors/ChildProcessExecutor.ts"
 import { inProcessExecutorLayer } from "./executors/InProcessExecutor.ts"
 import { hasherLayer } from "./hashing.ts"
-import type { SettingsValue } from "./settings.ts"
+import { read, type SettingsValue } from "./settings.ts"
 import { fileObjectStoreLayer } from "./stores/FileObjectStore.ts"
 import type { FetchProgress } from "./tensorflow/install-library.ts"
 import {
@@ -112,18 +112,37 @@ const sourceFilesLayer = (
     })
   )
 
-/** `tensors: false` leaves the tensor runtime out: a job of the pool `cpu` need not load it. */
-export const stageServicesLayer = (options: {
+interface BodyServicesOptions {
   readonly settings: SettingsValue
+  /** A job of the pool `cpu` need not load the tensor runtime. */
   readonly tensors: boolean
   readonly note: (line: string) => void
-}): Layer.Layer<StageServices | ManifestStore, StoreError | TensorError | LibraryMissing> => {
-  const { note, settings, tensors } = options
-  const runtime = tensors ? tensorRuntimeLayer(settings) : noTensorRuntime
-  return Layer.mergeAll(imageCodecLayer, sourceFilesLayer(settings, note), runtime).pipe(
-    Layer.provideMerge(storageLayer(settings, "job"))
-  )
 }
+
+/** All that a body asks for beyond storage. */
+const bodyServicesLayer = ({ note, settings, tensors }: BodyServicesOptions) =>
+  Layer.mergeAll(
+    imageCodecLayer,
+    sourceFilesLayer(settings, note),
+    tensors ? tensorRuntimeLayer(settings) : noTensorRuntime
+  )
+
+export const stageServicesLayer = (
+  options: BodyServicesOptions
+): Layer.Layer<StageServices | ManifestStore, StoreError | TensorError | LibraryMissing> =>
+  Layer.provideMerge(bodyServicesLayer(options), storageLayer(options.settings, "job"))
+
+/** For tests: computes alike on every machine. */
+export const testServicesLayer = ({ tensors }: Pick<BodyServicesOptions, "tensors">) =>
+  Layer.unwrap(
+    Effect.map(read, (settings) =>
+      bodyServicesLayer({
+        settings: { ...settings, backend: "portable" },
+        tensors,
+        note: () => undefined
+      })
+    )
+  )
 
 /** A job of the pool `cpu` that asks for tensors all the same is wrongly declared. */
 const noTensorRuntime: Layer.Layer<TensorRuntime> = Layer.succeed(TensorRuntime, {

@@ -1,10 +1,10 @@
 /** `distillery run` */
-import { fileURLToPath } from "node:url"
 import { Effect, Layer, Schema } from "effect"
 import type { Pipeline } from "../../lib/workflow/Pipeline.ts"
 import { Reporter } from "../../lib/workflow/Reporter.ts"
 import { Runner, type RunOutcome } from "../../lib/workflow/Runner.ts"
 import { Report } from "../../stages/artifacts.ts"
+import { childFile } from "../childFile.ts"
 import { engineLayer } from "../layers.ts"
 import { makeEventLog } from "../reporting/eventLog.ts"
 import { makeLiveReporter } from "../reporting/liveReporter.ts"
@@ -35,12 +35,6 @@ export interface RunFlags extends SelectionFlags {
   readonly json: boolean
   readonly inProcess: boolean
   readonly quiet: boolean
-}
-
-/** Beside this module, built or not: `dist/child.js` or `infra/cli/child.ts`. */
-const childFile = (): string => {
-  const extension = import.meta.url.endsWith(".ts") ? "ts" : "js"
-  return fileURLToPath(new URL(`./child.${extension}`, import.meta.url))
 }
 
 const shownBy = Effect.fn("shownBy")(function* (quiet: boolean) {
