@@ -5,6 +5,7 @@
 import { Effect, Option, Schema } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { json, pipeline, set } from "./flags.ts"
+import { explain } from "./pipelineCommands.ts"
 import { log } from "./resultCommands.ts"
 import { runSettings } from "./runFlags.ts"
 import { schedule, scheduler } from "./scheduleCommands.ts"
@@ -163,7 +164,7 @@ export const distillery = Command.make("distillery").pipe(
     "Trains image classifiers with the Bag of Tricks, distils them, and keeps every result in a cache"
   ),
   Command.withSubcommands([
-    { group: "Run", commands: [run, plan] },
+    { group: "Run", commands: [run, plan, explain] },
     { group: "Look at results", commands: [log, predict] },
     { group: "Schedule", commands: [schedule, scheduler] },
     { group: "Find out", commands: [list] }
