@@ -8,6 +8,7 @@ import type { SourceFiles } from "../lib/data/SourceFiles.ts"
 import type { BlobStore } from "../lib/storage/BlobStore.ts"
 import { blobStoreLayer } from "../lib/storage/blobs.ts"
 import type { Hasher } from "../lib/storage/Digest.ts"
+import { leasesLayer } from "../lib/storage/leases.ts"
 import type { ObjectStore, StoreError } from "../lib/storage/ObjectStore.ts"
 import type { TensorError } from "../lib/tensor/Runtime.ts"
 import { TensorRuntime } from "../lib/tensor/Runtime.ts"
@@ -21,6 +22,7 @@ import { packageRootOf } from "./code/packageRoot.ts"
 import { childEnvironment, childProcessExecutorLayer } from "./executors/ChildProcessExecutor.ts"
 import { inProcessExecutorLayer } from "./executors/InProcessExecutor.ts"
 import { hasherLayer } from "./hashing.ts"
+import { ownerLivenessLayer } from "./ownerLiveness.ts"
 import { read, type SettingsValue } from "./settings.ts"
 import { fileObjectStoreLayer } from "./stores/FileObjectStore.ts"
 import type { FetchProgress } from "./tensorflow/install-library.ts"
@@ -248,6 +250,8 @@ export const engineLayer = (
   options: EngineOptions
 ): Layer.Layer<Runner | Executor | Capabilities | CodeClosure | Storage, StoreError, Reporter> =>
   runnerLayer.pipe(
+    Layer.provide(leasesLayer(options.settings.leaseSeconds * 1000)),
+    Layer.provide(ownerLivenessLayer),
     Layer.provideMerge(executorLayer(options)),
     Layer.provideMerge(planningLayer(options.settings, options.notices))
   )

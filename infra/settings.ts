@@ -26,6 +26,8 @@ export interface SettingsValue {
   readonly concurrency: number
   /** The same of the pool `gpu`. */
   readonly gpuConcurrency: number
+  /** How long a run may give no sign of life before another takes its work over. */
+  readonly leaseSeconds: number
   /** What child processes may be given a part of. */
   readonly environment: { readonly [name: string]: string | undefined }
 }
@@ -48,9 +50,9 @@ const directory = (name: string): Config.Config<Option.Option<string>> =>
 const text = (name: string): Config.Config<string | undefined> =>
   Config.String(name).pipe(Config.option, Config.map(Option.getOrUndefined))
 
-const count = (name: string, fallback: number): Config.Config<number> =>
+const count = (name: string, fallback: number, maximum = 1024): Config.Config<number> =>
   Config.schema(
-    Schema.NumberFromString.check(Schema.isInt(), Schema.isBetween({ minimum: 1, maximum: 1024 })),
+    Schema.NumberFromString.check(Schema.isInt(), Schema.isBetween({ minimum: 1, maximum })),
     name
   ).pipe(Config.withDefault(fallback))
 
@@ -72,7 +74,8 @@ const settings = Config.all({
   ),
   threads: count("DISTILLERY_THREADS", availableParallelism()),
   concurrency: count("DISTILLERY_CONCURRENCY", availableParallelism()),
-  gpuConcurrency: count("DISTILLERY_GPU_CONCURRENCY", 1)
+  gpuConcurrency: count("DISTILLERY_GPU_CONCURRENCY", 1),
+  leaseSeconds: count("DISTILLERY_LEASE_SECONDS", 30, 3600)
 })
 
 /** `DISTILLERY_THREADS is wrong: expected an integer`, from the schema's words and the path it gives. */
@@ -99,6 +102,7 @@ export const read: Effect.Effect<SettingsValue, SettingsInvalid> = Effect.gen(fu
     threads: found.threads,
     concurrency: found.concurrency,
     gpuConcurrency: found.gpuConcurrency,
+    leaseSeconds: found.leaseSeconds,
     environment: process.env
   }
 }).pipe(Effect.mapError((error) => new SettingsInvalid({ message: wordsOf(error) })))

@@ -60,7 +60,7 @@ export const run = Command.make(
 ).pipe(
   Command.withDescription(
     "Run a pipeline: what is cached is a hit, the rest runs. Exit codes: 0 done, 1 a job failed, 2 usage, " +
-      "4 damaged data, 130 or 143 stopped"
+      "4 damaged data, 5 waited too long for another run, 130 or 143 stopped"
   ),
   Command.withShortDescription("Run a pipeline; cached jobs are hits"),
   Command.withExamples([

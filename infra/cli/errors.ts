@@ -58,6 +58,7 @@ interface Tagged {
 
 export const exitCodeOfTag = (tag: string): number => {
   if (usageTags.has(tag)) return exitCodes.usage
+  if (tag === "LeaseTimeout") return exitCodes.leaseTimeout
   return integrityTags.has(tag) ? exitCodes.integrity : exitCodes.failed
 }
 

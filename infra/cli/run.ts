@@ -32,6 +32,7 @@ export interface RunFlags extends SelectionFlags {
   readonly concurrency: number | undefined
   readonly keepGoing: boolean
   readonly timeLimit: ReadonlyArray<string>
+  readonly leaseTimeout: number | undefined
   readonly json: boolean
   readonly inProcess: boolean
   readonly quiet: boolean
@@ -81,7 +82,8 @@ const execute = Effect.fn("execute")(function* (
       concurrency: flags.concurrency ?? settings.concurrency,
       gpuConcurrency: settings.gpuConcurrency,
       keepGoing: flags.keepGoing,
-      timeLimits
+      timeLimits,
+      ...(flags.leaseTimeout !== undefined && { waitMillisMax: flags.leaseTimeout * 1000 })
     })
     return { outcome, exported: yield* exportFrom(settings, outcome) }
   }).pipe(Effect.provide(engine))

@@ -4,7 +4,18 @@ import { Flag } from "effect/cli"
 
 const Concurrency = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 1024 }))
 
+const WaitSeconds = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 31_536_000 }))
+
 export const runSettings = {
+  leaseTimeout: Flag.Int("lease-timeout").pipe(
+    Flag.withMetavar("SECONDS"),
+    Flag.withDescription(
+      "How long a job waits for another run that computes it, then it fails (default: as long as it takes)"
+    ),
+    Flag.withSchema(WaitSeconds),
+    Flag.optional,
+    Flag.map(Option.getOrUndefined)
+  ),
   concurrency: Flag.Int("concurrency").pipe(
     Flag.withMetavar("N"),
     Flag.withDescription(

@@ -2,6 +2,7 @@
  * What a person watching a run sees of it, built from its events: pure, so that it can be tested without a
  * terminal.
  */
+import type { LeaseRecord } from "../../lib/storage/Lease.ts"
 import type { Progress } from "../../lib/workflow/JobContext.ts"
 import type { RunEvent } from "../../lib/workflow/RunEvent.ts"
 
@@ -20,14 +21,26 @@ export interface RunningJob {
   readonly paceStart: PaceStart
 }
 
+/** A job that another run computes. */
+export interface WaitingJob {
+  readonly name: string
+  readonly holder: LeaseRecord | undefined
+}
+
 export interface RunView {
   readonly stages: ReadonlyMap<string, string>
   readonly running: ReadonlyMap<string, RunningJob>
+  readonly waiting: ReadonlyMap<string, WaitingJob>
   /** Columns of the longest job name, so that lines align. */
   readonly nameColumns: number
 }
 
-export const emptyView: RunView = { stages: new Map(), running: new Map(), nameColumns: 0 }
+export const emptyView: RunView = {
+  stages: new Map(),
+  running: new Map(),
+  waiting: new Map(),
+  nameColumns: 0
+}
 
 /**
  * The pace starts anew when the total changes or the work goes back; a resumed job is measured from where it
@@ -54,14 +67,21 @@ const started = (view: RunView, name: string, nowMillis: number): RunningJob => 
 })
 
 const withJob = (view: RunView, job: RunningJob): RunView => ({
-  ...view,
+  ...withoutJob(view, job.name),
   running: new Map(view.running).set(job.name, job)
+})
+
+const withWaiting = (view: RunView, job: WaitingJob): RunView => ({
+  ...withoutJob(view, job.name),
+  waiting: new Map(view.waiting).set(job.name, job)
 })
 
 const withoutJob = (view: RunView, name: string): RunView => {
   const running = new Map(view.running)
+  const waiting = new Map(view.waiting)
   running.delete(name)
-  return { ...view, running }
+  waiting.delete(name)
+  return { ...view, running, waiting }
 }
 
 /** What is looked at of an event; one read back from a log has no more. */
@@ -80,6 +100,7 @@ export const advance = (view: RunView, event: SeenEvent, nowMillis: number): Run
       return {
         stages: new Map(jobs.map((job) => [job.name, job.stage])),
         running: new Map(),
+        waiting: new Map(),
         nameColumns: Math.max(0, ...jobs.map((job) => job.name.length))
       }
     }
@@ -89,6 +110,8 @@ export const advance = (view: RunView, event: SeenEvent, nowMillis: number): Run
       const job = view.running.get(event.job) ?? started(view, event.job, nowMillis)
       return withJob(view, withProgress(job, event.progress, nowMillis))
     }
+    case "JobWaiting":
+      return withWaiting(view, { name: event.job, holder: event.holder })
     case "JobHit":
     case "JobRetrying":
     case "JobFinished":
@@ -96,7 +119,8 @@ export const advance = (view: RunView, event: SeenEvent, nowMillis: number): Run
     case "JobSkipped":
       return withoutJob(view, event.job)
     case "RunFinished":
-      return { ...view, running: new Map() }
+      return { ...view, running: new Map(), waiting: new Map() }
+    case "RunNote":
     case "JobNote":
     case "JobOutput":
       return view

@@ -1,7 +1,7 @@
 /** One line a job: while it runs, and when it is done. */
 import { clock, duration, number } from "./numbers.ts"
 import { fitted, oneLine, type Paint, paintFor, widthOf } from "./paint.ts"
-import { type RunningJob, type RunView, type SeenEvent, secondsLeft } from "./RunView.ts"
+import { type RunningJob, type RunView, type SeenEvent, secondsLeft, type WaitingJob } from "./RunView.ts"
 
 const barColumns = 16
 const spinner = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧"]
@@ -69,20 +69,50 @@ const fittedParts = (parts: ReadonlyArray<Part>, columns: number): string => {
   )
 }
 
-/** The live line of a running job, at most `columns` wide. */
-export const runningLine = (
-  view: RunView,
-  job: RunningJob,
-  nowMillis: number,
-  columns: number,
-  paint: Paint
-): string => {
-  const frame = spinner[Math.floor(nowMillis / spinnerMillis) % spinner.length]!
-  const name = fitted(job.name.padEnd(view.nameColumns), Math.max(1, columns - 2))
-  const room = columns - 2 - widthOf(name) - 2
-  const rest = fittedParts(progressParts(job, nowMillis, paint), room)
-  return `${paint.cyan(frame)} ${paint.bold(name)}${rest === "" ? "" : `  ${rest}`}`
+/** A line at the bottom of a terminal: how wide it may be, at what time, in which colours. */
+export interface LiveLine {
+  readonly nowMillis: number
+  readonly columns: number
+  readonly paint: Paint
 }
+
+const liveLine = (name: string, mark: string, parts: ReadonlyArray<Part>, line: LiveLine): string => {
+  const shown = fitted(name, Math.max(1, line.columns - 2))
+  const rest = fittedParts(parts, line.columns - 2 - widthOf(shown) - 2)
+  return `${mark} ${line.paint.bold(shown)}${rest === "" ? "" : `  ${rest}`}`
+}
+
+/** The live line of a running job. */
+export const runningLine = (view: RunView, job: RunningJob, line: LiveLine): string => {
+  const { nowMillis, paint } = line
+  const frame = spinner[Math.floor(nowMillis / spinnerMillis) % spinner.length]!
+  const parts = progressParts(job, nowMillis, paint)
+  return liveLine(job.name.padEnd(view.nameColumns), paint.cyan(frame), parts, line)
+}
+
+const holderParts = ({ holder }: WaitingJob, nowMillis: number): ReadonlyArray<Part> => {
+  if (holder === undefined) return [{ rank: 0, text: "waits for another run" }]
+  const { host, pid, runId } = holder.owner
+  const since = new Date(holder.since)
+  const elapsed = clock((nowMillis - since.getTime()) / 1000)
+  return [
+    { rank: 1, text: `waits for run ${oneLine(runId)} on ${oneLine(host)} (pid ${pid}),` },
+    { rank: 2, text: `computing since ${since.toTimeString().slice(0, 5)},` },
+    { rank: 0, text: elapsed }
+  ]
+}
+
+/** The live line of a job that another run computes. */
+export const waitingLine = (view: RunView, job: WaitingJob, line: LiveLine): string => {
+  const parts = holderParts(job, line.nowMillis)
+  return liveLine(job.name.padEnd(view.nameColumns), line.paint.yellow("…"), parts, line)
+}
+
+/** The same for a log. */
+export const waitingNote = (job: WaitingJob, nowMillis: number): string =>
+  `${job.name}: ${holderParts(job, nowMillis)
+    .map(({ text }) => text)
+    .join(" ")}`
 
 /** The same for a log: no spinner, no bar. */
 export const progressLine = (job: RunningJob, nowMillis: number): string => {

@@ -1,7 +1,7 @@
 /** Progress on a terminal: a live line per running job, a line that stays for each job that is done. */
 import { Clock, Effect, Schedule } from "effect"
 import type { RunEvent } from "../../lib/workflow/RunEvent.ts"
-import { finishedLine, runningLine } from "./lines.ts"
+import { finishedLine, runningLine, waitingLine } from "./lines.ts"
 import { oneLine, type Paint, widthOf } from "./paint.ts"
 import type { RunReporter } from "./RunReporter.ts"
 import { advance, emptyView, type RunView } from "./RunView.ts"
@@ -10,17 +10,20 @@ import { LiveBlock, type Screen } from "./Screen.ts"
 const frameMillis = 100
 
 const liveLines = (view: RunView, nowMillis: number, screen: Screen, paint: Paint): ReadonlyArray<string> => {
-  const jobs = [...view.running.values()]
   const room = Math.max(1, screen.rows() - 2)
-  const shown = jobs.length <= room ? jobs : jobs.slice(0, room - 1)
   // The last column stays free: some terminals wrap as soon as it is written.
   const columns = Math.max(8, screen.columns() - 1)
-  const lines = shown.map((job) => runningLine(view, job, nowMillis, columns, paint))
-  const hidden = jobs.length - shown.length
-  return hidden === 0 ? lines : [...lines, paint.dim(`  and ${hidden} more jobs`)]
+  const line = { nowMillis, columns, paint }
+  const lines = [
+    ...[...view.running.values()].map((job) => runningLine(view, job, line)),
+    ...[...view.waiting.values()].map((job) => waitingLine(view, job, line))
+  ]
+  if (lines.length <= room) return lines
+  return [...lines.slice(0, room - 1), paint.dim(`  and ${lines.length - room + 1} more jobs`)]
 }
 
 const lasting = (view: RunView, event: RunEvent, nowMillis: number, paint: Paint): ReadonlyArray<string> => {
+  if (event._tag === "RunNote") return [paint.dim(`  ${oneLine(event.line)}`)]
   if (event._tag === "JobNote") return [paint.dim(`  ${event.job}: ${oneLine(event.line)}`)]
   const line = finishedLine(view, event, nowMillis, paint)
   return line === undefined ? [] : [line]
@@ -35,7 +38,7 @@ export const makeLiveReporter = Effect.fn("makeLiveReporter")(function* (screen:
     block.print(lines, liveLines(view, now, screen, paint))
   const redraw = Effect.gen(function* () {
     const now = yield* Clock.currentTimeMillis
-    if (view.running.size > 0) block.draw(liveLines(view, now, screen, paint))
+    if (view.running.size + view.waiting.size > 0) block.draw(liveLines(view, now, screen, paint))
   })
   yield* Effect.forkScoped(Effect.repeat(redraw, Schedule.spaced(frameMillis)))
   return {

@@ -1,6 +1,6 @@
 /** Progress in a pipe, a file or a CI log: lines that only ever grow, few of them. */
 import { Clock, Effect } from "effect"
-import { finishedLine, progressLine } from "./lines.ts"
+import { finishedLine, progressLine, waitingNote } from "./lines.ts"
 import { oneLine, type Paint } from "./paint.ts"
 import type { RunReporter } from "./RunReporter.ts"
 import { advance, emptyView, type RunView, type SeenEvent } from "./RunView.ts"
@@ -29,6 +29,8 @@ export const lineFor = (
   paint: Paint
 ): string | undefined => {
   if (event._tag === "JobStarted") return `${event.job}: started (${after.stages.get(event.job) ?? "?"})`
+  if (event._tag === "RunNote") return oneLine(event.line)
+  if (event._tag === "JobWaiting") return waitingNote(after.waiting.get(event.job)!, now)
   if (event._tag === "JobNote") return `${event.job}: ${oneLine(event.line)}`
   return finishedLine(before, event, now, paint)
 }

@@ -135,6 +135,7 @@ const make = (folders: Folders): ObjectStore["Service"] => {
   const head = (key: string) => reading("look up", key, (path) => infoOf(path, key))
   return {
     location,
+    isConditional: true,
     head,
     get: (key) => reading("read", key, async (path) => new Uint8Array(await readFile(path))),
     put: (key, bytes, condition) =>

@@ -130,6 +130,7 @@ const make = (opened: Opened): ObjectStore["Service"] => {
     isObjectKey(key) ? attempt(operation, key, 0, run) : Effect.fail(new ObjectNotFound({ key }))
   return {
     location: server.location,
+    isConditional: true,
     get: (key) => known("read", key, (signal) => get(opened, key, signal)),
     head: (key) => known("look up", key, (signal) => head(opened, key, signal)),
     put: (key, bytes, condition) =>

@@ -34,6 +34,7 @@ const make = (hasher: Hasher["Service"]): ObjectStore["Service"] => {
     })
   return {
     location: "memory",
+    isConditional: true,
     get: (key) => Effect.map(found(key), (held) => held.bytes.slice()),
     head: (key) => Effect.map(found(key), (held) => held.info),
     put: Effect.fn("MemoryObjectStore.put")(function* (key, bytes, condition) {

@@ -78,6 +78,8 @@ export class ObjectStore extends Context.Service<
   {
     /** Where it is, for messages. */
     readonly location: string
+    /** Whether conditions are decided atomically. Where not, there are no leases: work may be done twice. */
+    readonly isConditional: boolean
     readonly get: (key: string) => Effect.Effect<Uint8Array, StoreError>
     readonly head: (key: string) => Effect.Effect<ObjectInfo, StoreError>
     /** Writes or replaces. With a condition the write happens only while it holds, decided atomically. */

@@ -1,7 +1,8 @@
 /** One job of a run, from "its inputs are settled" to its record: skip, hit, or execute and publish. */
-import { DateTime, Effect, Schema, Semaphore } from "effect"
+import { DateTime, Effect, Option, Schema, Semaphore } from "effect"
 import { BlobStore } from "../storage/BlobStore.ts"
 import { type Digest, Hasher } from "../storage/Digest.ts"
+import type { StoreError } from "../storage/ObjectStore.ts"
 import { Executor, type JobSignal } from "./Executor.ts"
 import { artifactDigest, type NotCanonical } from "./Fingerprint.ts"
 import type { Progress } from "./JobContext.ts"
@@ -12,6 +13,7 @@ import { inputsFrom, lookUp, type Plan, type PlannedJob } from "./Plan.ts"
 import { Reporter } from "./Reporter.ts"
 import * as ResumePoint from "./ResumePoint.ts"
 import type { RunEvent } from "./RunEvent.ts"
+import { singleFlight } from "./SingleFlight.ts"
 import type { Pool } from "./Stage.ts"
 import type { StartRule } from "./StartRule.ts"
 import { limited } from "./TimeLimit.ts"
@@ -45,6 +47,8 @@ export interface RunScope {
   readonly starts: StartRule
   /** Of one attempt, by job, where it is another than the stage's own. */
   readonly timeLimits: { readonly [job: string]: number }
+  /** How long to wait for other runs that compute a job; `undefined` for as long as it takes. */
+  readonly waitMillisMax: number | undefined
 }
 
 /** The artifact is one that cannot be kept: it points to bytes that nobody stored, or has no stable form. */
@@ -104,13 +108,14 @@ const signalled = (job: string, signal: JobSignal): RunEvent => {
   }
 }
 
-/** Executes, publishes, and only then forgets the saved state. */
+/** Executes, publishes while `confirm` says that the lease is ours, and only then forgets the saved state. */
 const execute = Effect.fn("JobRun.execute")(function* (
   scope: RunScope,
   planned: PlannedJob,
   key: Digest,
   inputs: ManifestInputs,
-  manifestOf: (name: string) => Manifest
+  manifestOf: (name: string) => Manifest,
+  confirm: Effect.Effect<void, StoreError>
 ) {
   const { emit } = yield* Reporter
   const executor = yield* Executor
@@ -152,6 +157,7 @@ const execute = Effect.fn("JobRun.execute")(function* (
       runId: scope.runId
     }
   }
+  yield* confirm
   const published = yield* (yield* ManifestStore).publish(made, { replace: planned.forced })
   yield* Effect.ignore(ResumePoint.clear(key))
   const note = publishedNote(published)
@@ -182,22 +188,33 @@ const proceed = Effect.fn("JobRun.proceed")(function* (
   const look = lookUp(scope.plan.pipeline.name, planned, inputs, planned.forced)
   const state = yield* look
   if (state._tag === "Hit") return yield* hit(planned, state.key, state.manifest)
-  const attempt = Effect.gen(function* () {
-    const refusal = yield* scope.starts.refusal
-    if (refusal !== undefined) return yield* skipped(planned, refusal, state.key)
-    // Meanwhile an equal job of this run, or another run, may have published it.
-    const now = yield* look
-    if (now._tag === "Hit") return yield* hit(planned, now.key, now.manifest)
-    return yield* execute(scope, planned, state.key, inputs, manifestOf)
-  }).pipe(scope.slots.inPool(planned.pool))
+  const { key } = state
+  let isAfresh = planned.afresh
+  const compute = Effect.fnUntraced(function* (confirm: Effect.Effect<void, StoreError>) {
+    if (isAfresh) yield* ResumePoint.clear(key)
+    isAfresh = false
+    return yield* execute(scope, planned, key, inputs, manifestOf, confirm)
+  })
+  const attempt = singleFlight({
+    job: planned.name,
+    key,
+    runId: scope.runId,
+    waitMillisMax: scope.waitMillisMax,
+    starts: scope.starts,
+    inPool: scope.slots.inPool(planned.pool),
+    find: Effect.gen(function* () {
+      const now = yield* look
+      return now._tag === "Hit" ? Option.some(yield* hit(planned, key, now.manifest)) : Option.none()
+    }),
+    compute,
+    refused: (because) => skipped(planned, because, key)
+  })
   const notes: Array<string> = []
-  const attempts = withRetries(scope.starts, planned, notes, attempt)
-  const afresh = Effect.andThen(ResumePoint.clear(state.key), attempts)
-  return yield* (planned.afresh ? afresh : attempts).pipe(
-    Effect.catchTag("JobInterrupted", (error) => skipped(planned, error.message, state.key)),
-    Effect.catchCause((cause) => failed(scope.starts, planned, cause, state.key)),
+  return yield* withRetries(scope.starts, planned, notes, attempt).pipe(
+    Effect.catchTag("JobInterrupted", (error) => skipped(planned, error.message, key)),
+    Effect.catchCause((cause) => failed(scope.starts, planned, cause, key)),
     Effect.map((outcome) => noted(outcome, notes)),
-    scope.slots.perKey(state.key)
+    scope.slots.perKey(key)
   )
 })
 

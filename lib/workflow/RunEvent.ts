@@ -1,11 +1,24 @@
 /** What happens during a run, in order; a `Reporter` turns it into lines, live views or JSON. */
 import type { Digest } from "../storage/Digest.ts"
+import type { LeaseRecord } from "../storage/Lease.ts"
 import type { Progress } from "./JobContext.ts"
 import type { Plan } from "./Plan.ts"
 import type { JobFailure, RunReport } from "./RunReport.ts"
 
 export type RunEvent =
   | { readonly _tag: "RunStarted"; readonly runId: string; readonly plan: Plan }
+  | { readonly _tag: "RunNote"; readonly line: string }
+  /**
+   * Another run computes it, and is waited for. Told when the waiting begins, when the holder changes, and
+   * every minute.
+   */
+  | {
+      readonly _tag: "JobWaiting"
+      readonly job: string
+      readonly key: Digest
+      /** `undefined` where the lease in the store is unreadable. */
+      readonly holder: LeaseRecord | undefined
+    }
   /** It has a place in its pool and its body is about to run; once for each attempt. */
   | { readonly _tag: "JobStarted"; readonly job: string; readonly key: Digest }
   | { readonly _tag: "JobProgress"; readonly job: string; readonly progress: Progress }

@@ -8,7 +8,8 @@
 import { Context, DateTime, Deferred, Effect, Layer, Random } from "effect"
 import type { BlobStore } from "../storage/BlobStore.ts"
 import type { Hasher } from "../storage/Digest.ts"
-import type { ObjectStore } from "../storage/ObjectStore.ts"
+import type { Leases } from "../storage/Lease.ts"
+import { ObjectStore } from "../storage/ObjectStore.ts"
 import type { Capabilities, CodeClosure } from "./CodeClosure.ts"
 import { Executor } from "./Executor.ts"
 import type { JobOutcome } from "./JobOutcome.ts"
@@ -33,6 +34,8 @@ export interface RunOptions {
   readonly keepGoing?: boolean
   /** Milliseconds that one attempt may take, by job; where absent the stage's own limit holds. */
   readonly timeLimits?: { readonly [job: string]: number }
+  /** How long a job waits for other runs that compute it; without it for as long as it takes. */
+  readonly waitMillisMax?: number
 }
 
 export interface RunOutcome {
@@ -82,6 +85,9 @@ const walk = Effect.fn("Runner.walk")(function* (scope: RunScope) {
   )
 })
 
+const leaselessNote =
+  "the store decides no conditional writes: runs that start together may compute the same job twice"
+
 const run = Effect.fn("Runner.run")(function* (
   pipeline: Pipeline,
   options: RunOptions,
@@ -92,9 +98,11 @@ const run = Effect.fn("Runner.run")(function* (
   const plan = yield* Plan.make(pipeline, options.selection)
   const runId = yield* makeRunId
   yield* emit({ _tag: "RunStarted", runId, plan })
+  if (!(yield* ObjectStore).isConditional) yield* emit({ _tag: "RunNote", line: leaselessNote })
   const slots = yield* makeJobSlots({ cpu: options.concurrency, gpu: options.gpuConcurrency ?? 1 })
   const starts = yield* makeStartRule(stop, options.keepGoing ?? false)
-  const outcomes = yield* walk({ plan, runId, slots, starts, timeLimits: options.timeLimits ?? {} })
+  const { timeLimits = {}, waitMillisMax } = options
+  const outcomes = yield* walk({ plan, runId, slots, starts, timeLimits, waitMillisMax })
   const jobs = outcomes.map((outcome) => outcome.record)
   const report: RunReport = {
     schemaVersion: 1,
@@ -115,6 +123,7 @@ const run = Effect.fn("Runner.run")(function* (
 })
 
 type RunnerServices =
+  | Leases
   | ManifestStore
   | ObjectStore
   | BlobStore

@@ -39,6 +39,7 @@ const settings: SettingsValue = {
   threads: 2,
   concurrency: 2,
   gpuConcurrency: 1,
+  leaseSeconds: 30,
   environment: {}
 }
 

@@ -5,8 +5,10 @@
 import { Effect, Layer, Schema } from "effect"
 import { inProcessExecutorLayer } from "../../infra/executors/InProcessExecutor.ts"
 import { digestOf, hasherLayer } from "../../infra/hashing.ts"
+import { ownerLivenessLayer } from "../../infra/ownerLiveness.ts"
 import { BlobRef, BlobStore } from "../../lib/storage/BlobStore.ts"
 import { blobStoreLayer } from "../../lib/storage/blobs.ts"
+import { leasesLayer } from "../../lib/storage/leases.ts"
 import { memoryObjectStoreLayer } from "../../lib/storage/MemoryObjectStore.ts"
 import * as Artifact from "../../lib/workflow/Artifact.ts"
 import { Capabilities, CodeClosure, type CodeIdentity } from "../../lib/workflow/CodeClosure.ts"
@@ -172,6 +174,8 @@ export const memoryStorage = blobStoreLayer.pipe(
 /** The engine without its storage, so that a test can run it twice, as two processes would. */
 export const toyEngine = (world: World) =>
   runnerLayer.pipe(
+    Layer.provideMerge(leasesLayer(30_000)),
+    Layer.provideMerge(ownerLivenessLayer),
     Layer.provideMerge(manifestStoreLayer),
     Layer.provideMerge(codeLayer(world)),
     Layer.provideMerge(capabilitiesLayer(world)),

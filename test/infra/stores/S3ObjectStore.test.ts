@@ -6,6 +6,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Stream } from "effect"
 import { s3ObjectStoreLayer } from "../../../infra/stores/S3ObjectStore.ts"
 import { ObjectStore } from "../../../lib/storage/ObjectStore.ts"
+import { leaseSuite } from "../../suites/lease.ts"
 import { objectStoreSuite } from "../../suites/objectStore.ts"
 import { minioMissing, startMinio } from "../../support/minio.ts"
 import type { S3TestServer } from "../../support/s3Server.ts"
@@ -28,6 +29,7 @@ const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text)
 
 const onEveryServer = (name: string, server: S3TestServer | undefined) => {
   objectStoreSuite(name, Layer.unwrap(Effect.sync(() => layerAt(server, freshPrefix()))))
+  leaseSuite(name, Layer.unwrap(Effect.sync(() => layerAt(server, freshPrefix()))))
 
   it.effect("objects from empty to many parts come back as they were", () =>
     Effect.gen(function* () {
