@@ -28,7 +28,7 @@ const key = digestOf("a job")
 const pause = (millisMax: number) =>
   Effect.flatMap(Random.nextIntBetween(0, millisMax), (millis) => Effect.sleep(millis))
 
-/** What was committed, in order, and the moments between which an owner was told that the lease is its own. */
+/** What was committed, in order, and between which commits an owner was told that the lease is its own. */
 interface Journal {
   readonly commits: Array<LeaseRecord>
   readonly confirmed: Array<{ readonly epoch: number; readonly from: number; readonly to: number }>
