@@ -1,5 +1,6 @@
 /** Runs a pipeline in this process, in memory: the engine is the real one, code and machine stand still. */
 import { Effect, Layer, Schema } from "effect"
+import { leasesLayer } from "../../lib/storage/leases.ts"
 import type { ArtifactRef } from "../../lib/workflow/Artifact.ts"
 import { Capabilities, CodeClosure } from "../../lib/workflow/CodeClosure.ts"
 import { manifestStoreLayer } from "../../lib/workflow/ManifestStore.ts"
@@ -11,6 +12,7 @@ import type { Selection } from "../../lib/workflow/Selection.ts"
 import { inProcessExecutorLayer } from "../executors/InProcessExecutor.ts"
 import { digestOf } from "../hashing.ts"
 import { testServicesLayer } from "../layers.ts"
+import { ownerLivenessLayer } from "../ownerLiveness.ts"
 import { type MemoryStore, makeMemoryStore } from "./memoryStore.ts"
 
 export interface PipelineOptions {
@@ -50,6 +52,9 @@ const capabilitiesLayer = Layer.succeed(Capabilities, {
 
 const engineIn = (pipeline: Pipeline, store: MemoryStore) =>
   runnerLayer.pipe(
+    // Two runs of one test on one store wait for each other, as processes do.
+    Layer.provide(leasesLayer(30_000)),
+    Layer.provide(ownerLivenessLayer),
     Layer.provideMerge(
       inProcessExecutorLayer(
         testServicesLayer({ tensors: pipeline.jobs.some(({ ref }) => ref.stage.pool === "gpu") })
