@@ -10,6 +10,7 @@ import { Cause, Effect, Exit, type Layer, Option } from "effect"
 import type { Hasher } from "../../lib/storage/Digest.ts"
 import type { ObjectStore } from "../../lib/storage/ObjectStore.ts"
 import type { JobError } from "../../lib/workflow/Executor.ts"
+import type { Leak } from "../../lib/workflow/Leak.ts"
 import { runBody } from "../../lib/workflow/runBody.ts"
 import type { AnyStage } from "../../lib/workflow/Stage.ts"
 import type { ChildRequest, FromChild, ToChild } from "./messages.ts"
@@ -38,6 +39,23 @@ const loadStage = async (request: ChildRequest): Promise<AnyStage> => {
   )
   if (stage !== undefined) return stage as AnyStage
   throw new Error(`${request.bundleFile} exports no stage called "${request.stageName}"`)
+}
+
+interface Watched {
+  readonly leaks: ReadonlyArray<Leak>
+  readonly within: <A, E, R>(job: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+}
+
+/** In strict mode sets the traps of this process, before anything of the stage is loaded. */
+const watch = async ({ bundleFile, packageRoot, watch }: ChildRequest): Promise<Watched> => {
+  if (watch === undefined) return { leaks: [], within: (job) => job }
+  const { effectTraps, setTraps } = await import("../strict/traps.ts")
+  const leaks: Array<Leak> = []
+  const report = (leak: Leak) => void leaks.push(leak)
+  const bundleUrl = pathToFileURL(bundleFile).href
+  process.setSourceMapsEnabled(true)
+  setTraps({ bundleUrl, root: packageRoot, declared: watch.declared, report })
+  return { leaks, within: Effect.provide(effectTraps(report)) }
 }
 
 /** Resolves when the message has left this process. */
@@ -70,6 +88,7 @@ const runJob = async <R, E>(
   layer: Layer.Layer<R | ObjectStore | Hasher, E>,
   isStopping: () => boolean
 ): Promise<FromChild> => {
+  const watched = await watch(request)
   const stage = await loadStage(request)
   const job = runBody(
     { ...request, stage },
@@ -78,7 +97,10 @@ const runJob = async <R, E>(
       stopRequested: Effect.sync(isStopping)
     }
   )
-  return outcomeOf(await Effect.runPromiseExit(Effect.provide(job, layer)))
+  const outcome = outcomeOf(await Effect.runPromiseExit(Effect.provide(watched.within(job), layer)))
+  return outcome._tag === "Done"
+    ? { ...outcome, result: { ...outcome.result, leaks: watched.leaks } }
+    : outcome
 }
 
 /**

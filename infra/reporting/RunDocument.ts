@@ -17,6 +17,8 @@ export interface JobDocument {
   readonly key: string | null
   readonly state: JobRecord["state"]
   readonly seconds: number
+  /** Content digest of its artifact; null where there is none. */
+  readonly outputDigest: string | null
   readonly error?: { readonly tag: string; readonly message: string }
 }
 
@@ -65,12 +67,13 @@ const scoresOf = (outcome: RunOutcome, job: PipelineJob): ReadonlyArray<readonly
 export const metricsOf = (pipeline: Pipeline, outcome: RunOutcome): RunDocument["metrics"] =>
   Object.fromEntries(pipeline.jobs.flatMap((job) => scoresOf(outcome, job)))
 
-const jobDocument = ({ error, key, name, seconds, stage, state }: JobRecord): JobDocument => ({
+const jobDocument = ({ error, key, name, outputDigest, seconds, stage, state }: JobRecord): JobDocument => ({
   name,
   stage,
   key,
   state,
   seconds,
+  outputDigest,
   ...(error === null ? {} : { error: { tag: error.tag, message: error.message } })
 })
 

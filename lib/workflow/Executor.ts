@@ -5,6 +5,7 @@
 import { Context, type Effect, Schema } from "effect"
 import type { Digest } from "../storage/Digest.ts"
 import type { Progress } from "./JobContext.ts"
+import type { Leak } from "./Leak.ts"
 import type { AnyStage } from "./Stage.ts"
 
 /** All that a job needs; plain data but for the stage, which executors elsewhere find by its name. */
@@ -15,12 +16,16 @@ export interface JobRequest {
   readonly params: Schema.JsonObject
   /** Encoded artifact values by input; a record of them where the input takes many. */
   readonly inputs: { readonly [input: string]: Schema.Json }
+  /** Strict mode: what the body reads is watched; `declared` are the folders and files that it may read. */
+  readonly watch?: { readonly declared: ReadonlyArray<string> }
 }
 
 export interface JobResult {
   /** The encoded artifact value. */
   readonly value: Schema.Json
   readonly provenance: Schema.JsonObject
+  /** Of a watched job: what it read besides what its key knows of. */
+  readonly leaks?: ReadonlyArray<Leak>
 }
 
 export type JobSignal =

@@ -26,12 +26,13 @@ const document: RunDocument = {
   runId: "r",
   pipeline: "quick_start",
   seconds: 65,
-  jobs: jobs.map(({ error, key, name, seconds, stage, state }) => ({
+  jobs: jobs.map(({ error, key, name, outputDigest, seconds, stage, state }) => ({
     name,
     stage,
     key,
     state,
     seconds,
+    outputDigest,
     ...(error !== null && { error })
   })),
   metrics: { teacher: { top1: 0.9339, params: 272_474 } }
