@@ -6,11 +6,13 @@
  * when called. `effect/` gives that copy of Effect to pipelines of the user's own (`cli/oneEffect.ts`).
  * `child.js` and the entries (`exports` in package.json) leave every package outside and are split as one:
  * they share Effect, tfjs and every module of ours with what is loaded at run time, the bundle of a stage and
- * a pipeline of the user's own.
+ * a pipeline of the user's own. `sources.json` says what
+ * all of it was made of (`code/builtSources.ts`).
  */
-import { readdir, rm, writeFile } from "node:fs/promises"
+import { createHash } from "node:crypto"
+import { readdir, readFile, rm, writeFile } from "node:fs/promises"
 import { join } from "node:path"
-import { type BuildOptions, build, type Plugin } from "esbuild"
+import { type BuildOptions, type BuildResult, build, type Plugin } from "esbuild"
 import packageJson from "../package.json" with { type: "json" }
 
 const packageRoot = join(import.meta.dirname, "..")
@@ -36,13 +38,33 @@ const onlyEffectInside: Plugin = {
 const requireBanner =
   'import { createRequire as __cr } from "node:module"; const require = __cr(import.meta.url);'
 
-const shared: BuildOptions = {
+const shared = {
   absWorkingDir: packageRoot,
   bundle: true,
   format: "esm",
   platform: "node",
   target: "node22",
+  metafile: true,
   logLevel: "warning"
+} as const satisfies BuildOptions
+
+/** Digests of our own sources by path from the root. */
+const writeSources = async (
+  folder: string,
+  results: ReadonlyArray<BuildResult<typeof shared>>
+): Promise<void> => {
+  const paths = results.flatMap(({ metafile }) => Object.keys(metafile.inputs))
+  const own = [...new Set(paths)].filter((path) => !path.includes("node_modules/")).sort()
+  const digests = own.map(async (path) => {
+    const hex = createHash("sha256")
+      .update(await readFile(join(packageRoot, path)))
+      .digest("hex")
+    return [path, `sha256:${hex}`] as const
+  })
+  await writeFile(
+    join(folder, "sources.json"),
+    JSON.stringify(Object.fromEntries(await Promise.all(digests)))
+  )
 }
 
 /** The path in `dist` that an entry is built to, without its ending. */
@@ -85,7 +107,7 @@ const writeEffectModules = async (folder: string): Promise<void> => {
 /** Writes `main.js`, `child.js`, the entries and chunks; what lay in the folder is removed. */
 export const buildProgram = async (folder: string): Promise<void> => {
   await emptied(folder)
-  await build({
+  const main = await build({
     ...shared,
     entryPoints: { main: "infra/cli/main.ts", "effect/index": "effect" },
     outdir: folder,
@@ -97,7 +119,7 @@ export const buildProgram = async (folder: string): Promise<void> => {
     banner: { js: requireBanner }
   })
   await writeEffectModules(join(folder, "effect"))
-  await build({
+  const child = await build({
     ...shared,
     entryPoints: { child: "infra/cli/child.ts", ...entries },
     outdir: folder,
@@ -105,6 +127,7 @@ export const buildProgram = async (folder: string): Promise<void> => {
     chunkNames: "shared-[name]-[hash]",
     packages: "external"
   })
+  await writeSources(folder, [main, child])
 }
 
 if (import.meta.main) {

@@ -2,6 +2,7 @@
  * The composition root: from settings to layers. The only place that chooses implementations.
  */
 import { join } from "node:path"
+import { fileURLToPath } from "node:url"
 import { Effect, Layer } from "effect"
 import type { ImageCodec } from "../lib/data/ImageCodec.ts"
 import type { SourceFiles } from "../lib/data/SourceFiles.ts"
@@ -17,6 +18,7 @@ import type { Executor } from "../lib/workflow/Executor.ts"
 import { type ManifestStore, manifestStoreLayer } from "../lib/workflow/ManifestStore.ts"
 import type { Reporter } from "../lib/workflow/Reporter.ts"
 import { type Runner, runnerLayer } from "../lib/workflow/Runner.ts"
+import { readBuiltSources } from "./code/builtSources.ts"
 import { codeClosureLayer } from "./code/CodeClosure.ts"
 import { packageRootOf } from "./code/packageRoot.ts"
 import { childEnvironment, childProcessExecutorLayer } from "./executors/ChildProcessExecutor.ts"
@@ -220,14 +222,26 @@ export const planningLayer = (
   )
 
 /** The implementations whose code is part of a result's identity. */
-const serviceFiles = { ImageCodec: "infra/images/SharpImageCodec.ts" }
+const serviceFiles = {
+  ImageCodec: ["infra/images/SharpImageCodec.ts"],
+  TensorRuntime: ["infra/tensorflow/NativeRuntime.ts", "infra/tensorflow/PortableRuntime.ts"]
+}
+
+/** Beside this module in `dist/`; sources that run as they are need no check. */
+const builtSources = () =>
+  import.meta.url.endsWith(".js")
+    ? readBuiltSources(fileURLToPath(new URL("./sources.json", import.meta.url)))
+    : undefined
 
 const codeLayer = (settings: SettingsValue) =>
-  codeClosureLayer({
-    packageRoot: packageRootOf(import.meta.url),
-    codeFolder: join(settings.projectDir, ".distillery", "code"),
-    serviceFiles
-  })
+  Layer.suspend(() =>
+    codeClosureLayer({
+      packageRoot: packageRootOf(import.meta.url),
+      codeFolder: join(settings.projectDir, ".distillery", "code"),
+      serviceFiles,
+      builtSources: builtSources()
+    })
+  )
 
 export interface EngineOptions {
   readonly settings: SettingsValue

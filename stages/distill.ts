@@ -20,6 +20,7 @@ export const Distill = Stage.make("distill", {
   params: DistillParams,
   inputs: distillInputs,
   output: Classifier,
+  resultServices: ["TensorRuntime"],
   pool: "gpu",
   capabilities: ({ training }) => [training.precision],
   run: () => import("./distill.run.ts")

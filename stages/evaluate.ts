@@ -52,6 +52,7 @@ const stage = Stage.make("evaluate", {
     Evaluation.segmentation
   ),
   outputOf: evaluationOf,
+  resultServices: ["TensorRuntime"],
   pool: "gpu",
   capabilities: () => ["float32"],
   run: () => import("./evaluate.run.ts")

@@ -12,6 +12,7 @@ export const Pretrain = Stage.make("pretrain", {
   params: PretrainParams,
   inputs: pretrainInputs,
   output: Classifier,
+  resultServices: ["TensorRuntime"],
   pool: "gpu",
   capabilities: ({ training }) => [training.precision],
   run: () => import("./pretrain.run.ts")

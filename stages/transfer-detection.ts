@@ -21,6 +21,7 @@ export const TransferDetection = Stage.make("transfer-detection", {
   params: TransferDetectionParams,
   inputs: transferDetectionInputs,
   output: Detector,
+  resultServices: ["TensorRuntime"],
   pool: "gpu",
   capabilities: ({ training }) => [training.precision],
   run: () => import("./transfer-detection.run.ts")

@@ -16,6 +16,7 @@ export const TransferSegmentation = Stage.make("transfer-segmentation", {
   params: TransferSegmentationParams,
   inputs: transferSegmentationInputs,
   output: Segmenter,
+  resultServices: ["TensorRuntime"],
   pool: "gpu",
   capabilities: ({ training }) => [training.precision],
   run: () => import("./transfer-segmentation.run.ts")

@@ -133,7 +133,8 @@ const explained = Effect.fn("explain.explained")(function* (
   if (state._tag === "Waits") return { ...base, ...(yield* waiting(plan.pipeline.name, job)) } as Explanation
   const inputs = Plan.inputsFrom(job.job, (input) => manifestIn(planned, input))
   const { params } = job.job.ref
-  const description = { stage, params, code: job.code, inputs: inputDigests(inputs) }
+  const { identity: code, lines } = state.code
+  const description = { stage, params, code, lines, inputs: inputDigests(inputs) }
   const comparison = yield* compared(plan.pipeline.name, { job, description, inputs })
   return { ...base, ...comparison } as Explanation
 })

@@ -1,172 +1,182 @@
 /**
- * `CodeClosure` for stages whose contract is `stages/<name>.ts` and whose body is `stages/<name>.run.ts`.
+ * `CodeClosure` on the sources as they lie on disk.
  *
- * Hashed is the body; executed is one bundle of contract and body, made in the same pass from the same
- * sources. Both are kept on disk beside a list of the sources' digests, so that a warm plan reads files and
- * starts no esbuild.
+ * Hashed is what the stage's body reaches; executed is one bundle of contract and body, made of the same
+ * sources with everything else blanked out. Services run from the build, and are hashed from their sources.
  */
-import { readFile } from "node:fs/promises"
 import { join } from "node:path"
-import { Context, Effect, Layer, Option, Schema } from "effect"
-import { Digest, Hasher, hexOf } from "../../lib/storage/Digest.ts"
-import { CodeClosure, type CodeIdentity, CodeUnreadable } from "../../lib/workflow/CodeClosure.ts"
-import { canonicalJson, fingerprint } from "../../lib/workflow/Fingerprint.ts"
-import { digestOf } from "../hashing.ts"
-import { writeAtomically } from "../stores/atomicFiles.ts"
-import { makeFolder } from "../stores/makeFolder.ts"
-import { bundle } from "./bundling.ts"
-import { lockedPackages } from "./lockedPackages.ts"
+import { Context, Effect, Layer } from "effect"
+import { Hasher } from "../../lib/storage/Digest.ts"
+import {
+  CodeClosure,
+  type CodeIdentity,
+  type CodeRequest,
+  CodeUnreadable,
+  type JobCode,
+  namesIn
+} from "../../lib/workflow/CodeClosure.ts"
+import type { JobRequest } from "../../lib/workflow/Executor.ts"
+import { fingerprint } from "../../lib/workflow/Fingerprint.ts"
+import { type BuiltSources, refuseStale } from "./builtSources.ts"
+import { Knowledge, type Known, type Names } from "./knowledge.ts"
+import type { CodeUnit } from "./learning.ts"
 
-/** Where the code of a stage lies, by path from the package's root. */
+/** Where the code of a stage lies. */
 export interface StageFiles {
+  /** What paths are relative to, and where packages are looked up. */
+  readonly root: string
+  /** From the root. */
   readonly contract: string
   readonly body: string
 }
 
 export interface CodeOptions {
+  /** The root of this package. */
   readonly packageRoot: string
   /** Where bundles and what is known about them are kept. */
   readonly codeFolder: string
-  readonly stageFiles?: (stageName: string) => StageFiles
+  /** Default: `stages/<name>.ts` and `stages/<name>.run.ts` of this package. */
+  readonly stageFiles?: StageFilesOf
   /**
-   * The implementing module of each service that changes results, by the name in a stage's `resultServices`.
+   * The implementing modules of each service that changes results, by the name in a stage's `resultServices`.
    */
-  readonly serviceFiles: { readonly [service: string]: string }
+  readonly serviceFiles: { readonly [service: string]: ReadonlyArray<string> }
+  /** What the running build was made of; absent where services run from their sources. */
+  readonly builtSources?: BuiltSources | undefined
 }
 
-/** The executable code of stages: a module that exports the stage, body included. */
+/** A file with exactly the code that was hashed: it exports the stage, its body included. */
+export interface CodeBundle {
+  readonly file: string
+  /** Where its packages are looked up. */
+  readonly root: string
+}
+
+/** The executable code of stages. */
 export class CodeBundles extends Context.Service<
   CodeBundles,
   {
-    /** A file with exactly the code that was hashed. Its packages resolve from `packageRoot`. */
-    readonly of: (stageName: string) => Effect.Effect<{ readonly file: string }, CodeUnreadable>
-    readonly packageRoot: string
+    readonly of: (
+      job: Pick<JobRequest, "stage" | "params" | "inputs">
+    ) => Effect.Effect<CodeBundle, CodeUnreadable>
   }
 >()("infra/code/CodeBundles") {}
 
-/** What was found about one entry the last time; true as long as all sources have these digests. */
-const Known = Schema.Struct({
-  schemaVersion: Schema.Literal(1),
-  bundler: Schema.String,
-  sources: Schema.Record(Schema.String, Digest),
-  modules: Schema.Record(Schema.String, Digest),
-  packages: Schema.Array(Schema.String),
-  bundle: Digest
-})
-type Known = typeof Known.Type
+/** The engine stands under the version in `job/1`. */
+const isEnginePath = (path: string): boolean =>
+  path.startsWith("lib/workflow/") || path.startsWith("lib/storage/")
 
-const decodeKnown = Schema.decodeUnknownOption(Schema.fromJsonString(Known))
+interface Part {
+  /** `ImageCodec:` for a service, nothing for the stage itself. */
+  readonly prefix: string
+  readonly known: Known
+}
 
-const defaultStageFiles = (stageName: string): StageFiles => ({
-  contract: `stages/${stageName}.ts`,
-  body: `stages/${stageName}.run.ts`
-})
+const prefixed = <A>({ prefix }: Part, record: { readonly [id: string]: A }): { readonly [id: string]: A } =>
+  Object.fromEntries(Object.entries(record).map(([id, value]) => [`${prefix}${id}`, value]))
 
-/** Promises by key; a failed one is asked again. */
-const remembered = <A>(make: (key: string) => Promise<A>): ((key: string) => Promise<A>) => {
-  const made = new Map<string, Promise<A>>()
-  return (key) => {
-    const known = made.get(key)
-    if (known !== undefined) return known
-    const promise = make(key)
-    made.set(key, promise)
-    promise.catch(() => made.delete(key))
-    return promise
+/** A name that stands for several installed versions has all of them. */
+const mergedPackages = (parts: ReadonlyArray<Part>): CodeIdentity["packages"] => {
+  const found = new Map<string, Set<string>>()
+  for (const { known } of parts) {
+    for (const [name, identity] of Object.entries(known.packages)) {
+      found.set(name, new Set([...(found.get(name) ?? []), ...identity.split(", ")]))
+    }
+  }
+  const sorted = [...found].sort(([a], [b]) => (a < b ? -1 : 1))
+  return Object.fromEntries(sorted.map(([name, identities]) => [name, [...identities].sort().join(", ")]))
+}
+
+const assemble = (hasher: Hasher["Service"], parts: ReadonlyArray<Part>): JobCode => {
+  const declarations: CodeIdentity["declarations"] = Object.assign(
+    {},
+    ...parts.map((part) => prefixed(part, part.known.declarations))
+  )
+  const packages = mergedPackages(parts)
+  return {
+    identity: { digest: fingerprint(hasher, "code/1", { declarations, packages }), declarations, packages },
+    lines: Object.assign({}, ...parts.map((part) => prefixed(part, part.known.lines)))
   }
 }
 
-const makeKnowledge = (options: CodeOptions) => {
-  const { packageRoot, codeFolder } = options
-  const packageIdentity = lockedPackages(packageRoot)
-  const bundler = `esbuild ${packageIdentity("esbuild")}`
-  const sourceDigest = remembered(async (path) => digestOf(await readFile(join(packageRoot, path))))
-  const bundleFile = (digest: Digest) => join(codeFolder, `${hexOf(digest)}.mjs`)
-  const knownFile = ({ contract, body }: StageFiles) =>
-    join(codeFolder, "known", `${hexOf(digestOf(canonicalJson([contract, body]))).slice(0, 32)}.json`)
-
-  const write = async (target: string, bytes: Uint8Array) => {
-    await makeFolder(join(codeFolder, "tmp"))
-    await writeAtomically({ temporaryFolder: join(codeFolder, "tmp"), target, bytes, onlyIfAbsent: false })
+/** One result for each list of parts, however many jobs share them. */
+const assembling = (hasher: Hasher["Service"]) => {
+  const numbers = new Map<Known, number>()
+  const made = new Map<string, JobCode>()
+  return (parts: ReadonlyArray<Part>): JobCode => {
+    for (const { known } of parts) if (!numbers.has(known)) numbers.set(known, numbers.size)
+    const key = parts.map(({ known, prefix }) => `${prefix}${numbers.get(known)}`).join(" ")
+    const code = made.get(key) ?? assemble(hasher, parts)
+    made.set(key, code)
+    return code
   }
+}
 
-  const stillTrue = async (known: Known): Promise<boolean> => {
-    if (known.bundler !== bundler) return false
-    const same = Object.entries(known.sources).map(
-      async ([path, digest]) => (await sourceDigest(path).catch(() => undefined)) === digest
-    )
-    if (!(await Promise.all(same)).every((one) => one)) return false
-    const text = await readFile(bundleFile(known.bundle)).catch(() => undefined)
-    return text !== undefined && digestOf(text) === known.bundle
-  }
+type StageFilesOf = (stageName: string) => Promise<StageFiles>
 
-  const learn = async (files: StageFiles): Promise<Known> => {
-    const made = await bundle({ packageRoot, hashed: files.body, executed: files.contract })
-    const text = new TextEncoder().encode(made.text)
-    const { sources, modules, packages } = made
-    const known: Known = { schemaVersion: 1, bundler, sources, modules, packages, bundle: digestOf(text) }
-    await write(bundleFile(known.bundle), text)
-    await write(knownFile(files), new TextEncoder().encode(JSON.stringify(known)))
+const ownStageFiles =
+  (root: string): StageFilesOf =>
+  async (name) => ({ root, contract: `stages/${name}.ts`, body: `stages/${name}.run.ts` })
+
+const stageUnit = async (filesOf: StageFilesOf, stageName: string): Promise<CodeUnit> => {
+  const { body, contract, root } = await filesOf(stageName)
+  return { root, hashed: [{ path: body, names: ["run"] }], executed: { path: contract, stageName } }
+}
+
+/** What is known of the services of `options`, which are refused where they do not run as they stand. */
+const serviceKnowledge =
+  (options: CodeOptions, knowledge: Knowledge) =>
+  async (service: string, names: Names): Promise<Known> => {
+    const { builtSources, packageRoot, serviceFiles } = options
+    const files = serviceFiles[service]
+    if (files === undefined) throw new Error(`nothing is known to implement its service "${service}"`)
+    const hashed = files.map((path) => ({ path, names: "all" as const }))
+    const known = await knowledge.of({ root: packageRoot, hashed }, names)
+    const digestOf = (path: string) => knowledge.digestOfFile(join(packageRoot, path))
+    if (builtSources !== undefined) refuseStale(service, builtSources, known.sources, digestOf)
     return known
   }
 
-  const knownOf = remembered(async (key) => {
-    const files = JSON.parse(key) as StageFiles
-    const text = await readFile(knownFile(files), "utf8").catch(() => "")
-    const known = decodeKnown(text)
-    return Option.isSome(known) && (await stillTrue(known.value)) ? known.value : learn(files)
+const attempt = <A>(stage: string, use: () => Promise<A>) =>
+  Effect.tryPromise({
+    try: use,
+    catch: (error) => new CodeUnreadable({ stage, reason: (error as Error).message })
   })
-  return {
-    packageIdentity,
-    bundleFile,
-    of: (files: StageFiles) => knownOf(JSON.stringify({ contract: files.contract, body: files.body }))
-  }
-}
 
 const make = (options: CodeOptions, hasher: Hasher["Service"]) => {
-  const knowledge = makeKnowledge(options)
-  const stageFiles = options.stageFiles ?? defaultStageFiles
-  const learned = (stage: string, files: StageFiles) =>
-    Effect.tryPromise({
-      try: () => knowledge.of(files),
-      catch: (error) => new CodeUnreadable({ stage, reason: (error as Error).message })
+  const { codeFolder, packageRoot, stageFiles = ownStageFiles(packageRoot) } = options
+  const isEngine = (root: string, path: string) => root === packageRoot && isEnginePath(path)
+  const knowledge = new Knowledge({ codeFolder, isEngine })
+  const serviceKnown = serviceKnowledge(options, knowledge)
+  const assembled = assembling(hasher)
+
+  const codeOf = Effect.fn("CodeClosure.of")(({ names, resultServices, stageName }: CodeRequest) =>
+    attempt(stageName, async () => {
+      const known = await knowledge.of(await stageUnit(stageFiles, stageName), names)
+      const parts = [{ prefix: "", known }]
+      for (const service of resultServices) {
+        parts.push({ prefix: `${service}:`, known: await serviceKnown(service, names) })
+      }
+      return assembled(parts)
     })
+  )
 
-  const serviceFile = (stage: string, service: string) => {
-    const file = options.serviceFiles[service]
-    return file === undefined
-      ? Effect.fail(
-          new CodeUnreadable({ stage, reason: `nothing is known to implement its service "${service}"` })
-        )
-      : Effect.succeed(file)
-  }
-
-  const packagesOf = (stage: string, names: ReadonlyArray<string>) =>
-    Effect.forEach(names, (name) => {
-      const identity = knowledge.packageIdentity(name)
-      return identity === undefined
-        ? Effect.fail(new CodeUnreadable({ stage, reason: `its package "${name}" is not installed` }))
-        : Effect.succeed([name, identity] as const)
+  const check = Effect.fn("CodeClosure.check")(({ resultServices, stageName }: Omit<CodeRequest, "names">) =>
+    attempt(stageName, async () => {
+      await knowledge.check(await stageUnit(stageFiles, stageName))
+      for (const service of resultServices) await serviceKnown(service, () => new Set())
     })
+  )
 
-  const identityOf = Effect.fn("CodeClosure.of")(function* (
-    stage: string,
-    resultServices: ReadonlyArray<string>
-  ) {
-    const parts = [yield* learned(stage, stageFiles(stage))]
-    for (const service of resultServices) {
-      const file = yield* serviceFile(stage, service)
-      parts.push(yield* learned(stage, { contract: file, body: file }))
-    }
-    const modules: CodeIdentity["modules"] = Object.assign({}, ...parts.map((part) => part.modules))
-    const names = [...new Set(parts.flatMap((part) => part.packages))].sort()
-    const packages = Object.fromEntries(yield* packagesOf(stage, names))
-    return { digest: fingerprint(hasher, "code/1", { modules, packages }), modules, packages }
-  })
-
-  const bundleOf = Effect.fn("CodeBundles.of")(function* (stage: string) {
-    return { file: knowledge.bundleFile((yield* learned(stage, stageFiles(stage))).bundle) }
-  })
-  return { identityOf, bundleOf }
+  const bundleOf = Effect.fn("CodeBundles.of")(
+    ({ inputs, params, stage: { stageName } }: Pick<JobRequest, "stage" | "params" | "inputs">) =>
+      attempt(stageName, async () => {
+        const unit = await stageUnit(stageFiles, stageName)
+        const known = await knowledge.of(unit, () => namesIn([params, inputs]))
+        return { file: known.bundle!, root: unit.root }
+      })
+  )
+  return { codeOf, check, bundleOf }
 }
 
 export const codeClosureLayer = (
@@ -174,9 +184,7 @@ export const codeClosureLayer = (
 ): Layer.Layer<CodeClosure | CodeBundles, never, Hasher> =>
   Layer.effectContext(
     Effect.gen(function* () {
-      const { identityOf, bundleOf } = make(options, yield* Hasher)
-      return Context.make(CodeClosure, { of: identityOf }).pipe(
-        Context.add(CodeBundles, { of: bundleOf, packageRoot: options.packageRoot })
-      )
+      const { bundleOf, check, codeOf } = make(options, yield* Hasher)
+      return Context.make(CodeClosure, { of: codeOf, check }).pipe(Context.add(CodeBundles, { of: bundleOf }))
     })
   )

@@ -1,12 +1,19 @@
 /**
- * The identity of installed packages: version and integrity, from what npm recorded about the installation.
+ * The identity of installed packages: version and integrity, from what npm recorded about the installation,
+ * of those that code imports and of all that they depend on.
  */
-import { existsSync, readFileSync } from "node:fs"
+import { existsSync, readFileSync, realpathSync } from "node:fs"
 import { isBuiltin } from "node:module"
 import { dirname, join, relative, sep } from "node:path"
 
 interface Lock {
   readonly packages?: { readonly [path: string]: { readonly version?: string; readonly integrity?: string } }
+}
+
+interface PackageJson {
+  readonly version?: string
+  readonly dependencies?: { readonly [name: string]: string }
+  readonly optionalDependencies?: { readonly [name: string]: string }
 }
 
 /**
@@ -18,44 +25,96 @@ export const packageNameOf = (specifier: string): string | undefined => {
   return specifier.split("/", specifier.startsWith("@") ? 2 : 1).join("/")
 }
 
-/**
- * What is installed, then what should be: an installation made by other means than npm has only the latter.
- */
-const readLocks = (folder: string): ReadonlyArray<Lock> =>
-  [join(folder, "node_modules/.package-lock.json"), join(folder, "package-lock.json")]
-    .filter((file) => existsSync(file))
-    .map((file) => JSON.parse(readFileSync(file, "utf8")) as Lock)
+/** Packages without code. */
+const isTypes = (name: string): boolean => name.startsWith("@types/")
 
 /** A folder and all above it, nearest first. */
 const ancestry = (folder: string): ReadonlyArray<string> =>
   dirname(folder) === folder ? [folder] : [folder, ...ancestry(dirname(folder))]
 
 /**
- * Looks packages up as Node would from `packageRoot`. The identity is `<version> <integrity>`; a package that
- * no lock file covers has `<version> unlocked`, and one that is not installed `undefined`.
+ * What is installed, then what should be: an installation made by other means than npm has only the latter.
  */
-export const lockedPackages = (packageRoot: string): ((name: string) => string | undefined) => {
-  const known = new Map<string, ReadonlyArray<Lock>>()
-  const locksOf = (folder: string): ReadonlyArray<Lock> => {
-    const locks = known.get(folder) ?? readLocks(folder)
-    known.set(folder, locks)
-    return locks
+const lockFiles = (folder: string): ReadonlyArray<string> => [
+  join(folder, "node_modules/.package-lock.json"),
+  join(folder, "package-lock.json")
+]
+
+export class PackageNotInstalled extends Error {
+  constructor(name: string) {
+    super(`its package "${name}" is not installed`)
   }
+}
+
+export interface LockedPackages {
+  /** By name: `<version> <integrity>`, or `<version> unlocked` where no lock file covers it. */
+  readonly identities: { readonly [name: string]: string }
+  /** Files that say so, there or not: while they are as they were, so are the identities. */
+  readonly files: ReadonlyArray<string>
+}
+
+class Installation {
+  readonly files = new Set<string>()
+  readonly #locks = new Map<string, Lock>()
+
+  json<A>(file: string): A | undefined {
+    this.files.add(file)
+    return existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as A) : undefined
+  }
+
+  /** As Node would find it from a folder; its real place, and what it says of itself. */
+  find(name: string, from: string): { readonly folder: string; readonly json: PackageJson } | undefined {
+    const folder = ancestry(from)
+      .map((above) => join(above, "node_modules", name))
+      .find((candidate) => existsSync(join(candidate, "package.json")))
+    if (folder === undefined) return undefined
+    return { folder, json: this.json<PackageJson>(join(folder, "package.json"))! }
+  }
+
   /** The lock may stand further up: npm records nested packages with the installation's root. */
-  const integrityOf = (installed: string, version: string | undefined): string | undefined =>
-    ancestry(dirname(installed))
-      .flatMap((folder) => {
-        const path = relative(folder, installed).split(sep).join("/")
-        return locksOf(folder).map((lock) => lock.packages?.[path])
+  identity(folder: string, { version }: PackageJson): string {
+    const locked = ancestry(dirname(folder))
+      .flatMap((above) => {
+        const path = relative(above, folder).split(sep).join("/")
+        return lockFiles(above).map((file) => this.#lock(file).packages?.[path])
       })
-      .find((locked) => locked?.integrity !== undefined && locked.version === version)?.integrity
-  return (name) => {
-    const installed = ancestry(packageRoot)
-      .map((folder) => join(folder, "node_modules", name))
-      .find((folder) => existsSync(join(folder, "package.json")))
-    if (installed === undefined) return undefined
-    const text = readFileSync(join(installed, "package.json"), "utf8")
-    const { version } = JSON.parse(text) as { version?: string }
-    return `${version ?? "unversioned"} ${integrityOf(installed, version) ?? "unlocked"}`
+      .find((one) => one?.integrity !== undefined && one.version === version)
+    return `${version ?? "unversioned"} ${locked?.integrity ?? "unlocked"}`
+  }
+
+  #lock(file: string): Lock {
+    const known = this.#locks.get(file) ?? this.json<Lock>(file) ?? {}
+    this.#locks.set(file, known)
+    return known
+  }
+}
+
+/**
+ * Looks packages up as Node would from `root`, and what they depend on from where they lie; what is optional
+ * or a peer is left out. A name that stands for several versions has all of them, with commas between.
+ * Throws `PackageNotInstalled`.
+ */
+export const lockedPackages = (root: string, names: ReadonlyArray<string>): LockedPackages => {
+  const installation = new Installation()
+  const identities = new Map<string, Set<string>>()
+  const done = new Set<string>()
+  const add = (name: string, from: string): boolean => {
+    const found = installation.find(name, from)
+    if (found === undefined) return false
+    const { folder, json } = found
+    if (done.has(folder)) return true
+    done.add(folder)
+    identities.set(name, (identities.get(name) ?? new Set()).add(installation.identity(folder, json)))
+    const { dependencies = {}, optionalDependencies = {} } = json
+    for (const inner of Object.keys(dependencies)) {
+      if (!(inner in optionalDependencies) && !isTypes(inner)) add(inner, realpathSync(folder))
+    }
+    return true
+  }
+  for (const name of names) if (!add(name, root)) throw new PackageNotInstalled(name)
+  const sorted = [...identities].sort(([a], [b]) => (a < b ? -1 : 1))
+  return {
+    identities: Object.fromEntries(sorted.map(([name, found]) => [name, [...found].sort().join(", ")])),
+    files: [...installation.files].sort()
   }
 }

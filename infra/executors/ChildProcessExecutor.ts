@@ -18,7 +18,7 @@ import {
   StageFailed,
   WorkerLost
 } from "../../lib/workflow/Executor.ts"
-import { CodeBundles } from "../code/CodeClosure.ts"
+import { type CodeBundle, CodeBundles } from "../code/CodeClosure.ts"
 import type { FromChild, ToChild } from "./messages.ts"
 
 export interface ChildProcessOptions {
@@ -153,20 +153,18 @@ const follow = ({ child, request, onSignal }: Followed): Promise<Effect.Effect<J
     })
   })
 
-const bundleFile = (bundles: CodeBundles["Service"], { jobName, stage: { stageName } }: JobRequest) =>
-  bundles.of(stageName).pipe(
-    Effect.map(({ file }) => file),
-    Effect.mapError(
-      ({ _tag, message }) =>
-        new StageFailed({
-          jobName,
-          stage: stageName,
-          errorTag: _tag,
-          reason: message,
-          transient: false,
-          logTail: []
-        })
-    )
+const bundleOf = (bundles: CodeBundles["Service"], request: JobRequest) =>
+  Effect.mapError(
+    bundles.of(request),
+    ({ _tag, message }) =>
+      new StageFailed({
+        jobName: request.jobName,
+        stage: request.stage.stageName,
+        errorTag: _tag,
+        reason: message,
+        transient: false,
+        logTail: []
+      })
   )
 
 export const childProcessExecutorLayer = (
@@ -182,21 +180,20 @@ export const childProcessExecutorLayer = (
       /**
        * Decided in one go: a stop is asked for before, and nothing starts, or after, and the child is told.
        */
-      const launch = (request: JobRequest, bundleFile: string) =>
+      const launch = (request: JobRequest, { file, root }: CodeBundle) =>
         Effect.suspend(() => {
           if (stopping) return Effect.fail(new JobInterrupted({ jobName: request.jobName }))
           const child = start(options)
           running.add(child)
           const { stage, ...rest } = request
-          const { packageRoot } = bundles
           tell(child, {
             _tag: "Run",
             request: {
               ...rest,
               stageName: stage.stageName,
               pool: stage.pool ?? "cpu",
-              bundleFile,
-              packageRoot
+              bundleFile: file,
+              packageRoot: root
             }
           })
           return Effect.succeed(child)
@@ -214,11 +211,11 @@ export const childProcessExecutorLayer = (
           for (const child of running) tell(child, { _tag: "Stop" })
         }),
         execute: Effect.fn("ChildProcessExecutor.execute")(function* (request, onSignal, control) {
-          const file = yield* bundleFile(bundles, request)
+          const bundle = yield* bundleOf(bundles, request)
           const context = yield* Effect.context<never>()
           const emit = (signal: JobSignal) => Effect.runPromiseWith(context)(onSignal(signal))
           return yield* Effect.acquireUseRelease(
-            launch(request, file),
+            launch(request, bundle),
             (child) => {
               const followed = Effect.flatten(
                 Effect.promise(() => follow({ child, request, onSignal: emit }))

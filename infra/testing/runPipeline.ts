@@ -41,7 +41,9 @@ export class PipelineFailed extends Schema.TaggedError<PipelineFailed>()("Pipeli
 
 /** In one process code does not change: a stage's name stands for it. */
 const codeLayer = Layer.succeed(CodeClosure, {
-  of: (stage) => Effect.succeed({ digest: digestOf(stage), modules: {}, packages: {} })
+  of: ({ stageName }) =>
+    Effect.succeed({ identity: { digest: digestOf(stageName), declarations: {}, packages: {} }, lines: {} }),
+  check: () => Effect.void
 })
 
 /** The portable backend. */

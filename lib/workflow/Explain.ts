@@ -2,7 +2,7 @@
  * Why a job misses: how its description differs from the nearest earlier manifest, leaf by leaf, old → new.
  */
 import type { Schema } from "effect"
-import type { CodeIdentity } from "./CodeClosure.ts"
+import { type CodeIdentity, declarationOf, type JobCode } from "./CodeClosure.ts"
 import { canonicalJson, type InputDigests } from "./Fingerprint.ts"
 import { inputDigests, type Manifest } from "./Manifest.ts"
 
@@ -12,16 +12,21 @@ export interface JobDescription {
   readonly params: Schema.JsonObject
   readonly code: CodeIdentity
   readonly inputs: InputDigests
+  /** Where its declarations stand; of earlier ones nobody knows. */
+  readonly lines?: JobCode["lines"]
 }
 
 export interface Change {
-  readonly kind: "stage" | "param" | "package" | "module" | "input"
-  /** Path of the param, name of the package or input, file of the module. */
+  readonly kind: "stage" | "param" | "package" | "code" | "input"
+  /** Path of the param, name of the package or input, `path#name` of the declaration. */
   readonly path: string
   readonly before: string | undefined
   readonly after: string | undefined
   /** For people: `temperature 4 → 8`. */
   readonly text: string
+  /** Where a declaration stands today, by path from its package's root, and its line from 1. */
+  readonly file?: string
+  readonly line?: number
 }
 
 export interface MissReason {
@@ -63,12 +68,31 @@ const sayParam: Say = (path, before, after) => {
   return after === undefined ? `${path} removed (was ${before})` : `${path} ${before} → ${after}`
 }
 
-const sayModule: Say = (path, before, after) => {
-  if (before === undefined) return `code of ${path} is now used`
-  return `code of ${path} ${after === undefined ? "is no longer used" : "changed"}`
+/** `statements` and `exports` stand for what a module has beside declarations, `json` for a file. */
+const declarationText = (id: string): string => {
+  const { file, name, service } = declarationOf(id)
+  const what = name === "json" ? file : `${file}#${name}`
+  return service === undefined ? what : `${what} in service ${service}`
 }
 
-const versionOf = (locked: string): string => locked.split(" ")[0]!
+const placeOf = (id: string, line: number | undefined) =>
+  line === undefined ? {} : { file: declarationOf(id).file, line }
+
+const sayCode =
+  (lines: JobCode["lines"]): Say =>
+  (id, before, after) => {
+    const { file, line } = placeOf(id, lines[id])
+    const place = line === undefined ? "" : ` (${file}:${line})`
+    if (before === undefined) return `code of ${declarationText(id)} is now used${place}`
+    return `code of ${declarationText(id)} ${after === undefined ? "is no longer used" : "changed"}${place}`
+  }
+
+/** `1.0.0 sha512-a, 2.0.0 sha512-b` → `1.0.0, 2.0.0` */
+const versionOf = (locked: string): string =>
+  locked
+    .split(", ")
+    .map((one) => one.split(" ")[0]!)
+    .join(", ")
 
 const sayPackage: Say = (path, before, after) => {
   if (before === undefined) return `package ${path} is now used`
@@ -95,17 +119,23 @@ const compared = (kind: Change["kind"], say: Say, before: Leaves, after: Leaves)
     }))
 
 /** All differences, the ones a person most likely made on purpose first. */
-export const changesSince = (manifest: Manifest, job: JobDescription): ReadonlyArray<Change> => [
+export const changesSince = (
+  manifest: Manifest,
+  { code, inputs, lines = {}, params, stage }: JobDescription
+): ReadonlyArray<Change> => [
   ...compared(
     "stage",
     (_, before, after) => `stage ${before} → ${after}`,
     { stage: manifest.stage },
-    { stage: job.stage }
+    { stage }
   ),
-  ...compared("param", sayParam, leavesOf(manifest.params), leavesOf(job.params)),
-  ...compared("package", sayPackage, manifest.code.packages, job.code.packages),
-  ...compared("module", sayModule, manifest.code.modules, job.code.modules),
-  ...compared("input", sayInput, flatInputs(inputDigests(manifest.inputs)), flatInputs(job.inputs))
+  ...compared("param", sayParam, leavesOf(manifest.params), leavesOf(params)),
+  ...compared("package", sayPackage, manifest.code.packages, code.packages),
+  ...compared("code", sayCode(lines), manifest.code.declarations, code.declarations).map((change) => ({
+    ...change,
+    ...placeOf(change.path, lines[change.path])
+  })),
+  ...compared("input", sayInput, flatInputs(inputDigests(manifest.inputs)), flatInputs(inputs))
 ]
 
 const numChangesShown = 3

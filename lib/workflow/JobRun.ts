@@ -7,9 +7,9 @@ import { Executor, type JobSignal } from "./Executor.ts"
 import { artifactDigest, type NotCanonical } from "./Fingerprint.ts"
 import type { Progress } from "./JobContext.ts"
 import { blank, failed, hit, type JobOutcome, noted, skipped, withRetries } from "./JobOutcome.ts"
-import { blobsOf, type Manifest, type ManifestInputs } from "./Manifest.ts"
+import { blobsOf, type Manifest } from "./Manifest.ts"
 import { ManifestStore, type Published } from "./ManifestStore.ts"
-import { inputsFrom, lookUp, type Plan, type PlannedJob } from "./Plan.ts"
+import { lookUp, type Plan, type PlannedJob, type Settled, settle } from "./Plan.ts"
 import { Reporter } from "./Reporter.ts"
 import * as ResumePoint from "./ResumePoint.ts"
 import type { RunEvent } from "./RunEvent.ts"
@@ -113,7 +113,7 @@ const execute = Effect.fn("JobRun.execute")(function* (
   scope: RunScope,
   planned: PlannedJob,
   key: Digest,
-  inputs: ManifestInputs,
+  { code, inputs }: Settled,
   manifestOf: (name: string) => Manifest,
   confirm: Effect.Effect<void, StoreError>
 ) {
@@ -141,14 +141,14 @@ const execute = Effect.fn("JobRun.execute")(function* (
   const seconds = ((yield* DateTime.now).epochMilliseconds - started.epochMilliseconds) / 1000
   const digest = yield* checkedDigest(planned, result.value)
   const made: Manifest = {
-    schemaVersion: 1,
+    schemaVersion: 2,
     jobKey: key,
     pipeline: scope.plan.pipeline.name,
     job: planned.name,
     stage: planned.stage,
     params,
     inputs,
-    code: planned.code,
+    code: code.identity,
     output: { type: planned.job.ref.type.name, digest, value: result.value },
     provenance: {
       ...result.provenance,
@@ -184,8 +184,8 @@ const proceed = Effect.fn("JobRun.proceed")(function* (
     return yield* skipped(planned, `its input "${absent}" ${state === "failed" ? "failed" : "was skipped"}`)
   }
   const manifestOf = (name: string) => before.get(name)!.manifest!
-  const inputs = inputsFrom(planned.job, manifestOf)
-  const look = lookUp(scope.plan.pipeline.name, planned, inputs, planned.forced)
+  const settled = yield* settle(planned.job, manifestOf)
+  const look = lookUp(scope.plan.pipeline.name, settled, planned.forced)
   const state = yield* look
   if (state._tag === "Hit") return yield* hit(planned, state.key, state.manifest)
   const { key } = state
@@ -193,7 +193,7 @@ const proceed = Effect.fn("JobRun.proceed")(function* (
   const compute = Effect.fnUntraced(function* (confirm: Effect.Effect<void, StoreError>) {
     if (isAfresh) yield* ResumePoint.clear(key)
     isAfresh = false
-    return yield* execute(scope, planned, key, inputs, manifestOf, confirm)
+    return yield* execute(scope, planned, key, settled, manifestOf, confirm)
   })
   const attempt = singleFlight({
     job: planned.name,

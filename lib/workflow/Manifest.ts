@@ -21,7 +21,7 @@ export type ManifestInputs = typeof Inputs.Type
 const JsonObject = Schema.Record(Schema.String, Schema.Json)
 
 export const Manifest = Schema.Struct({
-  schemaVersion: Schema.Literal(1),
+  schemaVersion: Schema.Literal(2),
   jobKey: Digest,
   pipeline: Schema.String,
   job: Schema.String,

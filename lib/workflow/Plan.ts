@@ -6,7 +6,7 @@ import { Effect, Schema } from "effect"
 import type { Digest } from "../storage/Digest.ts"
 import { Hasher } from "../storage/Digest.ts"
 import type { StoreError } from "../storage/ObjectStore.ts"
-import { Capabilities, CodeClosure, type CodeIdentity, type CodeUnreadable } from "./CodeClosure.ts"
+import { Capabilities, CodeClosure, type CodeUnreadable, type JobCode, namesIn } from "./CodeClosure.ts"
 import { damaged, explain, forced, leavesOf, type MissReason } from "./Explain.ts"
 import { jobKey, type NotCanonical } from "./Fingerprint.ts"
 import { inputDigests, type Manifest, type ManifestInputs } from "./Manifest.ts"
@@ -16,8 +16,8 @@ import { type Selected, type Selection, select } from "./Selection.ts"
 import { DefinitionError, type Pool } from "./Stage.ts"
 
 export type JobState =
-  | { readonly _tag: "Hit"; readonly key: Digest; readonly manifest: Manifest }
-  | { readonly _tag: "Miss"; readonly key: Digest; readonly reason: MissReason }
+  | { readonly _tag: "Hit"; readonly key: Digest; readonly manifest: Manifest; readonly code: JobCode }
+  | { readonly _tag: "Miss"; readonly key: Digest; readonly reason: MissReason; readonly code: JobCode }
   /** Its key depends on what the jobs in `on` will make; they run first. */
   | { readonly _tag: "Waits"; readonly on: ReadonlyArray<string> }
 
@@ -34,7 +34,6 @@ export interface PlannedJob {
   readonly forced: boolean
   /** Forced, and from the beginning: what it saved before is not gone on from. */
   readonly afresh: boolean
-  readonly code: CodeIdentity
   readonly job: PipelineJob
   readonly state: JobState
 }
@@ -75,25 +74,49 @@ export class UpstreamMissing extends Schema.TaggedError<UpstreamMissing>()("Upst
 
 export type PlanError = DefinitionError | CapabilityRefused | UpstreamMissing | CodeUnreadable | StoreError
 
-export type Identified = Pick<PlannedJob, "job" | "code">
+/** What is known of a job once its inputs are there. */
+export interface Settled {
+  readonly job: PipelineJob
+  readonly inputs: ManifestInputs
+  readonly code: JobCode
+}
+
+/** The inputs and the code of a job. The code is today's for what its params and inputs name. */
+export const settle = Effect.fn("Plan.settle")(function* (
+  job: PipelineJob,
+  manifestOf: (job: string) => Manifest
+) {
+  const { params, stage } = job.ref
+  const code = yield* (yield* CodeClosure).of({
+    stageName: stage.stageName,
+    resultServices: stage.resultServices ?? [],
+    names: () => namesIn([params, ...dependenciesOf(job).map((name) => manifestOf(name).output.value)])
+  })
+  return { job, inputs: inputsFrom(job, manifestOf), code } satisfies Settled as Settled
+})
 
 /** Looks a job up: a hit needs a sound manifest whose value still fits the stage's type. */
 export const lookUp = Effect.fn("Plan.lookUp")(function* (
   pipeline: string,
-  { job, code }: Identified,
-  inputs: ManifestInputs,
+  { code, inputs, job }: Settled,
   isForced: boolean
 ) {
   const store = yield* ManifestStore
   const { stage, params } = job.ref
-  const description = { stage: stage.stageName, params, code, inputs: inputDigests(inputs) }
+  const description = {
+    stage: stage.stageName,
+    params,
+    code: code.identity,
+    lines: code.lines,
+    inputs: inputDigests(inputs)
+  }
   const hasher = yield* Hasher
   const key = yield* Effect.try({
-    try: () => jobKey(hasher, { ...description, code: code.digest }),
+    try: () => jobKey(hasher, { ...description, code: code.identity.digest }),
     catch: (error) =>
       new DefinitionError({ where: `params of job "${job.name}"`, message: (error as NotCanonical).message })
   })
-  const miss = (reason: MissReason): KnownState => ({ _tag: "Miss", key, reason })
+  const miss = (reason: MissReason): KnownState => ({ _tag: "Miss", key, reason, code })
   if (isForced) return miss(forced)
   const found = yield* store.find(key)
   if (found._tag === "Broken") return miss(damaged(found.reason))
@@ -103,7 +126,7 @@ export const lookUp = Effect.fn("Plan.lookUp")(function* (
   if (fits._tag === "Failure" || found.manifest.output.type !== type.name) {
     return miss(damaged(`the stored result does not fit the type "${type.name}" any more`))
   }
-  return { _tag: "Hit", key, manifest: found.manifest } as KnownState
+  return { _tag: "Hit", key, manifest: found.manifest, code } as KnownState
 })
 
 /** The inputs of a job as its manifest records them. */
@@ -159,6 +182,13 @@ const checkUpstream = (jobs: ReadonlyArray<PlannedJob>): Effect.Effect<void, Ups
   return new UpstreamMissing({ job: reader.name, missing: named })
 }
 
+/** Which code it needs, its inputs may decide; that there is some can be told before. */
+const waits = Effect.fn("Plan.waits")(function* ({ ref: { stage } }: PipelineJob, on: ReadonlyArray<string>) {
+  const { resultServices = [], stageName } = stage
+  yield* (yield* CodeClosure).check({ stageName, resultServices })
+  return { _tag: "Waits", on } satisfies JobState as JobState
+})
+
 const planJob = Effect.fn("Plan.planJob")(function* (
   pipeline: Pipeline,
   selected: Selected,
@@ -166,7 +196,6 @@ const planJob = Effect.fn("Plan.planJob")(function* (
   before: ReadonlyMap<string, PlannedJob>
 ) {
   const { stage } = job.ref
-  const code = yield* (yield* CodeClosure).of(stage.stageName, stage.resultServices ?? [])
   const dependsOn = dependenciesOf(job)
   const on = dependsOn.filter((name) => before.get(name)!.state._tag !== "Hit")
   const isForced = selected.isForced(job.name)
@@ -176,8 +205,8 @@ const planJob = Effect.fn("Plan.planJob")(function* (
   }
   const state: JobState =
     on.length > 0
-      ? { _tag: "Waits", on }
-      : yield* lookUp(pipeline.name, { job, code }, inputsFrom(job, manifestOf), isForced)
+      ? yield* waits(job, on)
+      : yield* lookUp(pipeline.name, yield* settle(job, manifestOf), isForced)
   return {
     name: job.name,
     stage: stage.stageName,
@@ -186,7 +215,6 @@ const planJob = Effect.fn("Plan.planJob")(function* (
     selected: selected.mayRun(job.name),
     forced: isForced,
     afresh: selected.isAfresh(job.name),
-    code,
     job,
     state
   } satisfies PlannedJob

@@ -4,6 +4,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { planningLayer, type StageServices } from "../../infra/layers.ts"
 import type { SettingsValue } from "../../infra/settings.ts"
+import { CodeClosure, namesIn } from "../../lib/workflow/CodeClosure.ts"
 import type { JobContext } from "../../lib/workflow/JobContext.ts"
 import * as Plan from "../../lib/workflow/Plan.ts"
 import type { Stage } from "../../lib/workflow/Stage.ts"
@@ -46,13 +47,23 @@ const settings: SettingsValue = {
 /** The key of every job that can be known before anything ran, and what of the others' is known by then. */
 const keysUnder = Effect.fn(function* (change: Partial<SettingsValue>) {
   const { pipeline } = yield* Effect.promise(() => pipelines.quickstart!())
-  const plan = yield* Plan.make(pipeline, {}).pipe(Effect.provide(planningLayer({ ...settings, ...change })))
-  return plan.jobs.map(({ code, job, name, state }) => ({
-    name,
-    key: state._tag === "Waits" ? "waits" : state.key,
-    code: code.digest,
-    params: job.ref.params
-  }))
+  return yield* Effect.gen(function* () {
+    const code = yield* CodeClosure
+    const { jobs } = yield* Plan.make(pipeline, {})
+    return yield* Effect.forEach(jobs, ({ job, name, state }) => {
+      const { params, stage } = job.ref
+      const { resultServices = [], stageName } = stage
+      return Effect.map(
+        code.of({ stageName, resultServices, names: () => namesIn(params) }),
+        ({ identity }) => ({
+          name,
+          key: state._tag === "Waits" ? "waits" : state.key,
+          code: identity.digest,
+          params
+        })
+      )
+    })
+  }).pipe(Effect.provide(planningLayer({ ...settings, ...change })))
 })
 
 describe("layers", () => {

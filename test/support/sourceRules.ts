@@ -54,7 +54,10 @@ const importRules: ReadonlyArray<ImportRule> = [
       "@aws-sdk/",
       "@tensorflow/",
       "esbuild",
+      "eslint-scope",
+      "estree",
       "koffi",
+      "oxc-parser",
       "sharp",
       "yaml",
       "node:"
@@ -67,6 +70,7 @@ const homes: ReadonlyArray<readonly [pattern: RegExp, home: string]> = [
   [/^sharp$/, "infra/images/"],
   [/^koffi$/, "infra/tensorflow/"],
   [/^@tensorflow\/tfjs-backend-wasm/, "infra/tensorflow/"],
+  [/^(oxc-parser|eslint-scope|estree)$/, "infra/code/"],
   [/^@aws-sdk\//, "infra/stores/"]
 ]
 

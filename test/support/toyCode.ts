@@ -22,7 +22,8 @@ export const toyCode = (folder: string) =>
   codeClosureLayer({
     packageRoot,
     codeFolder: join(folder, "code"),
-    stageFiles: (name) => ({
+    stageFiles: async (name) => ({
+      root: packageRoot,
       contract: `test/fixtures/toy/${name}.ts`,
       body: `test/fixtures/toy/${name}.run.ts`
     }),

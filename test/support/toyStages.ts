@@ -30,8 +30,8 @@ export class ToyError extends Schema.TaggedError<ToyError>()("ToyError", { messa
 
 /** Everything outside the pipeline that a test may change. */
 export interface World {
-  /** Modules and packages by stage; a stage that is not named has one module. */
-  readonly code: { [stage: string]: Pick<CodeIdentity, "modules" | "packages"> }
+  /** Declarations and packages by stage; a stage that is not named has one declaration. */
+  readonly code: { [stage: string]: Pick<CodeIdentity, "declarations" | "packages"> }
   /** What a body does before its work, by stage. */
   readonly before: { [stage: string]: Effect.Effect<void, { readonly message: string }> }
   /** Bodies that ran, in order, by stage. */
@@ -45,7 +45,7 @@ export interface World {
 
 export const makeWorld = (): World => ({ code: {}, before: {}, ran: [], events: [], refused: {}, loaded: [] })
 
-export const moduleOf = (text: string) => digestOf(text)
+export const codeOf = (text: string) => digestOf(text)
 
 const NumbersParams = Schema.Struct({ values: Schema.Array(Schema.Number) })
 const ScaleParams = Schema.Struct({ factor: Schema.Number, precision: Schema.optionalKey(Schema.String) })
@@ -154,12 +154,15 @@ export const toyPipeline = (world: World, params: ToyParams = toyParams): Pipeli
 
 const codeLayer = (world: World) =>
   Layer.succeed(CodeClosure, {
-    of: (stage) => {
-      const { modules, packages } = world.code[stage] ?? {
-        modules: { [`stages/${stage}.run.ts`]: moduleOf(stage) },
+    check: () => Effect.void,
+    of: ({ stageName }) => {
+      const { declarations, packages } = world.code[stageName] ?? {
+        declarations: { [`stages/${stageName}.run.ts#run`]: codeOf(stageName) },
         packages: { effect: "4.1.0 sha512-a" }
       }
-      return Effect.succeed({ digest: digestOf(JSON.stringify([modules, packages])), modules, packages })
+      const digest = digestOf(JSON.stringify([declarations, packages]))
+      const lines = Object.fromEntries(Object.keys(declarations).map((id) => [id, 3]))
+      return Effect.succeed({ identity: { digest, declarations, packages }, lines })
     }
   })
 

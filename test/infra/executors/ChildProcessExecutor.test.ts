@@ -68,12 +68,11 @@ describe("a job whose code is still being looked up", () => {
       const answer = yield* Deferred.make<void>()
       const slowCode = Layer.effect(
         CodeBundles,
-        Effect.map(CodeBundles, ({ of, packageRoot }) => ({
-          packageRoot,
-          of: (stage: string) =>
+        Effect.map(CodeBundles, ({ of }) => ({
+          of: (job: Parameters<typeof of>[0]) =>
             Deferred.succeed(asked, undefined).pipe(
               Effect.andThen(Deferred.await(answer)),
-              Effect.andThen(of(stage))
+              Effect.andThen(of(job))
             )
         }))
       ).pipe(Layer.provideMerge(toyCode(folder)))

@@ -38,10 +38,11 @@ const evaluation = Evaluate({ params: {}, inputs: { model: teacher, dataset: ima
 
 export const pipeline = Pipeline.make("toy", "a toy", { images, teacher, "evaluate-teacher": evaluation })
 
-const code = { digest: digest("c"), modules: {}, packages: {} }
+const code = { digest: digest("c"), declarations: {}, packages: {} }
+export const jobCode = { identity: code, lines: {} }
 
 export const manifest = (job: string, stage: string, type: string, value: Schema.Json): Manifest => ({
-  schemaVersion: 1,
+  schemaVersion: 2,
   jobKey: digest("a"),
   pipeline: "toy",
   job,
@@ -61,7 +62,8 @@ export const planWith = (states: { readonly [job: string]: JobState }): Plan => 
     const hit: JobState = {
       _tag: "Hit",
       key: digest("a"),
-      manifest: manifest(job.name, stage, job.ref.type.name, {})
+      manifest: manifest(job.name, stage, job.ref.type.name, {}),
+      code: jobCode
     }
     return {
       name: job.name,
@@ -71,7 +73,6 @@ export const planWith = (states: { readonly [job: string]: JobState }): Plan => 
       selected: true,
       forced: false,
       afresh: false,
-      code,
       job,
       state: states[job.name] ?? hit
     }

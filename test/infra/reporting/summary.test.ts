@@ -4,7 +4,7 @@ import { fitted, oneLine, paintFor, widthOf } from "../../../infra/reporting/pai
 import { planDocument, planLines } from "../../../infra/reporting/planTable.ts"
 import { runDocument } from "../../../infra/reporting/RunDocument.ts"
 import { countsLine, failedJobs, failureLines, resultLines } from "../../../infra/reporting/summary.ts"
-import { digest, manifest, pipeline, planWith, record, reportOf } from "./fixtures.ts"
+import { digest, jobCode, manifest, pipeline, planWith, record, reportOf } from "./fixtures.ts"
 
 const colourless = paintFor(false)
 const error = { tag: "StageFailed", message: "the loss is NaN\nat step 7", logTail: ["a", "b\u001b[2J"] }
@@ -128,6 +128,7 @@ describe("a plan", () => {
     teacher: {
       _tag: "Miss",
       key: digest("d"),
+      code: jobCode,
       reason: {
         kind: "changed",
         changes: [{ kind: "param", path: "epochs", before: "10", after: "20", text: "epochs 10 → 20" }],

@@ -8,7 +8,7 @@ import { checkPackages, type LockedPackage } from "../../../infra/strict/package
 import { temporaryFolder } from "../../support/temporaryFolder.ts"
 
 const root = packageRootOf(import.meta.url)
-const identityOf = lockedPackages(root)
+const identityOf = (name: string) => lockedPackages(root, [name]).identities[name]
 
 const copyOf = (name: string): LockedPackage => {
   const folder = join(temporaryFolder(), name)

@@ -15,7 +15,7 @@ const key = digestOf("job")
 
 const manifestOf = Effect.fnUntraced(function* (value: number, jobKey = key) {
   const manifest: Manifest = {
-    schemaVersion: 1,
+    schemaVersion: 2,
     jobKey,
     pipeline: "toy",
     job: "total",
@@ -24,7 +24,7 @@ const manifestOf = Effect.fnUntraced(function* (value: number, jobKey = key) {
     inputs: {
       numbers: { _tag: "One", artifact: { digest: digestOf("numbers"), jobKey: digestOf("other") } }
     },
-    code: { digest: digestOf("code"), modules: {}, packages: {} },
+    code: { digest: digestOf("code"), declarations: {}, packages: {} },
     output: { type: "total", digest: artifactDigest(yield* Hasher, "total", { value }), value: { value } },
     provenance: {}
   }

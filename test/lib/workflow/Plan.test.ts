@@ -8,9 +8,9 @@ import * as Plan from "../../../lib/workflow/Plan.ts"
 import { Runner } from "../../../lib/workflow/Runner.ts"
 import type { Selection } from "../../../lib/workflow/Selection.ts"
 import {
+  codeOf,
   makeWorld,
   memoryStorage,
-  moduleOf,
   type ToyParams,
   toyEngine,
   toyParams,
@@ -35,7 +35,10 @@ const said = ({ jobs }: Plan.Plan): ReadonlyArray<string> =>
   })
 
 const scaleCode = (text: string, effect: string) => ({
-  modules: { "lib/losses/distillation.ts": moduleOf(text), "stages/scale.run.ts": moduleOf("same") },
+  declarations: {
+    "lib/losses/distillation.ts#distillationLoss": codeOf(text),
+    "stages/scale.run.ts#run": codeOf("same")
+  },
   packages: { effect }
 })
 
@@ -49,11 +52,11 @@ const reasons: ReadonlyArray<ReasonCase> = [
   { edit: "a param", params: { double: 8 }, reason: "factor 2 → 8" },
   { edit: "a param that is new", params: { precision: "bfloat16" }, reason: 'precision added ("bfloat16")' },
   {
-    edit: "a module",
+    edit: "a declaration",
     change: (world) => {
       world.code.scale = scaleCode("edited", "4.1.0 sha512-a")
     },
-    reason: "code of lib/losses/distillation.ts changed"
+    reason: "code of lib/losses/distillation.ts#distillationLoss changed (lib/losses/distillation.ts:3)"
   },
   {
     edit: "a package",
@@ -68,7 +71,9 @@ const reasons: ReadonlyArray<ReasonCase> = [
     change: (world) => {
       world.code.scale = scaleCode("edited", "4.1.0 sha512-a")
     },
-    reason: "factor 2 → 8, code of lib/losses/distillation.ts changed"
+    reason:
+      "factor 2 → 8, code of lib/losses/distillation.ts#distillationLoss changed " +
+      "(lib/losses/distillation.ts:3)"
   }
 ]
 

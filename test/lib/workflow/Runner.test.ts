@@ -6,9 +6,9 @@ import { ObjectStore } from "../../../lib/storage/ObjectStore.ts"
 import { manifestKey } from "../../../lib/workflow/ManifestStore.ts"
 import { Runner, type RunOptions } from "../../../lib/workflow/Runner.ts"
 import {
+  codeOf,
   makeWorld,
   memoryStorage,
-  moduleOf,
   ToyError,
   type ToyParams,
   toyEngine,
@@ -60,14 +60,14 @@ const edits: ReadonlyArray<Edit> = [
   {
     edit: "code of a stage, with the same result (early cutoff)",
     change: (world) => {
-      world.code.total = { modules: { "stages/total.run.ts": moduleOf("edited") }, packages: {} }
+      world.code.total = { declarations: { "stages/total.run.ts#run": codeOf("edited") }, packages: {} }
     },
     reran: ["total"]
   },
   {
     edit: "a package of two jobs' stage",
     change: (world) => {
-      world.code.scale = { modules: {}, packages: { effect: "4.1.1 sha512-b" } }
+      world.code.scale = { declarations: {}, packages: { effect: "4.1.1 sha512-b" } }
     },
     reran: ["double", "triple"]
   },
