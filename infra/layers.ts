@@ -15,6 +15,7 @@ import type { TensorError } from "../lib/tensor/Runtime.ts"
 import { TensorRuntime } from "../lib/tensor/Runtime.ts"
 import { Capabilities, type CodeClosure } from "../lib/workflow/CodeClosure.ts"
 import type { Executor } from "../lib/workflow/Executor.ts"
+import type { ExternalInputs } from "../lib/workflow/ExternalInputs.ts"
 import { type ManifestStore, manifestStoreLayer } from "../lib/workflow/ManifestStore.ts"
 import type { Reporter } from "../lib/workflow/Reporter.ts"
 import { type Runner, runnerLayer } from "../lib/workflow/Runner.ts"
@@ -23,6 +24,7 @@ import { codeClosureLayer } from "./code/CodeClosure.ts"
 import { packageRootOf } from "./code/packageRoot.ts"
 import { childEnvironment, childProcessExecutorLayer } from "./executors/ChildProcessExecutor.ts"
 import { inProcessExecutorLayer } from "./executors/InProcessExecutor.ts"
+import { indexedExternalInputsLayer } from "./files/IndexedExternalInputs.ts"
 import { hasherLayer } from "./hashing.ts"
 import { ownerLivenessLayer } from "./ownerLiveness.ts"
 import { read, type SettingsValue } from "./settings.ts"
@@ -112,7 +114,12 @@ const sourceFilesLayer = (
   Layer.unwrap(
     Effect.promise(async () => {
       const { layer } = await import("./sources/VerifiedSourceFiles.ts")
-      return layer({ mirror: settings.mirrorDir, cacheFolder: join(settings.cacheDir, "sources"), note })
+      return layer({
+        mirror: settings.mirrorDir,
+        cacheFolder: join(settings.cacheDir, "sources"),
+        inputs: indexOptions(settings),
+        note
+      })
     })
   )
 
@@ -147,6 +154,13 @@ export const testServicesLayer = ({ tensors }: Pick<BodyServicesOptions, "tensor
       })
     )
   )
+
+/** As `testServicesLayer` sees what lies outside; nothing is remembered of it. */
+export const testExternalsLayer: Layer.Layer<ExternalInputs> = Layer.unwrap(
+  Effect.map(Effect.orDie(read), ({ projectDir }) =>
+    indexedExternalInputsLayer({ projectDir, folder: undefined })
+  )
+)
 
 /** A job of the pool `cpu` that asks for tensors all the same is wrongly declared. */
 const noTensorRuntime: Layer.Layer<TensorRuntime> = Layer.succeed(TensorRuntime, {
@@ -212,14 +226,22 @@ const refusalOf = (
   )
 }
 
+/** Parent and child stand in the same folder, so that they mean the same files. */
+const indexOptions = ({ projectDir }: SettingsValue) => ({
+  projectDir,
+  folder: join(projectDir, ".distillery", "inputs")
+})
+
 /** What the engine needs to plan, but to run nothing. */
 export const planningLayer = (
   settings: SettingsValue,
   notices?: RuntimeNotices
-): Layer.Layer<Capabilities | CodeClosure | Storage, StoreError> =>
-  Layer.mergeAll(capabilitiesLayer(settings, notices), codeLayer(settings)).pipe(
-    Layer.provideMerge(storageLayer(settings))
-  )
+): Layer.Layer<Capabilities | CodeClosure | ExternalInputs | Storage, StoreError> =>
+  Layer.mergeAll(
+    capabilitiesLayer(settings, notices),
+    codeLayer(settings),
+    indexedExternalInputsLayer(indexOptions(settings))
+  ).pipe(Layer.provideMerge(storageLayer(settings)))
 
 /** The implementations whose code is part of a result's identity. */
 const serviceFiles = {
@@ -262,7 +284,11 @@ const executorLayer = ({ childFile, inProcess, settings }: EngineOptions) =>
 /** Everything that `run` needs but the reporter, which the terminal decides. */
 export const engineLayer = (
   options: EngineOptions
-): Layer.Layer<Runner | Executor | Capabilities | CodeClosure | Storage, StoreError, Reporter> =>
+): Layer.Layer<
+  Runner | Executor | Capabilities | CodeClosure | ExternalInputs | Storage,
+  StoreError,
+  Reporter
+> =>
   runnerLayer.pipe(
     Layer.provide(leasesLayer(options.settings.leaseSeconds * 1000)),
     Layer.provide(ownerLivenessLayer),

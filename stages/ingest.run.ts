@@ -5,7 +5,7 @@ import { type FolderImage, planImageFolder } from "../lib/data/formats/image-fol
 import { imageKindOf, notAnImage } from "../lib/data/formats/image-kind.ts"
 import { encodeNetpbm } from "../lib/data/formats/netpbm.ts"
 import { type ListedDataset, readIndexMasks, readPascalVoc } from "../lib/data/listed-files.ts"
-import { type FolderEntry, SourceFiles } from "../lib/data/SourceFiles.ts"
+import { type FolderFile, SourceFiles } from "../lib/data/SourceFiles.ts"
 import { sceneClasses, sceneExamples } from "../lib/data/scenes/scene-examples.ts"
 import type { SetAside } from "../lib/data/set-aside.ts"
 import { type Example, type LabelledImage, ShardWriter } from "../lib/data/shards.ts"
@@ -13,7 +13,13 @@ import { stratifiedSplit } from "../lib/data/stratified-split.ts"
 import { BlobStore } from "../lib/storage/BlobStore.ts"
 import { JobContext } from "../lib/workflow/JobContext.ts"
 import type { Split } from "./artifacts.ts"
-import type { IdxSource, ImageFolderSource, IngestParams, ScenesSource } from "./ingest.ts"
+import {
+  folderInput,
+  type IdxSource,
+  type ImageFolderSource,
+  type IngestParams,
+  type ScenesSource
+} from "./ingest.ts"
 
 type Quarantine = ReadonlyArray<SetAside>
 
@@ -109,16 +115,15 @@ const withTestSplit = (
   return { ...others, train: pick(kept), test: pick(taken) }
 }
 
-const checkDigest = Effect.fnUntraced(function* ({ path, digest }: typeof ImageFolderSource.Type) {
-  const found = yield* (yield* SourceFiles).folderDigest(path)
-  if (found !== digest) return yield* new FolderChanged({ path, expected: digest, found })
-})
-
 const ingestFolder = Effect.fnUntraced(function* (source: typeof ImageFolderSource.Type) {
   const job = yield* JobContext
-  yield* checkDigest(source)
-  const entries = yield* Stream.runCollect((yield* SourceFiles).folder(source.path))
-  const byPath = new Map<string, FolderEntry>(entries.map((entry) => [entry.path, entry]))
+  const folder = yield* (yield* SourceFiles).folder(source.path)
+  const expected = job.externals[folderInput]!
+  if (folder.digest !== expected) {
+    const by = source.digest === null ? "plan" : "pipeline"
+    return yield* new FolderChanged({ path: source.path, expected, by, found: folder.digest })
+  }
+  const byPath = new Map<string, FolderFile>(folder.files.map((file) => [file.path, file]))
   const plan = yield* Effect.fromResult(planImageFolder(source.path, [...byPath.keys()]))
   if (plan.ignored.length > 0) {
     yield* job.note(`${plan.ignored.length} files are not images by their ending (${plan.ignored[0]}, …)`)
@@ -151,40 +156,44 @@ const ingestListed = Effect.fnUntraced(function* (
   const splits: Record<string, Split> = {}
   for (const [name, examples] of Object.entries(listed.splits)) {
     const alreadyAside = quarantined.length
-    const found = examples.flatMap((example): ReadonlyArray<Example> => {
-      if (Result.isSuccess(example)) return [example.success]
-      quarantined.push(example.failure)
-      return []
-    })
-    if (found.length === 0) {
+    const found = Stream.fromIterable(examples).pipe(
+      Stream.mapEffect((example) => example),
+      Stream.filterMap((example) => {
+        if (Result.isFailure(example)) quarantined.push(example.failure)
+        return example
+      })
+    )
+    splits[name] = yield* writeSplit(name, examples.length, found)
+    if (splits[name].numExamples === 0) {
       const first = quarantined[alreadyAside]
       const why = first === undefined ? "its list is empty" : `first: ${first.file}: ${first.reason}`
       const reason = `split "${name}" has no usable image (${why})`
       return yield* new DatasetInvalid({ dataset: listed.name, reason })
     }
-    splits[name] = yield* writeSplit(name, found.length, Stream.fromIterable(found))
   }
+  yield* listed.checked
   return { classes, splits, quarantined }
 })
 
-const ingestSource = (source: (typeof IngestParams.Type)["source"]) => {
+const ingestSource = Effect.fnUntraced(function* ({ source }: typeof IngestParams.Type) {
+  const planned = (yield* JobContext).externals[folderInput]
   switch (source._tag) {
     case "Idx":
-      return ingestIdx(source)
+      return yield* ingestIdx(source)
     case "Scenes":
-      return ingestScenes(source)
+      return yield* ingestScenes(source)
     case "ImageFolder":
-      return ingestFolder(source)
+      return yield* ingestFolder(source)
     case "PascalVoc":
-      return Effect.flatMap(readPascalVoc(source), (listed) => ingestListed(listed, source))
+      return yield* ingestListed(yield* readPascalVoc(source, planned), source)
     case "IndexMasks":
-      return Effect.flatMap(readIndexMasks(source), (listed) => ingestListed(listed, source))
+      return yield* ingestListed(yield* readIndexMasks(source, planned), source)
   }
-}
+})
 
 export const run = Effect.fn("ingest")(function* ({ params }: { readonly params: typeof IngestParams.Type }) {
   const { source } = params
-  const dataset = yield* ingestSource(source)
+  const dataset = yield* ingestSource(params)
   if (dataset.quarantined.length > 0) {
     yield* (yield* JobContext).note(`${dataset.quarantined.length} files were set aside: see "quarantined"`)
   }

@@ -7,6 +7,7 @@ import { SourceArchive, SourceFile } from "../lib/data/SourceFiles.ts"
 import { withDefault } from "../lib/models/withDefault.ts"
 import { Digest } from "../lib/storage/Digest.ts"
 import * as Artifact from "../lib/workflow/Artifact.ts"
+import type { External } from "../lib/workflow/ExternalInputs.ts"
 import * as Stage from "../lib/workflow/Stage.ts"
 import { ImageDataset, type ImageDatasetValue, TaskName } from "./artifacts.ts"
 
@@ -42,8 +43,8 @@ const digest = withDefault(Schema.NullOr(Digest), null)
 const testFraction = Schema.Number.check(Schema.isBetween({ minimum: 0.01, maximum: 0.9 }))
 
 /**
- * A folder on this machine, `split/class/image` or `class/image`. `digest` is that of its names and
- * contents: what the result depends on. Leave it out once, and the error says what to write.
+ * A folder on this machine, `split/class/image` or `class/image`. The result depends on the names and
+ * contents of its files; `digest` says what they must be, for a pipeline that is to mean the same everywhere.
  */
 export const ImageFolderSource = Schema.TaggedStruct("ImageFolder", {
   path: Schema.NonEmptyString,
@@ -55,8 +56,8 @@ export const ImageFolderSource = Schema.TaggedStruct("ImageFolder", {
 
 /**
  * A folder on this machine, or an archive. `digest` is that of the names and contents of the files the
- * dataset uses, so it is the same however they are packed; leave it out once, and the error says what to
- * write.
+ * dataset uses, so it is the same however they are packed. An archive needs one: leave it out once, and the
+ * error says what to write. A folder without one is taken as it is.
  */
 export const FileTree = Schema.Union([
   Schema.TaggedStruct("Folder", { path: Schema.NonEmptyString, digest }),
@@ -122,6 +123,26 @@ const taskOf = (source: { readonly _tag?: unknown; readonly task?: unknown }): T
   }
 }
 
+/** What `explain` calls the folder that images are read from. */
+export const folderInput = "images"
+
+/** A folder whose content the params name is not looked at while planning; an archive's always is named. */
+const externalsOf = ({ source }: typeof IngestParams.Type): ReadonlyArray<External> => {
+  const folderAt = (
+    where: string,
+    { digest, path }: { readonly path: string; digest: Digest | null }
+  ): External => ({
+    name: folderInput,
+    kind: "folder",
+    path,
+    standsFor: [`${where}.path`, `${where}.digest`],
+    ...(digest !== null && { pinned: digest })
+  })
+  if (source._tag === "ImageFolder") return [folderAt("source", source)]
+  if (source._tag !== "PascalVoc" && source._tag !== "IndexMasks") return []
+  return source.files._tag === "Folder" ? [folderAt("source.files", source.files)] : []
+}
+
 const stage = Stage.make("ingest", {
   params: IngestParams,
   inputs: ingestInputs,
@@ -132,6 +153,7 @@ const stage = Stage.make("ingest", {
   ),
   outputOf: ({ params }): Artifact.ArtifactType<ImageDatasetValue> =>
     ImageDataset[taskOf(params.source as { readonly _tag: string })],
+  externals: externalsOf,
   run: () => import("./ingest.run.ts")
 })
 

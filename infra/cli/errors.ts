@@ -38,13 +38,20 @@ const usageTags = new Set([
   "UsageError",
   "DefinitionError",
   "CapabilityRefused",
+  "ExternalUnreadable",
   "UpstreamMissing",
   "NotCanonical",
   "CodeUnreadable",
   "SettingsInvalid",
   "StoreUnusable"
 ])
-const integrityTags = new Set(["BlobCorrupt", "FolderChanged", "SourceDigestMismatch"])
+const integrityTags = new Set([
+  "BlobCorrupt",
+  "ExternalChanged",
+  "FolderChanged",
+  "SourceChanged",
+  "SourceDigestMismatch"
+])
 
 /**
  * A failure as far as it is looked at here: errors may come from another copy of a module, so tags decide.

@@ -1,14 +1,10 @@
 /** `distillery explain` */
-import { Effect, type Schema } from "effect"
+import { Effect } from "effect"
 import type { Digest } from "../../lib/storage/Digest.ts"
 import { type Comparison, comparisons, counterfactuals } from "../../lib/workflow/Counterfactual.ts"
-import { type Change, changesSince, type JobDescription } from "../../lib/workflow/Explain.ts"
-import {
-  type InputRecord,
-  inputDigests,
-  type Manifest,
-  type ManifestInputs
-} from "../../lib/workflow/Manifest.ts"
+import { type Change, changesSince, describedBy, type JobDescription } from "../../lib/workflow/Explain.ts"
+import { keyParams } from "../../lib/workflow/ExternalInputs.ts"
+import type { InputRecord, Manifest, ManifestInputs } from "../../lib/workflow/Manifest.ts"
 import { ManifestStore } from "../../lib/workflow/ManifestStore.ts"
 import * as Plan from "../../lib/workflow/Plan.ts"
 import { planningLayer } from "../layers.ts"
@@ -41,13 +37,6 @@ const recordsOf = (inputs: ManifestInputs): ReadonlyMap<string, InputRecord> =>
     )
   )
 
-const descriptionOf = (manifest: Manifest): JobDescription => ({
-  stage: manifest.stage,
-  params: manifest.params,
-  code: manifest.code,
-  inputs: inputDigests(manifest.inputs)
-})
-
 const found = Effect.fn("explain.found")(function* (key: Digest) {
   const lookup = yield* (yield* ManifestStore).find(key)
   return lookup._tag === "Found" ? lookup.manifest : undefined
@@ -76,7 +65,7 @@ const causesOf: (
       if (manifests._tag === "None") continue
       const [earlier, later] = manifests.value
       if (earlier === undefined || later === undefined) continue
-      const changes = changesSince(earlier, descriptionOf(later))
+      const changes = changesSince(earlier, describedBy(later))
       const deeper = depth < depthMax ? yield* causesOf(earlier.inputs, later.inputs, changes, depth + 1) : {}
       const own = changes.filter((change) => change.kind !== "input")
       const [cause] = Object.values(deeper)
@@ -100,7 +89,8 @@ const compared = Effect.fn("explain.compared")(function* (
 ) {
   const store = yield* ManifestStore
   const all = comparisons(description, yield* store.recent(pipeline, job.name))
-  const [nearest] = all
+  const since = job.state._tag === "Miss" ? job.state.reason.since : undefined
+  const nearest = all.find(({ manifest }) => manifest.jobKey === since) ?? all[0]
   const there: Array<Comparison> = []
   for (const one of counterfactuals(all)) {
     if ((yield* found(one.manifest.jobKey)) !== undefined) there.push(one)
@@ -113,9 +103,10 @@ const compared = Effect.fn("explain.compared")(function* (
 /** Of a job that waits, its params can be compared already. */
 const waiting = Effect.fn("explain.waiting")(function* (pipeline: string, job: Plan.PlannedJob) {
   const recent = yield* (yield* ManifestStore).recent(pipeline, job.name)
-  const { params, stage } = job.job.ref
+  const { stage } = job.job.ref
+  const params = keyParams(job.job.ref.params, job.externals)
   const ofParams = recent.map((manifest) => {
-    const same = { ...descriptionOf(manifest), stage: stage.stageName, params: params as Schema.JsonObject }
+    const same = { ...describedBy(manifest), stage: stage.stageName, params, externals: job.externals }
     return { manifest, changes: changesSince(manifest, same) }
   })
   const [nearest] = ofParams.sort((a, b) => a.changes.length - b.changes.length)
@@ -132,9 +123,7 @@ const explained = Effect.fn("explain.explained")(function* (
   if (state._tag === "Hit") return base as Explanation
   if (state._tag === "Waits") return { ...base, ...(yield* waiting(plan.pipeline.name, job)) } as Explanation
   const inputs = Plan.inputsFrom(job.job, (input) => manifestIn(planned, input))
-  const { params } = job.job.ref
-  const { identity: code, lines } = state.code
-  const description = { stage, params, code, lines, inputs: inputDigests(inputs) }
+  const description = Plan.describe({ ...job, inputs, code: state.code })
   const comparison = yield* compared(plan.pipeline.name, { job, description, inputs })
   return { ...base, ...comparison } as Explanation
 })

@@ -53,10 +53,14 @@ export class StatIndex {
     this.entries = entries
   }
 
+  static empty(): StatIndex {
+    return new StatIndex([], Buffer.alloc(0))
+  }
+
   /** Empty where the file is absent, damaged, or of another version. */
   static load(file: string): StatIndex {
     const bytes = readIfPresent(file)
-    return (bytes === undefined ? undefined : StatIndex.parse(bytes)) ?? new StatIndex([], Buffer.alloc(0))
+    return (bytes === undefined ? undefined : StatIndex.parse(bytes)) ?? StatIndex.empty()
   }
 
   private static parse(bytes: Buffer): StatIndex | undefined {

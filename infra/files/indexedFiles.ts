@@ -24,21 +24,25 @@ const hashFile = async (file: string, sizeBytes: number): Promise<Digest> => {
   }
 }
 
+export interface IndexedFile extends DigestedFile {
+  readonly sizeBytes: number
+}
+
 /** In the order found. The index then holds exactly these files. */
 const digested = async (
   index: StatIndex,
   root: string,
   walk: () => ReadonlyArray<FoundFile>
-): Promise<ReadonlyArray<DigestedFile>> => {
+): Promise<ReadonlyArray<IndexedFile>> => {
   const takenAtMillis = Date.now()
   const found = walk()
-  const files: Array<DigestedFile> = []
+  const files: Array<IndexedFile> = []
   let turnedAt = takenAtMillis
   for (const { path, stats } of found) {
     const known = index.find(path, stats)
     const digest = known ?? (await hashFile(`${root}/${path}`, stats.size))
     if (known === undefined) index.record(path, stats, digest, takenAtMillis)
-    files.push({ path, digest })
+    files.push({ path, digest, sizeBytes: stats.size })
     if (known === undefined && Date.now() - turnedAt > turnMillis) {
       await turn()
       turnedAt = Date.now()
@@ -49,8 +53,13 @@ const digested = async (
 }
 
 /** Rejects with `FolderUnreadable`. The digest is over names and contents, not over the place. */
-export const digestIndexedFolder = async (index: StatIndex, root: string): Promise<Digest> =>
-  digestOfDigested({ digest: digestOf }, await digested(index, root, () => walkFolder(root)))
+export const readIndexedFolder = async (
+  index: StatIndex,
+  root: string
+): Promise<{ readonly digest: Digest; readonly files: ReadonlyArray<IndexedFile> }> => {
+  const files = await digested(index, root, () => walkFolder(root))
+  return { digest: digestOfDigested({ digest: digestOf }, files), files }
+}
 
 const fileStats = (file: string): Stats => {
   try {

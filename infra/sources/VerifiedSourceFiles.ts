@@ -14,7 +14,7 @@ import {
 } from "../../lib/data/SourceFiles.ts"
 import { Hasher } from "../../lib/storage/Digest.ts"
 import { fetchArchive } from "./archives.ts"
-import { digestFolder, readFolder } from "./folder.ts"
+import { readFolder } from "./folder.ts"
 import type { LocationFailed } from "./LocationFailed.ts"
 import { labelOf, mebibytes, readLocation, type SourceFilesOptions } from "./locations.ts"
 import { readCached, writeCached } from "./verified-cache.ts"
@@ -73,8 +73,7 @@ const make = (options: SourceFilesOptions, hasher: Hasher["Service"]) => {
       return Option.isSome(cached) ? cached.value : yield* fromLocations(file)
     }),
     archive: (archive) => fetchArchive(archive, options, hasher),
-    folder: readFolder,
-    folderDigest: (path) => digestFolder(path, hasher)
+    folder: (path) => readFolder(options.inputs, path)
   })
 }
 

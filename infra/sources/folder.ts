@@ -1,75 +1,62 @@
-/** Folders of the user's own: their visible files in a stable order. */
-import { readdir, readFile, realpath, stat } from "node:fs/promises"
-import { join } from "node:path"
-import { Effect, Stream } from "effect"
-import { digestOfDigested } from "../../lib/data/files-digest.ts"
-import { type FolderEntry, SourceUnreadable } from "../../lib/data/SourceFiles.ts"
-import type { Digest, Hasher } from "../../lib/storage/Digest.ts"
-import { causeText, codeOf } from "./LocationFailed.ts"
+/** Folders of the user's own: their visible files, each read only as what the folder's digest says it is. */
+import { closeSync, fstatSync, openSync, readFileSync } from "node:fs"
+import { resolve } from "node:path"
+import { Effect } from "effect"
+import { type Folder, type FolderFile, SourceChanged, SourceUnreadable } from "../../lib/data/SourceFiles.ts"
+import { type IndexOptions, loadIndex } from "../files/IndexedExternalInputs.ts"
+import { type IndexedFile, readIndexedFolder } from "../files/indexedFiles.ts"
+import type { StatIndex } from "../files/StatIndex.ts"
+import { readingFailure } from "../files/walkFolder.ts"
+import { digestOf } from "../hashing.ts"
 
-const unreadable = (path: string, cause: unknown) => {
-  const code = codeOf(cause)
-  const reason =
-    code === "ENOENT" ? "it does not exist" : code === "ENOTDIR" ? "it is no folder" : causeText(cause)
-  return new SourceUnreadable({ path, reason })
+const unreadable = (path: string, cause: unknown): SourceUnreadable => {
+  const failure = readingFailure(path, cause)
+  return new SourceUnreadable({ path: failure.path, reason: failure.reason })
 }
-
-const byCodeUnit = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
 
 /**
- * Paths of the files below a folder. Links are followed, except into a folder that is being walked already.
+ * What the file holds, if it is what the index says. Whoever writes to a file changes its stamp, so one that
+ * still has it after the reading was not written to before; where the index trusts no stamp, the content is
+ * hashed.
  */
-const walk = Effect.fnUntraced(function* (
-  folder: string,
-  prefix: string,
-  above: ReadonlyArray<string>
-): Effect.fn.Return<ReadonlyArray<string>, SourceUnreadable> {
-  const attempt = <A>(path: string, run: () => Promise<A>) =>
-    Effect.tryPromise({ try: run, catch: (cause) => unreadable(path, cause) })
-  const real = yield* attempt(folder, () => realpath(folder))
-  if (above.includes(real)) {
-    return yield* new SourceUnreadable({ path: folder, reason: "it is a link to a folder above it" })
-  }
-  const names = yield* attempt(folder, () => readdir(folder))
-  const paths: Array<string> = []
-  for (const name of names.filter((name) => !name.startsWith("."))) {
-    const path = join(folder, name)
-    const info = yield* attempt(path, () => stat(path))
-    if (info.isFile()) paths.push(prefix + name)
-    if (info.isDirectory()) paths.push(...(yield* walk(path, `${prefix}${name}/`, [...above, real])))
-  }
-  if (paths.length === 0) {
-    return yield* new SourceUnreadable({ path: folder, reason: "it holds no file: fill or remove it" })
-  }
-  return paths
-})
-
-const entryOf = (folder: string, path: string): FolderEntry => {
-  const file = join(folder, path)
-  return {
-    path,
-    bytes: Effect.tryPromise({ try: () => readFile(file), catch: (cause) => unreadable(file, cause) })
+const readVerified = (index: StatIndex, file: string, { digest, path }: IndexedFile): Uint8Array => {
+  const descriptor = openSync(file, "r")
+  try {
+    const bytes = readFileSync(descriptor)
+    const known = index.find(path, fstatSync(descriptor)) ?? digestOf(bytes)
+    if (known !== digest) throw new SourceChanged({ path: file })
+    return bytes
+  } finally {
+    closeSync(descriptor)
   }
 }
 
-export const readFolder = (folder: string): Stream.Stream<FolderEntry, SourceUnreadable> =>
-  walk(folder, "", []).pipe(
-    Effect.map((paths) =>
-      Stream.fromIterable([...paths].sort(byCodeUnit).map((path) => entryOf(folder, path)))
-    ),
-    Stream.unwrap
-  )
+const fileOf = (index: StatIndex, root: string, found: IndexedFile): FolderFile => {
+  const file = `${root}/${found.path}`
+  return {
+    path: found.path,
+    sizeBytes: found.sizeBytes,
+    digest: found.digest,
+    bytes: Effect.try({
+      try: () => readVerified(index, file, found),
+      catch: (cause) => (cause instanceof SourceChanged ? cause : unreadable(file, cause))
+    })
+  }
+}
 
-/** The digest of the folder's files; their contents are held one at a time. */
-export const digestFolder = Effect.fn("digestFolder")(function* (
-  folder: string,
-  hasher: Hasher["Service"]
-): Effect.fn.Return<Digest, SourceUnreadable> {
-  const files = yield* readFolder(folder).pipe(
-    Stream.mapEffect(({ path, bytes }) =>
-      Effect.map(bytes, (content) => ({ path, digest: hasher.digest(content) }))
-    ),
-    Stream.runCollect
-  )
-  return digestOfDigested(hasher, files)
+const byCodeUnit = (a: IndexedFile, b: IndexedFile): number =>
+  a.path < b.path ? -1 : a.path > b.path ? 1 : 0
+
+/** What the plan read of the folder is not read again: the files are known by the index it left. */
+export const readFolder = Effect.fn("readFolder")(function* (
+  options: IndexOptions,
+  path: string
+): Effect.fn.Return<Folder, SourceUnreadable> {
+  const root = resolve(options.projectDir, path)
+  const index = loadIndex(options, root)
+  const { digest, files } = yield* Effect.tryPromise({
+    try: () => readIndexedFolder(index, root),
+    catch: (cause) => unreadable(path, cause)
+  })
+  return { digest, files: [...files].sort(byCodeUnit).map((found) => fileOf(index, root, found)) }
 })

@@ -1,6 +1,7 @@
 /** The bytes of a file as one location has them: which reader a location needs, and how long it may take. */
 import { Effect } from "effect"
 import type { SourceArchive, SourceFile, SourceLocation } from "../../lib/data/SourceFiles.ts"
+import type { IndexOptions } from "../files/IndexedExternalInputs.ts"
 import { filesBelow } from "./archive.ts"
 import { readDebian } from "./debian.ts"
 import { gunzip } from "./gunzip.ts"
@@ -13,6 +14,8 @@ export interface SourceFilesOptions {
   readonly mirror?: string | undefined
   /** Folder for files from `Debian` and `Https` locations. */
   readonly cacheFolder: string
+  /** The user's own folders. */
+  readonly inputs: IndexOptions
   /** Told of every location that is asked or fails, and of the progress of downloads. */
   readonly note?: (line: string) => void
   /** Longest wait for a server, and for apt as a whole (defaults 20 s and 120 s). */

@@ -42,7 +42,7 @@ const make = (inner: Executor["Service"], { packagesOf }: StrictOptions): Execut
         yield* onSignal({ _tag: "Note", line })
       }
       const result: JobResult = yield* inner.execute(
-        { ...request, watch: { declared: [] } },
+        { ...request, watch: { declared: Object.values(request.externals).map(({ path }) => path) } },
         onSignal,
         control
       )

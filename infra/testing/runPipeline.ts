@@ -11,7 +11,7 @@ import type { JobRecord, RunReport } from "../../lib/workflow/RunReport.ts"
 import type { Selection } from "../../lib/workflow/Selection.ts"
 import { inProcessExecutorLayer } from "../executors/InProcessExecutor.ts"
 import { digestOf } from "../hashing.ts"
-import { testServicesLayer } from "../layers.ts"
+import { testExternalsLayer, testServicesLayer } from "../layers.ts"
 import { ownerLivenessLayer } from "../ownerLiveness.ts"
 import { type MemoryStore, makeMemoryStore } from "./memoryStore.ts"
 
@@ -62,7 +62,7 @@ const engineIn = (pipeline: Pipeline, store: MemoryStore) =>
         testServicesLayer({ tensors: pipeline.jobs.some(({ ref }) => ref.stage.pool === "gpu") })
       )
     ),
-    Layer.provide(Layer.mergeAll(manifestStoreLayer, codeLayer, capabilitiesLayer)),
+    Layer.provide(Layer.mergeAll(manifestStoreLayer, codeLayer, capabilitiesLayer, testExternalsLayer)),
     Layer.provide(Layer.succeed(Reporter, { emit: () => Effect.void })),
     Layer.provide(Layer.succeedContext(store.context))
   )
@@ -80,7 +80,7 @@ const outputIn =
 
 /**
  * Rejects with `PipelineFailed` for the first job that fails, and before anything runs with what a plan fails
- * with: `DefinitionError`, `UpstreamMissing`, `CapabilityRefused`.
+ * with: `DefinitionError`, `UpstreamMissing`, `ExternalUnreadable`, `CapabilityRefused`.
  */
 export const runPipeline = async (
   pipeline: Pipeline,

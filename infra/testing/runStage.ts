@@ -1,11 +1,12 @@
 /** Runs the body of one stage in this process, as a job would: params and inputs checked, its output too. */
 import { Effect, Schema } from "effect"
 import type { JobRequest, JobSignal } from "../../lib/workflow/Executor.ts"
+import { recordsOf } from "../../lib/workflow/ExternalInputs.ts"
 import type { Progress } from "../../lib/workflow/JobContext.ts"
 import { runBody } from "../../lib/workflow/runBody.ts"
 import { type AnyStage, canonicalParams, type StageOptions, type ValuesOf } from "../../lib/workflow/Stage.ts"
 import { digestOf } from "../hashing.ts"
-import { testServicesLayer } from "../layers.ts"
+import { testExternalsLayer, testServicesLayer } from "../layers.ts"
 import { type MemoryStore, makeMemoryStore } from "./memoryStore.ts"
 
 export interface StageArgs<PE, I> {
@@ -45,8 +46,8 @@ const encodedInputs = (stage: AnyStage, inputs: { readonly [name: string]: unkno
 
 /**
  * Services are the real ones (images, source files, tensors on the portable backend), blobs are in memory.
- * Rejects with `DefinitionError` for wrong params, `StageFailed` with the body's own error in `errorTag` and
- * `reason`, or `JobInterrupted`.
+ * Rejects with `DefinitionError` for wrong params, `ExternalUnreadable` for a folder that is not there,
+ * `StageFailed` with the body's own error in `errorTag` and `reason`, or `JobInterrupted`.
  */
 export const runStage = async <P, PE, I, A, E, R>(
   stage: StageOptions<P, PE, I, A, E, R> & { readonly stageName: string },
@@ -55,11 +56,16 @@ export const runStage = async <P, PE, I, A, E, R>(
   const erased = stage as unknown as AnyStage
   const store = args.store ?? makeMemoryStore()
   const signals: Array<JobSignal> = []
+  const params = canonicalParams(stage.stageName, erased.params, args.params)
+  const outside = recordsOf(stage.stageName, { stage: erased, params }).pipe(
+    Effect.provide(testExternalsLayer)
+  )
   const request = {
     jobName: stage.stageName,
     jobKey: digestOf(stage.stageName),
     stage: erased,
-    params: canonicalParams(stage.stageName, erased.params, args.params),
+    params,
+    externals: await Effect.runPromise(outside),
     inputs: encodedInputs(erased, args.inputs as { readonly [name: string]: unknown })
   }
   const ran = runBody(request, {

@@ -2,7 +2,7 @@
  * Files from the outside world: fetched from the first place that has them, checked against a digest before
  * anything reads them. Implemented in `infra/sources`; only `ingest` uses it.
  */
-import { Context, type Effect, Schema, type Stream } from "effect"
+import { Context, type Effect, Schema } from "effect"
 import { Digest } from "../storage/Digest.ts"
 
 /** One place a file may be had from; they are asked in the order given. */
@@ -76,12 +76,33 @@ export class SourceUnreadable extends Schema.TaggedError<SourceUnreadable>()("So
   }
 }
 
-export type SourceError = SourceUnavailable | SourceDigestMismatch | SourceUnreadable
+/** A file of the user's own has other content than when its folder was looked at. */
+export class SourceChanged extends Schema.TaggedError<SourceChanged>()("SourceChanged", {
+  path: Schema.String
+}) {
+  override get message() {
+    const what = "was changed while it was read"
+    return `"${this.path}" ${what}: nothing of it is kept. Run again when it is at rest.`
+  }
+}
 
-export interface FolderEntry {
-  /** Path below the folder, `/`-separated, sorted by code unit. */
+export type SourceError = SourceUnavailable | SourceDigestMismatch | SourceUnreadable | SourceChanged
+
+export interface FolderFile {
+  /** Path below the folder, `/`-separated. */
   readonly path: string
-  readonly bytes: Effect.Effect<Uint8Array, SourceUnreadable>
+  readonly sizeBytes: number
+  /** Of its content when the folder was looked at. */
+  readonly digest: Digest
+  /** Its content, if it is still that. */
+  readonly bytes: Effect.Effect<Uint8Array, SourceUnreadable | SourceChanged>
+}
+
+export interface Folder {
+  /** Over the names and contents of the files (`files-digest.ts`). */
+  readonly digest: Digest
+  /** Sorted by path, by code unit. */
+  readonly files: ReadonlyArray<FolderFile>
 }
 
 export class SourceFiles extends Context.Service<
@@ -94,9 +115,7 @@ export class SourceFiles extends Context.Service<
      * has them. An archive from far away is kept by its address, so that address should name a version.
      */
     readonly archive: (source: SourceArchive) => Effect.Effect<ReadonlyMap<string, Uint8Array>, SourceError>
-    /** The files below a folder of the user's. */
-    readonly folder: (path: string) => Stream.Stream<FolderEntry, SourceUnreadable>
-    /** A digest over the names and bytes below a folder: what an ingest of it depends on. */
-    readonly folderDigest: (path: string) => Effect.Effect<Digest, SourceUnreadable>
+    /** The visible files below a folder of the user's; a relative path counts from the project's folder. */
+    readonly folder: (path: string) => Effect.Effect<Folder, SourceUnreadable>
   }
 >()("lib/data/SourceFiles") {}

@@ -22,7 +22,7 @@ export const digestOfDigested = (
   return hasher.digest(new TextEncoder().encode(`folder/1\n${lines.join("")}`))
 }
 
-/** The same digest that `SourceFiles.folderDigest` gives a folder of exactly these files. */
+/** The same digest that `SourceFiles.folder` gives a folder of exactly these files. */
 export const filesDigest = (
   hasher: Pick<Hasher["Service"], "digest">,
   files: ReadonlyArray<{ readonly path: string; readonly bytes: Uint8Array }>

@@ -2,10 +2,10 @@
  * Datasets whose splits are lists of files: Pascal VOC's boxes, masks of class indices. What a list names and
  * cannot be used is set aside with the reason, never passed over in silence.
  */
-import { Effect, Result, Stream } from "effect"
+import { Effect, Result } from "effect"
 import { type Digest, Hasher } from "../storage/Digest.ts"
 import { DatasetInvalid, FolderChanged } from "./DatasetInvalid.ts"
-import { filesDigest } from "./files-digest.ts"
+import { digestOfDigested } from "./files-digest.ts"
 import { imageKindOf, notAnImage } from "./formats/image-kind.ts"
 import { parseVocAnnotation } from "./formats/pascal-voc.ts"
 import { parseSplitList } from "./formats/split-list.ts"
@@ -15,8 +15,12 @@ import { type BoxedImage, type Example, imageEndings, type MaskedImage, type Sha
 
 export interface ListedDataset {
   readonly name: string
-  /** In the order of the lists. */
-  readonly splits: Readonly<Record<string, ReadonlyArray<Result.Result<Example, SetAside>>>>
+  /** In the order of the lists; read when asked for. */
+  readonly splits: Readonly<
+    Record<string, ReadonlyArray<Effect.Effect<Result.Result<Example, SetAside>, SourceError>>>
+  >
+  /** When all are read: whether the files used are those that the pipeline names. */
+  readonly checked: Effect.Effect<void, FolderChanged>
 }
 
 type FileTree = { readonly digest: Digest | null } & (
@@ -29,26 +33,43 @@ interface Lists {
   readonly splits: { readonly train: string; readonly test: string; readonly validation?: string }
 }
 
-type Bytes = Effect.Effect<Uint8Array, SourceError>
+interface TreeFile {
+  readonly digest: (bytes: Uint8Array) => Digest
+  readonly bytes: Effect.Effect<Uint8Array, SourceError>
+}
 
-/** The files of a tree by path; contents are read when they are asked for. */
-const openTree = Effect.fnUntraced(function* (tree: FileTree) {
+/**
+ * The files of a tree by path; contents are read when they are asked for. A folder that the pipeline says
+ * nothing of is the one the run was planned with.
+ */
+const openTree = Effect.fnUntraced(function* (tree: FileTree, planned: Digest | undefined) {
   const sources = yield* SourceFiles
   if (tree._tag === "Archive") {
+    const hasher = yield* Hasher
     const files = yield* sources.archive(tree)
-    return new Map([...files].map(([path, bytes]): [string, Bytes] => [path, Effect.succeed(bytes)]))
+    return new Map(
+      [...files].map(([path, bytes]): [string, TreeFile] => [
+        path,
+        { digest: hasher.digest, bytes: Effect.succeed(bytes) }
+      ])
+    )
   }
-  const entries = yield* Stream.runCollect(sources.folder(tree.path))
-  return new Map([...entries].map(({ bytes, path }): [string, Bytes] => [path, bytes]))
+  const { digest, files } = yield* sources.folder(tree.path)
+  if (tree.digest === null && digest !== planned) {
+    return yield* new FolderChanged({ path: tree.path, expected: planned ?? null, by: "plan", found: digest })
+  }
+  return new Map(
+    files.map(({ bytes, digest, path }): [string, TreeFile] => [path, { digest: () => digest, bytes }])
+  )
 })
 
 /** Reads files of a tree and remembers which, so that what was used has a digest. */
 class UsedFiles {
   readonly name: string
-  private readonly files: ReadonlyMap<string, Bytes>
-  private readonly used = new Map<string, Uint8Array>()
+  private readonly files: ReadonlyMap<string, TreeFile>
+  private readonly used = new Map<string, Digest>()
 
-  constructor(tree: FileTree, files: ReadonlyMap<string, Bytes>) {
+  constructor(tree: FileTree, files: ReadonlyMap<string, TreeFile>) {
     this.name = tree._tag === "Folder" ? tree.path : tree.name
     this.files = files
   }
@@ -60,24 +81,24 @@ class UsedFiles {
 
   /** `undefined` where there is no such file. */
   read(path: string): Effect.Effect<Uint8Array | undefined, SourceError> {
-    const bytes = this.files.get(path)
-    if (bytes === undefined) return Effect.succeed(undefined)
-    return Effect.tap(bytes, (content) => Effect.sync(() => this.used.set(path, content)))
+    const file = this.files.get(path)
+    if (file === undefined) return Effect.succeed(undefined)
+    return Effect.tap(file.bytes, (bytes) => Effect.sync(() => this.used.set(path, file.digest(bytes))))
   }
 
   /** Of all that was read so far. */
   digest(hasher: Hasher["Service"]): Digest {
-    return filesDigest(
+    return digestOfDigested(
       hasher,
-      [...this.used].map(([path, bytes]) => ({ path, bytes }))
+      [...this.used].map(([path, digest]) => ({ path, digest }))
     )
   }
 }
 
-type Read<E> = (
+type Read = (
   files: UsedFiles,
   fields: ReadonlyArray<string>
-) => Effect.Effect<Result.Result<Example, SetAside>, E>
+) => Effect.Effect<Result.Result<Example, SetAside>, SourceError>
 
 /** Lines of a list that is there and not empty. */
 const linesOf = Effect.fnUntraced(function* (files: UsedFiles, split: string, path: string) {
@@ -87,19 +108,24 @@ const linesOf = Effect.fnUntraced(function* (files: UsedFiles, split: string, pa
   return yield* new DatasetInvalid({ dataset: files.name, reason })
 })
 
-/** Every line of every list as an example; fails with `FolderChanged` where the files are not those named. */
-const readListed = Effect.fnUntraced(function* <E>({ files: tree, splits }: Lists, read: Read<E>) {
-  const files = new UsedFiles(tree, yield* openTree(tree))
-  const found: Record<string, ReadonlyArray<Result.Result<Example, SetAside>>> = {}
+/** Every line of every list as an example. */
+const readListed = Effect.fnUntraced(function* (
+  { files: tree, splits }: Lists,
+  planned: Digest | undefined,
+  read: Read
+) {
+  const hasher = yield* Hasher
+  const files = new UsedFiles(tree, yield* openTree(tree, planned))
+  const found: Record<string, ListedDataset["splits"][string]> = {}
   for (const [split, path] of Object.entries(splits)) {
-    const lines = yield* linesOf(files, split, path)
-    found[split] = yield* Effect.forEach(lines, (fields) => read(files, fields))
+    found[split] = (yield* linesOf(files, split, path)).map((fields) => read(files, fields))
   }
-  const digest = files.digest(yield* Hasher)
-  if (digest !== tree.digest) {
-    return yield* new FolderChanged({ path: files.name, expected: tree.digest, found: digest })
-  }
-  return { name: files.name, splits: found } satisfies ListedDataset
+  const checked = Effect.suspend(() => {
+    const digest = files.digest(hasher)
+    if (digest === tree.digest || (tree._tag === "Folder" && tree.digest === null)) return Effect.void
+    return new FolderChanged({ path: files.name, expected: tree.digest, by: "pipeline", found: digest })
+  })
+  return { name: files.name, splits: found, checked } satisfies ListedDataset
 })
 
 const setAside = (file: string, reason: string) => Result.fail<SetAside>({ file, reason })
@@ -130,9 +156,10 @@ export interface PascalVocOptions extends Lists {
 }
 
 /** Boxes from XML files; an image's name without its ending stands first in each line of a list. */
-export const readPascalVoc = (source: PascalVocOptions) =>
+export const readPascalVoc = (source: PascalVocOptions, planned: Digest | undefined) =>
   readListed(
     source,
+    planned,
     Effect.fnUntraced(function* (files, [name = ""]) {
       const path = files.firstOf(
         [...imageEndings]
@@ -156,11 +183,12 @@ export interface IndexMasksOptions extends Lists {
 }
 
 /** Each line of a list names an image and its mask. */
-export const readIndexMasks = (source: IndexMasksOptions) => {
+export const readIndexMasks = (source: IndexMasksOptions, planned: Digest | undefined) => {
   const inTree = (path: string) =>
     path.startsWith(source.listRoot) ? path.slice(source.listRoot.length) : path
   return readListed(
     source,
+    planned,
     Effect.fnUntraced(function* (files, [imageName = "", maskName = ""]) {
       const [path, maskPath] = [inTree(imageName), inTree(maskName)]
       const [bytes, maskBytes] = [yield* files.read(path), yield* files.read(maskPath)]

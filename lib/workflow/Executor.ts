@@ -4,6 +4,7 @@
  */
 import { Context, type Effect, Schema } from "effect"
 import type { Digest } from "../storage/Digest.ts"
+import type { ExternalRecords } from "./ExternalInputs.ts"
 import type { Progress } from "./JobContext.ts"
 import type { Leak } from "./Leak.ts"
 import type { AnyStage } from "./Stage.ts"
@@ -18,6 +19,8 @@ export interface JobRequest {
   readonly inputs: { readonly [input: string]: Schema.Json }
   /** Strict mode: what the body reads is watched; `declared` are the folders and files that it may read. */
   readonly watch?: { readonly declared: ReadonlyArray<string> }
+  /** What the job reads from outside the store. */
+  readonly externals: ExternalRecords
 }
 
 export interface JobResult {

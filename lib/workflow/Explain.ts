@@ -2,7 +2,9 @@
  * Why a job misses: how its description differs from the nearest earlier manifest, leaf by leaf, old → new.
  */
 import type { Schema } from "effect"
+import type { Digest } from "../storage/Digest.ts"
 import { type CodeIdentity, declarationOf, type JobCode } from "./CodeClosure.ts"
+import { type ExternalRecords, externalDigests, keyParams } from "./ExternalInputs.ts"
 import { canonicalJson, type InputDigests } from "./Fingerprint.ts"
 import { inputDigests, type Manifest } from "./Manifest.ts"
 
@@ -12,13 +14,17 @@ export interface JobDescription {
   readonly params: Schema.JsonObject
   readonly code: CodeIdentity
   readonly inputs: InputDigests
+  readonly externals: ExternalRecords
   /** Where its declarations stand; of earlier ones nobody knows. */
   readonly lines?: JobCode["lines"]
 }
 
 export interface Change {
-  readonly kind: "stage" | "param" | "package" | "code" | "input"
-  /** Path of the param, name of the package or input, `path#name` of the declaration. */
+  readonly kind: "stage" | "param" | "external" | "package" | "code" | "input"
+  /**
+   * Path of the param, name of the folder or file outside, of the package or input, `path#name` of the
+   * declaration.
+   */
   readonly path: string
   readonly before: string | undefined
   readonly after: string | undefined
@@ -32,6 +38,8 @@ export interface Change {
 export interface MissReason {
   readonly kind: "never-ran" | "changed" | "forced" | "damaged"
   readonly changes: ReadonlyArray<Change>
+  /** The job key of the manifest compared with, where it is not simply the latest of the nearest. */
+  readonly since?: Digest
   readonly text: string
 }
 
@@ -106,6 +114,14 @@ const sayInput: Say = (path, before, after) => {
   return `input ${path} ${after === undefined ? "removed" : "changed"}`
 }
 
+const sayExternal =
+  (records: ExternalRecords): Say =>
+  (path, before, after) => {
+    const what = `${records[path]!.kind} ${path}`
+    if (before === undefined) return `${what} is now read`
+    return `${what} ${after === undefined ? "is no longer read" : "changed"}`
+  }
+
 const compared = (kind: Change["kind"], say: Say, before: Leaves, after: Leaves): ReadonlyArray<Change> =>
   [...new Set([...Object.keys(before), ...Object.keys(after)])]
     .filter((path) => before[path] !== after[path])
@@ -121,7 +137,7 @@ const compared = (kind: Change["kind"], say: Say, before: Leaves, after: Leaves)
 /** All differences, the ones a person most likely made on purpose first. */
 export const changesSince = (
   manifest: Manifest,
-  { code, inputs, lines = {}, params, stage }: JobDescription
+  { code, externals, inputs, lines = {}, params, stage }: JobDescription
 ): ReadonlyArray<Change> => [
   ...compared(
     "stage",
@@ -129,7 +145,18 @@ export const changesSince = (
     { stage: manifest.stage },
     { stage }
   ),
-  ...compared("param", sayParam, leavesOf(manifest.params), leavesOf(params)),
+  ...compared(
+    "param",
+    sayParam,
+    leavesOf(keyParams(manifest.params, manifest.externals ?? {})),
+    leavesOf(params)
+  ),
+  ...compared(
+    "external",
+    sayExternal({ ...manifest.externals, ...externals }),
+    externalDigests(manifest.externals ?? {}),
+    externalDigests(externals)
+  ),
   ...compared("package", sayPackage, manifest.code.packages, code.packages),
   ...compared("code", sayCode(lines), manifest.code.declarations, code.declarations).map((change) => ({
     ...change,
@@ -138,9 +165,19 @@ export const changesSince = (
   ...compared("input", sayInput, flatInputs(inputDigests(manifest.inputs)), flatInputs(inputs))
 ]
 
+/** What the key of a finished job was made of. */
+export const describedBy = (manifest: Manifest): JobDescription => ({
+  stage: manifest.stage,
+  params: keyParams(manifest.params, manifest.externals ?? {}),
+  code: manifest.code,
+  inputs: inputDigests(manifest.inputs),
+  externals: manifest.externals ?? {}
+})
+
 const numChangesShown = 3
 
-const summary = (changes: ReadonlyArray<Change>): string => {
+/** The first changes in words, and how many more there are. */
+export const summary = (changes: ReadonlyArray<Change>): string => {
   if (changes.length === 0) return "its result is gone from the store"
   const shown = changes.slice(0, numChangesShown).map((change) => change.text)
   const rest = changes.length - shown.length

@@ -68,6 +68,8 @@ export interface JobIdentity {
   readonly code: Digest
   readonly params: Schema.JsonObject
   readonly inputs: InputDigests
+  /** Content digests of what is read from outside the store, by name. */
+  readonly externals: { readonly [name: string]: Digest }
 }
 
 /**
@@ -78,7 +80,9 @@ export const jobKey = (hasher: Hasher["Service"], identity: JobIdentity): Digest
     stage: identity.stage,
     code: identity.code,
     params: identity.params,
-    inputs: identity.inputs
+    inputs: identity.inputs,
+    // Most jobs read nothing from outside: their keys do not mention it.
+    ...(Object.keys(identity.externals).length > 0 && { externals: identity.externals })
   })
 
 /**

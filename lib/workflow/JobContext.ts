@@ -3,6 +3,7 @@
  */
 import { Context, type Effect, type Option, Schema } from "effect"
 import type { BlobCorrupt } from "../storage/BlobStore.ts"
+import type { Digest } from "../storage/Digest.ts"
 import type { StoreError } from "../storage/ObjectStore.ts"
 
 /**
@@ -25,6 +26,8 @@ export class JobContext extends Context.Service<
   JobContext,
   {
     readonly jobName: string
+    /** Of the contract's `externals` when the job was planned: what is read must have these digests. */
+    readonly externals: { readonly [name: string]: Digest }
     readonly report: (progress: Progress) => Effect.Effect<void>
     /** A line for the log: something noteworthy that is not progress (quarantined files, ...). */
     readonly note: (line: string) => Effect.Effect<void>

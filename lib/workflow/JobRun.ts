@@ -4,6 +4,7 @@ import { BlobStore } from "../storage/BlobStore.ts"
 import { type Digest, Hasher } from "../storage/Digest.ts"
 import type { StoreError } from "../storage/ObjectStore.ts"
 import { Executor, type JobSignal } from "./Executor.ts"
+import { unchanged } from "./ExternalInputs.ts"
 import { artifactDigest, type NotCanonical } from "./Fingerprint.ts"
 import type { Progress } from "./JobContext.ts"
 import { blank, failed, hit, type JobOutcome, noted, skipped, withRetries } from "./JobOutcome.ts"
@@ -132,13 +133,15 @@ const execute = Effect.fn("JobRun.execute")(function* (
     jobKey: key,
     stage,
     params,
-    inputs: requestInputs(planned, manifestOf)
+    inputs: requestInputs(planned, manifestOf),
+    externals: planned.externals
   }
   const limitMillis = scope.timeLimits[planned.name] ?? stage.timeLimitMillis
   const result = yield* limited({ jobName: planned.name, limitMillis, reached: () => reached }, (control) =>
     executor.execute(request, onSignal, control)
   )
   const seconds = ((yield* DateTime.now).epochMilliseconds - started.epochMilliseconds) / 1000
+  yield* unchanged(planned.name, planned.externals)
   const digest = yield* checkedDigest(planned, result.value)
   const made: Manifest = {
     schemaVersion: 2,
@@ -148,6 +151,7 @@ const execute = Effect.fn("JobRun.execute")(function* (
     stage: planned.stage,
     params,
     inputs,
+    ...(Object.keys(planned.externals).length > 0 && { externals: planned.externals }),
     code: code.identity,
     output: { type: planned.job.ref.type.name, digest, value: result.value },
     provenance: {
@@ -184,7 +188,7 @@ const proceed = Effect.fn("JobRun.proceed")(function* (
     return yield* skipped(planned, `its input "${absent}" ${state === "failed" ? "failed" : "was skipped"}`)
   }
   const manifestOf = (name: string) => before.get(name)!.manifest!
-  const settled = yield* settle(planned.job, manifestOf)
+  const settled = yield* settle(planned, manifestOf)
   const look = lookUp(scope.plan.pipeline.name, settled, planned.forced)
   const state = yield* look
   if (state._tag === "Hit") return yield* hit(planned, state.key, state.manifest)

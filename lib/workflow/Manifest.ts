@@ -3,6 +3,7 @@ import { Schema } from "effect"
 import { BlobRef } from "../storage/BlobStore.ts"
 import { Digest } from "../storage/Digest.ts"
 import { CodeIdentity } from "./CodeClosure.ts"
+import { ExternalRecord } from "./ExternalInputs.ts"
 import type { InputDigests } from "./Fingerprint.ts"
 
 /** An artifact that was read: its content, and the job that made it (lineage; not part of any key). */
@@ -28,6 +29,8 @@ export const Manifest = Schema.Struct({
   stage: Schema.String,
   params: JsonObject,
   inputs: Inputs,
+  /** What was read from outside the store. */
+  externals: Schema.optionalKey(Schema.Record(Schema.String, ExternalRecord)),
   code: CodeIdentity,
   output: Schema.Struct({ type: Schema.String, digest: Digest, value: Schema.Json }),
   /** When, how long, where, by which backend: outside the key. */

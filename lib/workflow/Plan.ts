@@ -7,7 +7,15 @@ import type { Digest } from "../storage/Digest.ts"
 import { Hasher } from "../storage/Digest.ts"
 import type { StoreError } from "../storage/ObjectStore.ts"
 import { Capabilities, CodeClosure, type CodeUnreadable, type JobCode, namesIn } from "./CodeClosure.ts"
-import { damaged, explain, forced, leavesOf, type MissReason } from "./Explain.ts"
+import { damaged, forced, type JobDescription, leavesOf, type MissReason } from "./Explain.ts"
+import {
+  type ExternalRecords,
+  type ExternalUnreadable,
+  externalDigests,
+  keyParams,
+  recordsOf
+} from "./ExternalInputs.ts"
+import { explainByFiles } from "./explainByFiles.ts"
 import { jobKey, type NotCanonical } from "./Fingerprint.ts"
 import { inputDigests, type Manifest, type ManifestInputs } from "./Manifest.ts"
 import { ManifestStore } from "./ManifestStore.ts"
@@ -34,6 +42,7 @@ export interface PlannedJob {
   readonly forced: boolean
   /** Forced, and from the beginning: what it saved before is not gone on from. */
   readonly afresh: boolean
+  readonly externals: ExternalRecords
   readonly job: PipelineJob
   readonly state: JobState
 }
@@ -72,47 +81,64 @@ export class UpstreamMissing extends Schema.TaggedError<UpstreamMissing>()("Upst
   }
 }
 
-export type PlanError = DefinitionError | CapabilityRefused | UpstreamMissing | CodeUnreadable | StoreError
+export type PlanError =
+  | DefinitionError
+  | CapabilityRefused
+  | ExternalUnreadable
+  | UpstreamMissing
+  | CodeUnreadable
+  | StoreError
+
+export type Identified = Pick<PlannedJob, "job" | "externals">
 
 /** What is known of a job once its inputs are there. */
-export interface Settled {
-  readonly job: PipelineJob
+export interface Settled extends Identified {
   readonly inputs: ManifestInputs
   readonly code: JobCode
 }
 
 /** The inputs and the code of a job. The code is today's for what its params and inputs name. */
 export const settle = Effect.fn("Plan.settle")(function* (
-  job: PipelineJob,
+  { externals, job }: Identified,
   manifestOf: (job: string) => Manifest
 ) {
   const { params, stage } = job.ref
+  const named = () => dependenciesOf(job).map((name) => manifestOf(name).output.value)
   const code = yield* (yield* CodeClosure).of({
     stageName: stage.stageName,
     resultServices: stage.resultServices ?? [],
-    names: () => namesIn([params, ...dependenciesOf(job).map((name) => manifestOf(name).output.value)])
+    names: () => namesIn([keyParams(params, externals), ...named()])
   })
-  return { job, inputs: inputsFrom(job, manifestOf), code } satisfies Settled as Settled
+  return { job, externals, inputs: inputsFrom(job, manifestOf), code } satisfies Settled as Settled
+})
+
+/** What a job's key is made of. */
+export const describe = ({ code, externals, inputs, job }: Settled): JobDescription => ({
+  stage: job.ref.stage.stageName,
+  params: keyParams(job.ref.params, externals),
+  code: code.identity,
+  lines: code.lines,
+  inputs: inputDigests(inputs),
+  externals
 })
 
 /** Looks a job up: a hit needs a sound manifest whose value still fits the stage's type. */
 export const lookUp = Effect.fn("Plan.lookUp")(function* (
   pipeline: string,
-  { code, inputs, job }: Settled,
+  settled: Settled,
   isForced: boolean
 ) {
   const store = yield* ManifestStore
-  const { stage, params } = job.ref
-  const description = {
-    stage: stage.stageName,
-    params,
-    code: code.identity,
-    lines: code.lines,
-    inputs: inputDigests(inputs)
-  }
+  const { code, externals, job } = settled
+  const description = describe(settled)
   const hasher = yield* Hasher
   const key = yield* Effect.try({
-    try: () => jobKey(hasher, { ...description, code: code.identity.digest }),
+    try: () =>
+      jobKey(hasher, {
+        ...description,
+        code: code.identity.digest,
+        externals: externalDigests(externals)
+      }),
     catch: (error) =>
       new DefinitionError({ where: `params of job "${job.name}"`, message: (error as NotCanonical).message })
   })
@@ -120,7 +146,9 @@ export const lookUp = Effect.fn("Plan.lookUp")(function* (
   if (isForced) return miss(forced)
   const found = yield* store.find(key)
   if (found._tag === "Broken") return miss(damaged(found.reason))
-  if (found._tag === "Absent") return miss(explain(description, yield* store.recent(pipeline, job.name)))
+  if (found._tag === "Absent") {
+    return miss(yield* explainByFiles(description, yield* store.recent(pipeline, job.name)))
+  }
   const { type } = job.ref
   const fits = Schema.decodeUnknownResult(type.schema)(found.manifest.output.value)
   if (fits._tag === "Failure" || found.manifest.output.type !== type.name) {
@@ -196,6 +224,7 @@ const planJob = Effect.fn("Plan.planJob")(function* (
   before: ReadonlyMap<string, PlannedJob>
 ) {
   const { stage } = job.ref
+  const externals = yield* recordsOf(job.name, job.ref)
   const dependsOn = dependenciesOf(job)
   const on = dependsOn.filter((name) => before.get(name)!.state._tag !== "Hit")
   const isForced = selected.isForced(job.name)
@@ -206,7 +235,7 @@ const planJob = Effect.fn("Plan.planJob")(function* (
   const state: JobState =
     on.length > 0
       ? yield* waits(job, on)
-      : yield* lookUp(pipeline.name, yield* settle(job, manifestOf), isForced)
+      : yield* lookUp(pipeline.name, yield* settle({ job, externals }, manifestOf), isForced)
   return {
     name: job.name,
     stage: stage.stageName,
@@ -215,6 +244,7 @@ const planJob = Effect.fn("Plan.planJob")(function* (
     selected: selected.mayRun(job.name),
     forced: isForced,
     afresh: selected.isAfresh(job.name),
+    externals,
     job,
     state
   } satisfies PlannedJob

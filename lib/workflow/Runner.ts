@@ -12,6 +12,7 @@ import type { Leases } from "../storage/Lease.ts"
 import { ObjectStore } from "../storage/ObjectStore.ts"
 import type { Capabilities, CodeClosure } from "./CodeClosure.ts"
 import { Executor } from "./Executor.ts"
+import type { ExternalInputs } from "./ExternalInputs.ts"
 import type { JobOutcome } from "./JobOutcome.ts"
 import { makeJobSlots, type RunScope, runJob } from "./JobRun.ts"
 import { writeJson } from "./jsonObjects.ts"
@@ -131,6 +132,7 @@ type RunnerServices =
   | CodeClosure
   | Capabilities
   | Executor
+  | ExternalInputs
   | Reporter
 
 export const runnerLayer: Layer.Layer<Runner, never, RunnerServices> = Layer.effect(

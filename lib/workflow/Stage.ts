@@ -7,6 +7,7 @@
  */
 import { type Effect, Schema } from "effect"
 import { type ArtifactRef, type ArtifactType, accepts, isRef, type RefInputs } from "./Artifact.ts"
+import type { External } from "./ExternalInputs.ts"
 
 /** A pipeline that makes no sense: a wrong param, a cycle, an unnamed job. */
 export class DefinitionError extends Schema.TaggedError<DefinitionError>()("DefinitionError", {
@@ -80,6 +81,16 @@ export interface StageOptions<P, PE, I, A, E, R> {
   readonly resultServices?: ReadonlyArray<string>
   /** What the machine must offer for these params ("bfloat16"); checked while planning. */
   readonly capabilities?: (params: P) => ReadonlyArray<string>
+  /**
+   * What the params say to read from outside the store: folders and files of the user's own. The engine takes
+   * the digest of each while planning and again when the body is done: with other content the job is another
+   * job, and one whose files changed meanwhile fails. The body finds the digests in `JobContext.externals`.
+   *
+   *     externals: ({ labels }) => [
+   *       { name: "labels", kind: "file", path: labels, standsFor: ["labels"] }
+   *     ]
+   */
+  readonly externals?: (params: P) => ReadonlyArray<External>
   /** What its jobs occupy while they run; "cpu" by default. */
   readonly pool?: Pool
   /** How often a job is tried again; `defaultRetries` by default. Neither it nor a limit enters a key. */
@@ -104,6 +115,7 @@ export interface AnyStage {
   readonly outputOf?: (args: OutputOfArgs) => ArtifactType<unknown>
   readonly resultServices?: ReadonlyArray<string>
   readonly capabilities?: (params: never) => ReadonlyArray<string>
+  readonly externals?: (params: never) => ReadonlyArray<External>
   readonly pool?: Pool
   readonly retries?: Retries
   readonly timeLimitMillis?: number

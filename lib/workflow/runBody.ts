@@ -6,6 +6,7 @@ import { Cause, Effect, Exit, Option, Ref, Schema } from "effect"
 import type { Hasher } from "../storage/Digest.ts"
 import type { ObjectStore } from "../storage/ObjectStore.ts"
 import { type JobError, JobInterrupted, type JobRequest, type JobSignal, StageFailed } from "./Executor.ts"
+import { externalDigests } from "./ExternalInputs.ts"
 import { JobContext } from "./JobContext.ts"
 import * as ResumePoint from "./ResumePoint.ts"
 import type { AnyStage } from "./Stage.ts"
@@ -47,6 +48,7 @@ const contextOf = Effect.fn("runBody.contextOf")(function* (
   const note = (line: string) => link.onSignal({ _tag: "Note", line })
   return JobContext.of({
     jobName: request.jobName,
+    externals: externalDigests(request.externals),
     report: (progress) => link.onSignal({ _tag: "Progress", progress }),
     note,
     stopRequested: link.stopRequested,

@@ -6,7 +6,15 @@ import { Effect, Layer } from "effect"
 import { hasherLayer } from "../../infra/hashing.ts"
 import { layer as sourcesLayer } from "../../infra/sources/VerifiedSourceFiles.ts"
 import { writeTar } from "../../lib/data/tar-writer.ts"
-import { digestAsked, ingest, picture, vocObject, vocSource, vocXml } from "../support/listedDatasets.ts"
+import {
+  digestAsked,
+  ingest,
+  otherDigest,
+  picture,
+  vocObject,
+  vocSource,
+  vocXml
+} from "../support/listedDatasets.ts"
 import { blobsLayer, jobLayer } from "../support/stageServices.ts"
 import { temporaryFolder } from "../support/temporaryFolder.ts"
 
@@ -50,7 +58,11 @@ const trees = {
 const services = Layer.mergeAll(
   blobsLayer,
   jobLayer(),
-  sourcesLayer({ mirror: folder, cacheFolder: join(folder, "cache") }).pipe(Layer.provide(hasherLayer))
+  sourcesLayer({
+    mirror: folder,
+    cacheFolder: join(folder, "cache"),
+    inputs: { projectDir: folder, folder: join(folder, "inputs") }
+  }).pipe(Layer.provide(hasherLayer))
 )
 
 describe("a dataset of files", () => {
@@ -63,7 +75,7 @@ describe("a dataset of files", () => {
       })
       const digest = yield* digestAsked(source("tar", null))
       assert.strictEqual(yield* digestAsked(source("gzip", null)), digest)
-      assert.strictEqual(yield* digestAsked(source("folder", null)), digest)
+      assert.strictEqual(yield* digestAsked(source("folder", otherDigest)), digest)
       const first = yield* ingest(source("tar", digest))
       assert.strictEqual(first.splits.train?.numExamples, 1)
       assert.deepStrictEqual(yield* ingest(source("gzip", digest)), first)

@@ -1,6 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { digestOf } from "../../infra/hashing.ts"
 import { readBoxShard } from "../../lib/data/shards.ts"
 import { BlobStore } from "../../lib/storage/BlobStore.ts"
 import type { Split } from "../../stages/artifacts.ts"
@@ -8,7 +7,9 @@ import {
   digestAsked,
   type Files,
   ingest,
+  otherDigest,
   picture,
+  plannedWith,
   preprocess,
   services,
   vocObject,
@@ -46,7 +47,7 @@ const without = (...names: ReadonlyArray<string>): Files =>
   Object.fromEntries(Object.entries(files).filter(([name]) => !names.includes(name)))
 
 /** As somebody would use it: without a digest first, then with the one that the error names. */
-const ingested = Effect.flatMap(digestAsked(vocSource(null)), (digest) => ingest(vocSource(digest)))
+const ingested = Effect.flatMap(digestAsked(vocSource(otherDigest)), (digest) => ingest(vocSource(digest)))
 
 const origins = (split: Split | undefined) =>
   Effect.map(examplesOf(split), (examples) => examples.map(({ origin }) => origin))
@@ -183,19 +184,34 @@ describe("Pascal VOC that is no dataset", () => {
 })
 
 describe("the digest of listed files", () => {
-  it.effect("is asked for where it is missing or wrong", () =>
+  it.effect("is asked for where it is wrong, or missing for an archive", () =>
     Effect.gen(function* () {
-      const digest = yield* digestAsked(vocSource(null))
-      const none = yield* Effect.flip(ingest(vocSource(null)))
-      const wrong = yield* Effect.flip(ingest(vocSource(digestOf("other"))))
+      const digest = yield* digestAsked(vocSource(otherDigest))
+      const archive = { _tag: "Archive", name: "cats", root: "cats", locations: [], digest: null } as const
+      const none = yield* Effect.flip(ingest({ ...vocSource(null), files: archive }))
+      const wrong = yield* Effect.flip(ingest(vocSource(otherDigest)))
       for (const { message } of [none, wrong]) assert.include(message, `write digest: "${digest}"`)
-      assert.include(wrong.message, `not ${digestOf("other")}`)
+      assert.include(wrong.message, `not ${otherDigest}`)
+    }).pipe(Effect.provide(services(files)))
+  )
+
+  it.effect("is not asked for of a folder, which is what it was when the run was planned", () =>
+    Effect.gen(function* () {
+      const { externals } = plannedWith(files)
+      const record = { progress: [], notes: [], externals }
+      const taken = yield* ingest(vocSource(null)).pipe(Effect.provide(services(files, record)))
+      assert.deepStrictEqual(taken, yield* ingested)
+      const edited = { ...files, "JPEGImages/unlisted.ppm": "other" }
+      const refused = Effect.flip(ingest(vocSource(null)))
+      const { message } = yield* refused.pipe(Effect.provide(services(edited, record)))
+      assert.include(message, "changed since the run was planned")
     }).pipe(Effect.provide(services(files)))
   )
 
   it.effect("is that of the files in use: lists, images, annotations", () =>
     Effect.gen(function* () {
-      const asked = (given: Files) => digestAsked(vocSource(null)).pipe(Effect.provide(services(given)))
+      const asked = (given: Files) =>
+        digestAsked(vocSource(otherDigest)).pipe(Effect.provide(services(given)))
       const digest = yield* asked(files)
       assert.strictEqual(yield* asked(without("JPEGImages/unlisted.ppm")), digest)
       for (const used of ["ImageSets/Main/train.txt", "JPEGImages/a.ppm", "Annotations/d.xml"]) {

@@ -11,6 +11,7 @@ import {
   ingest,
   maskFile,
   maskSource,
+  otherDigest,
   picture,
   preprocess,
   services
@@ -37,7 +38,7 @@ const files: Files = {
 }
 
 /** As somebody would use it: without a digest first, then with the one that the error names. */
-const ingested = Effect.flatMap(digestAsked(maskSource(null)), (digest) => ingest(maskSource(digest)))
+const ingested = Effect.flatMap(digestAsked(maskSource(otherDigest)), (digest) => ingest(maskSource(digest)))
 
 const load = (split: PreparedSplit) =>
   Effect.flatMap(BlobStore, (store) => Effect.flatMap(store.get(split.tensors), decodeMaskedImages))
@@ -82,7 +83,7 @@ describe("masks of class indices", () => {
         ...maskSource(digest),
         splits: { train: "train.txt", test: "val.txt", validation: "val.txt" }
       })
-      const dataset = yield* ingest(source(yield* digestAsked(source(null))))
+      const dataset = yield* ingest(source(yield* digestAsked(source(otherDigest))))
       const prepared = yield* preprocess(dataset, { validation: 0.1 })
       assert.deepStrictEqual([prepared.train.numExamples, prepared.validation?.numExamples], [3, 1])
     }).pipe(Effect.provide(services(files)))

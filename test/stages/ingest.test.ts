@@ -1,18 +1,20 @@
 import { existsSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Schema, Stream } from "effect"
+import { Effect, Layer, Schema } from "effect"
 import { digestOf, hasherLayer } from "../../infra/hashing.ts"
 import { layer as codecLayer } from "../../infra/images/SharpImageCodec.ts"
 import { layer as sourcesLayer } from "../../infra/sources/VerifiedSourceFiles.ts"
 import { type SourceFile, SourceFiles, SourceUnavailable } from "../../lib/data/SourceFiles.ts"
 import { readShard } from "../../lib/data/shards.ts"
 import { BlobStore } from "../../lib/storage/BlobStore.ts"
+import type { Digest } from "../../lib/storage/Digest.ts"
 import type { Split } from "../../stages/artifacts.ts"
 import { run } from "../../stages/ingest.run.ts"
-import { IngestParams } from "../../stages/ingest.ts"
+import { Ingest, IngestParams } from "../../stages/ingest.ts"
 import { run as preprocess } from "../../stages/preprocess.run.ts"
 import { PreprocessParams } from "../../stages/preprocess.ts"
+import { memoryFolder } from "../support/memoryFolder.ts"
 import { blobsLayer, type JobRecord, jobLayer } from "../support/stageServices.ts"
 
 type Source = (typeof IngestParams.Encoded)["source"]
@@ -27,11 +29,7 @@ const sourcesOf = (files: Readonly<Record<string, Uint8Array>>) =>
         ? Effect.fail(new SourceUnavailable({ file: name, attempts: [], transient: false }))
         : Effect.succeed(files[name]),
     archive: () => Effect.succeed(new Map(Object.entries(files))),
-    folder: () =>
-      Stream.fromIterable(
-        Object.entries(files).map(([path, bytes]) => ({ path, bytes: Effect.succeed(bytes) }))
-      ),
-    folderDigest: () => Effect.succeed(digestOf(Object.keys(files).join()))
+    folder: () => Effect.succeed(memoryFolder(new Map(Object.entries(files))))
   })
 
 const services = (files: Readonly<Record<string, Uint8Array>> = {}, record?: JobRecord) =>
@@ -152,12 +150,15 @@ describe("image folder", () => {
     "dog/broken.jpg": new TextEncoder().encode("<html>"),
     "dog/notes.txt": new Uint8Array()
   }
-  const digest = digestOf(Object.keys(files).join())
+  const { digest } = memoryFolder(new Map(Object.entries(files)))
+  /** A job that was planned with the folder as `planned` says. */
+  const job = (planned: Digest, record: Partial<JobRecord> = {}) =>
+    jobLayer({ progress: [], notes: [], ...record, externals: { images: planned } })
 
   it.effect("cuts a test split off every class, keeps bytes and origin, sets non-images aside", () =>
     Effect.gen(function* () {
       const record: JobRecord = { progress: [], notes: [] }
-      const dataset = yield* ingest(folder(digest)).pipe(Effect.provide(jobLayer(record)))
+      const dataset = yield* ingest(folder(null)).pipe(Effect.provide(job(digest, record)))
       const train = yield* examplesOf(dataset.splits.train)
       const test = yield* examplesOf(dataset.splits.test)
       assert.deepStrictEqual(new Set(test.map(({ label }) => label)), new Set([0, 1]))
@@ -173,14 +174,31 @@ describe("image folder", () => {
     }).pipe(Effect.provide(services(files)))
   )
 
-  it.effect.each([null, digestOf("other")])(
-    "a digest of %s is refused, and the right one is printed",
-    (wrong) =>
-      Effect.gen(function* () {
-        const error = yield* Effect.flip(ingest(folder(wrong)))
-        assert.strictEqual(error._tag, "FolderChanged")
-        assert.include(error.message, `write digest: "${digest}"`)
-      }).pipe(Effect.provide(services(files)))
+  it.effect.each([
+    [digestOf("other"), `write digest: "${digest}"`],
+    [null, "changed since the run was planned"]
+  ] as const)("content that is not the one named (%s) or planned with is refused", ([named, words]) =>
+    Effect.gen(function* () {
+      const refused = Effect.flip(ingest(folder(named)))
+      const error = yield* refused.pipe(Effect.provide(job(digestOf("other"))))
+      assert.strictEqual(error._tag, "FolderChanged")
+      assert.include(error.message, words)
+    }).pipe(Effect.provide(services(files)))
+  )
+
+  it.effect("says to read its folder from outside, and what to leave out of the key for it", () =>
+    Effect.sync(() => {
+      const externals = (named: string | null) =>
+        Ingest.externals!(Schema.decodeSync(IngestParams)({ source: folder(named) }))
+      const images = {
+        name: "images",
+        kind: "folder",
+        path: "/pets",
+        standsFor: ["source.path", "source.digest"]
+      } as const
+      assert.deepStrictEqual(externals(null), [images])
+      assert.deepStrictEqual(externals(digest), [{ ...images, pinned: digest }])
+    })
   )
 })
 
@@ -188,7 +206,11 @@ const data = process.env.DISTILLERY_MIRROR ?? fileURLToPath(new URL("../../../sh
 const hasFashionMnist = existsSync(`${data}/fashion-mnist.tar`)
 
 describe.skipIf(!hasFashionMnist)("Fashion-MNIST from the mirror (skipped without fashion-mnist.tar)", () => {
-  const sources = sourcesLayer({ mirror: data, cacheFolder: "/nowhere" }).pipe(Layer.provide(hasherLayer))
+  const sources = sourcesLayer({
+    mirror: data,
+    cacheFolder: "/nowhere",
+    inputs: { projectDir: "/", folder: "/nowhere" }
+  }).pipe(Layer.provide(hasherLayer))
   const file = (name: string, hex: string) => named(name, `sha256:${hex}` as SourceFile["sha256"])
   const source: Source = {
     _tag: "Idx",

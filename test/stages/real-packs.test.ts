@@ -18,7 +18,11 @@ import { blobsLayer, jobLayer } from "../support/stageServices.ts"
 
 const mirror =
   process.env.DISTILLERY_MIRROR ?? fileURLToPath(new URL("../../../shared/data", import.meta.url))
-const sources = sourcesLayer({ mirror, cacheFolder: "/nowhere" }).pipe(Layer.provide(hasherLayer))
+const sources = sourcesLayer({
+  mirror,
+  cacheFolder: "/nowhere",
+  inputs: { projectDir: "/", folder: "/nowhere" }
+}).pipe(Layer.provide(hasherLayer))
 const services = Layer.mergeAll(blobsLayer, jobLayer(), codecLayer, sources)
 
 const bytesOf = (split: PreparedSplit) => Effect.flatMap(BlobStore, (store) => store.get(split.tensors))

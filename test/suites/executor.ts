@@ -20,7 +20,14 @@ const requestOf = Effect.fnUntraced(function* (
   inputs: JobRequest["inputs"] = {}
 ) {
   const jobKey = fingerprint(yield* Hasher, "test/1", { params })
-  return { jobName: "toy", jobKey, stage: stage as AnyStage, params, inputs } satisfies JobRequest
+  return {
+    jobName: "toy",
+    jobKey,
+    stage: stage as AnyStage,
+    params,
+    inputs,
+    externals: {}
+  } satisfies JobRequest
 })
 
 /** Executes and keeps the signals. */

@@ -1,5 +1,5 @@
 /** Small datasets of listed files, in memory, and what the stages make of them. */
-import { Effect, Layer, Schema, Stream } from "effect"
+import { Effect, Layer, Schema } from "effect"
 import { digestOf } from "../../infra/hashing.ts"
 import { layer as codecLayer } from "../../infra/images/SharpImageCodec.ts"
 import { FolderChanged } from "../../lib/data/DatasetInvalid.ts"
@@ -10,6 +10,7 @@ import { run as runIngest } from "../../stages/ingest.run.ts"
 import { IngestParams } from "../../stages/ingest.ts"
 import { run as runPreprocess } from "../../stages/preprocess.run.ts"
 import { PreprocessParams } from "../../stages/preprocess.ts"
+import { memoryFolder } from "./memoryFolder.ts"
 import { blobsLayer, type JobRecord, jobLayer } from "./stageServices.ts"
 
 export type Files = Readonly<Record<string, Uint8Array | string>>
@@ -18,15 +19,21 @@ type Source = (typeof IngestParams.Encoded)["source"]
 const bytesOf = (content: Uint8Array | string): Uint8Array =>
   typeof content === "string" ? new TextEncoder().encode(content) : content
 
+const contentsOf = (files: Files): ReadonlyMap<string, Uint8Array> =>
+  new Map(Object.entries(files).map(([path, content]) => [path, bytesOf(content)]))
+
+/** What a plan finds where the folder holds these files. */
+export const plannedWith = (files: Files) => ({
+  externals: { images: memoryFolder(contentsOf(files)).digest }
+})
+
 /** One folder, which is every archive too. */
 export const services = (files: Files, record?: JobRecord) => {
-  const contents = new Map(Object.entries(files).map(([path, content]) => [path, bytesOf(content)]))
+  const contents = contentsOf(files)
   const sources = Layer.succeed(SourceFiles, {
     fetch: () => Effect.die("nothing is fetched by its digest here"),
     archive: () => Effect.succeed(contents),
-    folder: () =>
-      Stream.fromIterable([...contents].map(([path, bytes]) => ({ path, bytes: Effect.succeed(bytes) }))),
-    folderDigest: () => Effect.succeed(digestOf(""))
+    folder: () => Effect.succeed(memoryFolder(contents))
   })
   return Layer.mergeAll(blobsLayer, jobLayer(record), codecLayer, sources)
 }
@@ -34,11 +41,14 @@ export const services = (files: Files, record?: JobRecord) => {
 export const ingest = (source: Source) =>
   runIngest({ params: Schema.decodeUnknownSync(IngestParams)({ source }) })
 
-/** What the source's digest is: as somebody finds out who leaves it out once. */
+/** Of no dataset here. */
+export const otherDigest = digestOf("other")
+
+/** What the source's digest is: as somebody finds out who names another. */
 export const digestAsked = (source: Source) =>
   Effect.matchEffect(ingest(source), {
     onFailure: (error) => (error instanceof FolderChanged ? Effect.succeed(error.found) : Effect.fail(error)),
-    onSuccess: () => Effect.die("a source without a digest was taken")
+    onSuccess: () => Effect.die("a source of other content was taken")
   })
 
 export const preprocess = (

@@ -8,12 +8,15 @@ import { JobContext, type Progress } from "../../lib/workflow/JobContext.ts"
 export interface JobRecord {
   readonly progress: Array<Progress>
   readonly notes: Array<string>
+  /** What the plan found outside. */
+  readonly externals?: JobContext["Service"]["externals"]
 }
 
 /** A job nobody stops; what it reports is pushed into `record`. */
 export const jobLayer = (record: JobRecord = { progress: [], notes: [] }): Layer.Layer<JobContext> =>
   Layer.succeed(JobContext, {
     jobName: "job",
+    externals: record.externals ?? {},
     report: (progress) => Effect.sync(() => void record.progress.push(progress)),
     note: (line) => Effect.sync(() => void record.notes.push(line)),
     stopRequested: Effect.succeed(false),

@@ -12,6 +12,7 @@ import { leasesLayer } from "../../lib/storage/leases.ts"
 import { memoryObjectStoreLayer } from "../../lib/storage/MemoryObjectStore.ts"
 import * as Artifact from "../../lib/workflow/Artifact.ts"
 import { Capabilities, CodeClosure, type CodeIdentity } from "../../lib/workflow/CodeClosure.ts"
+import { ExternalInputs } from "../../lib/workflow/ExternalInputs.ts"
 import { manifestStoreLayer } from "../../lib/workflow/ManifestStore.ts"
 import * as Pipeline from "../../lib/workflow/Pipeline.ts"
 import { recordingReporterLayer } from "../../lib/workflow/Reporter.ts"
@@ -37,13 +38,23 @@ export interface World {
   /** Bodies that ran, in order, by stage. */
   readonly ran: Array<string>
   readonly events: Array<RunEvent>
+  /** What files and folders outside hold, by path. */
+  outside: { [path: string]: string }
   /** Capabilities that the machine refuses, with the reason. */
   readonly refused: { [capability: string]: string }
   /** Bodies that were loaded. */
   readonly loaded: Array<string>
 }
 
-export const makeWorld = (): World => ({ code: {}, before: {}, ran: [], events: [], refused: {}, loaded: [] })
+export const makeWorld = (): World => ({
+  code: {},
+  before: {},
+  ran: [],
+  events: [],
+  outside: {},
+  refused: {},
+  loaded: []
+})
 
 export const codeOf = (text: string) => digestOf(text)
 
@@ -166,6 +177,16 @@ const codeLayer = (world: World) =>
     }
   })
 
+const externalsLayer = (world: World) =>
+  Layer.succeed(ExternalInputs, {
+    digest: ({ path }) => {
+      const content = world.outside[path]
+      const reason = "it does not exist"
+      return content === undefined ? Effect.fail({ path, reason }) : Effect.succeed(digestOf(content))
+    },
+    changes: () => Effect.succeed(undefined)
+  })
+
 const capabilitiesLayer = (world: World) =>
   Layer.succeed(Capabilities, { refusal: (capability) => Effect.succeed(world.refused[capability]) })
 
@@ -182,6 +203,7 @@ export const toyEngine = (world: World) =>
     Layer.provideMerge(manifestStoreLayer),
     Layer.provideMerge(codeLayer(world)),
     Layer.provideMerge(capabilitiesLayer(world)),
+    Layer.provideMerge(externalsLayer(world)),
     Layer.provideMerge(recordingReporterLayer(world.events)),
     Layer.provideMerge(Layer.suspend(() => inProcessExecutorLayer(Layer.empty)))
   )

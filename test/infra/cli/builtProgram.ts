@@ -105,7 +105,7 @@ export const pipeline = Pipeline.make("toy", "a toy", refs)`
   )
   pipelineFile(
     "broken",
-    `const source = { _tag: "ImageFolder", path: "/nowhere" }
+    `const source = { _tag: "ImageFolder", path: "/nowhere", digest: "sha256:${"0".repeat(64)}" }
 const missing = ingest.Ingest({ params: { source }, inputs: {} })
 export const pipeline = Pipeline.make("broken", "a toy", { scenes, missing })`
   )

@@ -19,7 +19,10 @@ executorSuite("child process", layer)
 const misbehaving = Effect.fnUntraced(function* (how: string, signals: Array<JobSignal> = []) {
   const jobKey = fingerprint(yield* Hasher, "test/1", how)
   const stage = misbehave as unknown as AnyStage
-  return yield* execute({ jobName: "toy", jobKey, stage, params: { how }, inputs: {} }, signals)
+  return yield* execute(
+    { jobName: "toy", jobKey, stage, params: { how }, inputs: {}, externals: {} },
+    signals
+  )
 })
 
 describe("a child", () => {
@@ -81,7 +84,10 @@ describe("a job whose code is still being looked up", () => {
         const stage = steps as unknown as AnyStage
         const params = { steps: 3, millisPerStep: 1 }
         const jobKey = fingerprint(yield* Hasher, "test/1", params)
-        const job = executor.execute({ jobName: "toy", jobKey, stage, params, inputs: {} }, () => Effect.void)
+        const job = executor.execute(
+          { jobName: "toy", jobKey, stage, params, inputs: {}, externals: {} },
+          () => Effect.void
+        )
         const running = yield* Effect.forkChild(job)
         yield* Deferred.await(asked)
         yield* executor.requestStop
@@ -102,7 +108,7 @@ describe("a reporter that breaks", () => {
       const params = { steps: 100_000, millisPerStep: 50 }
       const executor = yield* Executor
       const exit = yield* Effect.exit(
-        executor.execute({ jobName: "toy", jobKey, stage, params, inputs: {} }, () =>
+        executor.execute({ jobName: "toy", jobKey, stage, params, inputs: {}, externals: {} }, () =>
           Effect.die(new Error("the screen is gone"))
         )
       )

@@ -2,7 +2,7 @@ import { mkdirSync, renameSync, rmSync, statSync, symlinkSync, utimesSync, write
 import { dirname, join } from "node:path"
 import { setTimeout as delay } from "node:timers/promises"
 import { assert, describe, it } from "vitest"
-import { digestIndexedFile, digestIndexedFolder } from "../../../infra/files/indexedFiles.ts"
+import { digestIndexedFile, readIndexedFolder } from "../../../infra/files/indexedFiles.ts"
 import { StatIndex, stampAgeMinMillis } from "../../../infra/files/StatIndex.ts"
 import type { FolderUnreadable } from "../../../infra/files/walkFolder.ts"
 import { digestOf } from "../../../infra/hashing.ts"
@@ -21,6 +21,8 @@ const folderOf = (name: string, files: Readonly<Record<string, string>> = conten
   return root
 }
 
+const digestIndexedFolder = async (index: StatIndex, root: string) =>
+  (await readIndexedFolder(index, root)).digest
 const empty = () => StatIndex.load(join(place, "absent"))
 const contentDigest = (files: Readonly<Record<string, string>>) =>
   filesDigest(

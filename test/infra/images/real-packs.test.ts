@@ -22,7 +22,9 @@ const mirror =
 const services = Layer.mergeAll(
   codecLayer,
   hasherLayer,
-  layer({ mirror, cacheFolder: "/nowhere" }).pipe(Layer.provide(hasherLayer))
+  layer({ mirror, cacheFolder: "/nowhere", inputs: { projectDir: "/", folder: "/nowhere" } }).pipe(
+    Layer.provide(hasherLayer)
+  )
 )
 
 /** The files of a pack, the lines of its lists, and the digest of all that they name. */

@@ -73,6 +73,7 @@ export const planWith = (states: { readonly [job: string]: JobState }): Plan => 
       selected: true,
       forced: false,
       afresh: false,
+      externals: {},
       job,
       state: states[job.name] ?? hit
     }

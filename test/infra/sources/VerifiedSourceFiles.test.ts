@@ -55,6 +55,7 @@ const fetchFile = (root: string, wanted: SourceFile, options: Partial<SourceFile
       layer({
         mirror: join(root, "mirror"),
         cacheFolder: join(root, "cache"),
+        inputs: { projectDir: root, folder: join(root, "inputs") },
         idleTimeoutMillis: 2000,
         retries: 0,
         ...options

@@ -68,6 +68,7 @@ const unpack = (
       layer({
         mirror: join(root, "mirror"),
         cacheFolder: join(root, "cache"),
+        inputs: { projectDir: root, folder: join(root, "inputs") },
         idleTimeoutMillis: 2000,
         retries: 0,
         ...options

@@ -1,13 +1,10 @@
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
-import { assert, it } from "@effect/vitest"
-import { Effect, Layer, Stream } from "effect"
-import { digestOf, hasherLayer } from "../../../infra/hashing.ts"
-import { layer } from "../../../infra/sources/VerifiedSourceFiles.ts"
-import { SourceFiles } from "../../../lib/data/SourceFiles.ts"
-
-const sources = layer({ cacheFolder: "/nowhere" }).pipe(Layer.provide(hasherLayer))
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { digestOf } from "../../../infra/hashing.ts"
+import { readFolder } from "../../../infra/sources/folder.ts"
 
 const folderOf = (files: Readonly<Record<string, string>>) =>
   Effect.acquireRelease(
@@ -22,38 +19,67 @@ const folderOf = (files: Readonly<Record<string, string>>) =>
     (root) => Effect.sync(() => rmSync(root, { recursive: true }))
   )
 
-it.layer(sources)("folders", (it) => {
-  const paths = (root: string) =>
-    Effect.flatMap(SourceFiles, (service) => Stream.runCollect(service.folder(root))).pipe(
-      Effect.map((entries) => entries.map(({ path }) => path))
-    )
-  const digest = (root: string) => Effect.flatMap(SourceFiles, (service) => service.folderDigest(root))
+const read = (path: string, projectDir = "/") => readFolder({ projectDir, folder: "/nowhere" }, path)
 
-  it.effect("lists visible files sorted by code unit, links followed", () =>
+const textOf = (bytes: Uint8Array) => new TextDecoder().decode(bytes)
+
+describe("folders", () => {
+  it.effect("list visible files sorted by code unit, links followed", () =>
     Effect.gen(function* () {
       const root = yield* folderOf({ "b/1": "x", "B/2": "y", "a.txt": "z", ".git/x": "", "b/.hidden": "" })
-      const elsewhere = yield* folderOf({ "3": "w" })
+      const elsewhere = yield* folderOf({ "3": "three" })
       symlinkSync(elsewhere, join(root, "c"))
-      assert.deepStrictEqual(yield* paths(root), ["B/2", "a.txt", "b/1", "c/3"])
+      const { files } = yield* read(root)
+      assert.deepStrictEqual(
+        files.map(({ path }) => path),
+        ["B/2", "a.txt", "b/1", "c/3"]
+      )
+      const last = files.at(-1)!
+      assert.deepStrictEqual([last.sizeBytes, last.digest], [5, digestOf("three")])
+      assert.strictEqual(textOf(yield* last.bytes), "three")
     })
   )
 
-  it.effect("the digest names names and contents, not the place", () =>
+  it.effect("lie where the project does, unless their path is absolute", () =>
+    Effect.gen(function* () {
+      const root = yield* folderOf({ "pets/cat": "x" })
+      assert.strictEqual((yield* read("pets", root)).digest, (yield* read(join(root, "pets"))).digest)
+    })
+  )
+
+  it.effect("have a digest that names names and contents, not the place", () =>
     Effect.gen(function* () {
       const files = { "a/1": "one", "b/2": "two" }
-      const expected = yield* digest(yield* folderOf(files))
+      const digest = (given: Readonly<Record<string, string>>) =>
+        Effect.map(Effect.flatMap(folderOf(given), read), (folder) => folder.digest)
+      const expected = yield* digest(files)
       const lines = Object.entries(files).map(([path, text]) => `${path}\0${digestOf(text)}\n`)
       assert.strictEqual(expected, digestOf(`folder/1\n${lines.join("")}`))
-      assert.strictEqual(yield* digest(yield* folderOf({ "b/2": "two", "a/1": "one" })), expected)
-      assert.notStrictEqual(yield* digest(yield* folderOf({ ...files, "a/1": "One" })), expected)
-      assert.notStrictEqual(yield* digest(yield* folderOf({ "a/1": "one", "b/3": "two" })), expected)
+      assert.strictEqual(yield* digest({ "b/2": "two", "a/1": "one" }), expected)
+      assert.notStrictEqual(yield* digest({ ...files, "a/1": "One" }), expected)
+      assert.notStrictEqual(yield* digest({ "a/1": "one", "b/3": "two" }), expected)
     })
   )
 
-  it.effect("a folder that is absent, empty, a file, or leads back to itself is refused", () =>
+  it.effect("give no content but the one they had when they were looked at", () =>
+    Effect.gen(function* () {
+      const root = yield* folderOf({ "a/1": "one", "a/2": "two" })
+      const [first, second] = (yield* read(root)).files
+      writeFileSync(join(root, "a/1"), "ONE")
+      assert.strictEqual((yield* Effect.flip(first!.bytes))._tag, "SourceChanged")
+      writeFileSync(join(root, "a/1"), "one")
+      assert.strictEqual(textOf(yield* first!.bytes), "one")
+      rmSync(join(root, "a/2"))
+      const gone = yield* Effect.flip(second!.bytes)
+      assert.strictEqual(gone._tag, "SourceUnreadable")
+      assert.include(gone.message, "a/2")
+    })
+  )
+
+  it.effect("are refused where they are absent, empty, a file, or lead back to themselves", () =>
     Effect.gen(function* () {
       const root = yield* folderOf({ "a/1": "one" })
-      const reason = (path: string) => Effect.map(Effect.flip(paths(path)), ({ message }) => message)
+      const reason = (path: string) => Effect.map(Effect.flip(read(path)), ({ message }) => message)
       assert.include(yield* reason(join(root, "absent")), "does not exist")
       assert.include(yield* reason(join(root, "a", "1")), "no folder")
       mkdirSync(join(root, "empty"))

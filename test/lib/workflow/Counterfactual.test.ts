@@ -25,7 +25,8 @@ const job = (differing: Differing): JobDescription => ({
   stage: "distill",
   params: differing.params,
   code: codeOf(differing),
-  inputs: { data: inputOf(differing) }
+  inputs: { data: inputOf(differing) },
+  externals: {}
 })
 
 const wouldHit = (now: Differing, ...before: ReadonlyArray<Differing>) =>

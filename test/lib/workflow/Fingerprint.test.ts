@@ -70,7 +70,7 @@ describe("golden digests", () => {
   it.effect("of a job", () =>
     withHasher((hasher) => {
       assert.strictEqual(
-        jobKey(hasher, identity),
+        jobKey(hasher, { ...identity, externals: {} }),
         "sha256:50dbbe6673829e68cba0f92d0b144291ac6517127d7b50ff012db30540d2bb29"
       )
     })
@@ -86,15 +86,16 @@ describe("golden digests", () => {
     })
   )
 
-  it.effect("a stage's name, code, each param and each input move the key", () =>
+  it.effect("a stage's name, code, each param, each input and what is read from outside move the key", () =>
     withHasher((hasher) => {
       const keys = [
-        identity,
+        { ...identity, externals: {} },
+        { ...identity, externals: { images: digest("e") } },
         { ...identity, stage: "pretrain" },
         { ...identity, code: digest("e") },
         { ...identity, params: { ...identity.params, temperature: 8 } },
         { ...identity, inputs: { ...identity.inputs, teacher: digest("e") } }
-      ].map((one) => jobKey(hasher, one))
+      ].map((one) => jobKey(hasher, { externals: {}, ...one }))
       assert.strictEqual(new Set(keys).size, keys.length)
     })
   )
