@@ -1,14 +1,11 @@
-/** The process of one job: started by `ChildProcessExecutor`, never by people. */
-import { Effect, Layer } from "effect"
-import { runChild } from "../executors/child.ts"
-import { stageServicesLayer } from "../layers.ts"
-import { read } from "../settings.ts"
+/** The process of jobs, started by `ChildProcessExecutor`: what is settled before its modules are loaded. */
+import { enableCompileCache } from "node:module"
+import { join } from "node:path"
+import { cacheFolder } from "../userFolders.ts"
+import { shareEffect } from "./oneEffect.ts"
 
-/** Goes to the tail of the job's log, which is shown when it fails. */
-const note = (line: string): void => void process.stderr.write(`${line}\n`)
+enableCompileCache(join(cacheFolder(process.env), "compiled"))
+// One copy for this program and the bundles of stages, and one that loads in no time.
+shareEffect()
 
-runChild(({ pool }) =>
-  Layer.unwrap(
-    Effect.map(read, (settings) => stageServicesLayer({ settings, tensors: pool === "gpu", note }))
-  )
-)
+await import("./jobProcess.ts")

@@ -1,45 +1,26 @@
 /**
- * The child's side of `ChildProcessExecutor`: runs one job, tells how it went, ends.
+ * The child's side of `ChildProcessExecutor`: runs a job, tells how it went, waits for the next one or ends.
  *
  * It never publishes. It ignores the terminal's SIGINT, which the parent turns into a `Stop`, and ends at
- * once when the parent is gone: nobody would publish what it makes.
+ * once, with all it started, when the parent is gone: nobody would publish what it makes.
  */
-import { registerHooks } from "node:module"
+import { flushCompileCache } from "node:module"
 import { pathToFileURL } from "node:url"
-import { Cause, Effect, Exit, type Layer, Option } from "effect"
+import { Cause, Effect, Exit, type Layer, ManagedRuntime, type Option } from "effect"
 import type { Hasher } from "../../lib/storage/Digest.ts"
 import type { ObjectStore } from "../../lib/storage/ObjectStore.ts"
-import type { JobError } from "../../lib/workflow/Executor.ts"
+import type { JobError, JobResult } from "../../lib/workflow/Executor.ts"
 import type { Leak } from "../../lib/workflow/Leak.ts"
 import { runBody } from "../../lib/workflow/runBody.ts"
-import type { AnyStage } from "../../lib/workflow/Stage.ts"
-import type { ChildRequest, FromChild, ToChild } from "./messages.ts"
+import { type Baseline, clearLeftovers, takeBaseline } from "./leftovers.ts"
+import { loadStage } from "./loadStage.ts"
+import { type ChildRequest, type FromChild, type JobEnding, outputEnd, type ToChild } from "./messages.ts"
 
 export type { ChildRequest } from "./messages.ts"
 
-const isBare = (specifier: string): boolean => !/^(\.|\/|node:|file:|data:)/.test(specifier)
-
-/** Bundles may lie anywhere; their packages are those of the package they were made from. */
-const resolvePackagesFrom = (packageRoot: string, bundleUrl: string): void => {
-  const root = pathToFileURL(`${packageRoot}/package.json`).href
-  registerHooks({
-    resolve: (specifier, context, next) =>
-      isBare(specifier) && context.parentURL === bundleUrl
-        ? next(specifier, { ...context, parentURL: root })
-        : next(specifier, context)
-  })
-}
-
-const loadStage = async (request: ChildRequest): Promise<AnyStage> => {
-  const url = pathToFileURL(request.bundleFile).href
-  resolvePackagesFrom(request.packageRoot, url)
-  const exported: { readonly [name: string]: unknown } = await import(url)
-  const stage = Object.values(exported).find(
-    (value) => (value as Partial<AnyStage> | null)?.stageName === request.stageName
-  )
-  if (stage !== undefined) return stage as AnyStage
-  throw new Error(`${request.bundleFile} exports no stage called "${request.stageName}"`)
-}
+/** A process that has served so many jobs, or grown so much, makes room for a new one. */
+const numJobsMax = 100
+const growthMaxBytes = 256 * 2 ** 20
 
 interface Watched {
   readonly leaks: ReadonlyArray<Leak>
@@ -65,17 +46,17 @@ const send = (message: FromChild): Promise<void> =>
     else resolve()
   })
 
-const failed = (errorTag: string, reason: string, transient = false): FromChild => ({
+const failed = (errorTag: string, reason: string, transient = false): JobEnding => ({
   _tag: "Failed",
   errorTag,
   reason,
   transient
 })
 
-const outcomeOf = (exit: Exit.Exit<Extract<FromChild, { _tag: "Done" }>["result"], unknown>): FromChild => {
-  if (Exit.isSuccess(exit)) return { _tag: "Done", result: exit.value }
+const endingOf = (exit: Exit.Exit<JobResult, unknown>): JobEnding => {
+  if (Exit.isSuccess(exit)) return { _tag: "Done", result: exit.value, isReusable: false }
   const error = Cause.findErrorOption(exit.cause) as Option.Option<JobError>
-  if (Option.isNone(error)) return failed("Defect", Cause.pretty(exit.cause))
+  if (error._tag === "None") return failed("Defect", Cause.pretty(exit.cause))
   if (error.value._tag === "JobInterrupted") return { _tag: "Stopped" }
   if (error.value._tag === "StageFailed") {
     return failed(error.value.errorTag, error.value.reason, error.value.transient)
@@ -83,12 +64,39 @@ const outcomeOf = (exit: Exit.Exit<Extract<FromChild, { _tag: "Done" }>["result"
   return failed("ServicesUnavailable", `the services it needs cannot be made: ${error.value.message}`)
 }
 
+type LayerFor<R, E> = (request: ChildRequest) => Layer.Layer<R | ObjectStore | Hasher, E>
+
+/** What a process that serves jobs keeps between them. */
+interface Serving<R, E> {
+  readonly services: ManagedRuntime.ManagedRuntime<R | ObjectStore | Hasher, E>
+  readonly baseline: Baseline
+  readonly startBytes: number
+  numJobs: number
+}
+
+/** All is loaded by then: what is there more of after a job, the job has left. */
+const startServing = async <R, E>(layer: Layer.Layer<R | ObjectStore | Hasher, E>) => {
+  const services = ManagedRuntime.make(layer)
+  await services.runPromiseExit(Effect.void)
+  // Opened now, as a body may print.
+  process.stdout.write("")
+  process.stderr.write("")
+  const startBytes = process.memoryUsage.rss()
+  return { services, baseline: takeBaseline(), startBytes, numJobs: 0 }
+}
+
+const canServeOn = async <R, E>({ baseline, numJobs, startBytes }: Serving<R, E>): Promise<boolean> => {
+  if (!process.stdout.writable || !process.stderr.writable) return false
+  if (numJobs >= numJobsMax || process.memoryUsage.rss() - startBytes > growthMaxBytes) return false
+  return (await clearLeftovers(baseline)) === undefined
+}
+
 const runJob = async <R, E>(
+  { services }: Serving<R, E>,
+  watched: Watched,
   request: ChildRequest,
-  layer: Layer.Layer<R | ObjectStore | Hasher, E>,
   isStopping: () => boolean
-): Promise<FromChild> => {
-  const watched = await watch(request)
+): Promise<JobEnding> => {
   const stage = await loadStage(request)
   const job = runBody(
     { ...request, stage },
@@ -97,33 +105,58 @@ const runJob = async <R, E>(
       stopRequested: Effect.sync(isStopping)
     }
   )
-  const outcome = outcomeOf(await Effect.runPromiseExit(Effect.provide(watched.within(job), layer)))
-  return outcome._tag === "Done"
-    ? { ...outcome, result: { ...outcome.result, leaks: watched.leaks } }
-    : outcome
+  const ending = endingOf(await services.runPromiseExit(watched.within(job)))
+  return ending._tag === "Done" ? { ...ending, result: { ...ending.result, leaks: watched.leaks } } : ending
+}
+
+/** Services are let go of before the job counts as ended: they may have something to write. */
+const endWith = async <R, E>(ending: JobEnding, serving: Serving<R, E> | undefined): Promise<void> => {
+  await serving?.services.dispose()
+  await send(ending)
+  // Not left to run out by itself: native libraries keep threads that would hold the process.
+  process.exit(0)
+}
+
+const endOutput = (): void => {
+  process.stdout.write(`${outputEnd}\n`)
+  process.stderr.write(`${outputEnd}\n`)
+}
+
+/** Nobody is left to tell. Its own group, which its parent gave it: all that a job has started. */
+const endAsOrphan = (): void => {
+  try {
+    process.kill(-process.pid, "SIGKILL")
+  } finally {
+    process.exit(1)
+  }
 }
 
 /**
  * The whole life of a child process. `layerFor` gives storage and all services that a body of this job may
- * ask for; it is called once, so that a job of the pool `cpu` need not load what only training needs.
+ * ask for; it is called once, for the first job, so that a job of the pool `cpu` need not load what only
+ * training needs.
  */
-export const runChild = <R, E>(
-  layerFor: (request: ChildRequest) => Layer.Layer<R | ObjectStore | Hasher, E>
-): void => {
+export const runChild = <R, E>(layerFor: LayerFor<R, E>): void => {
   let stopping = false
+  let serving: Serving<R, E> | undefined
+  const serve = async (request: ChildRequest, isLast: boolean): Promise<void> => {
+    const watched = await watch(request)
+    serving ??= await startServing(layerFor(request))
+    serving.numJobs += 1
+    const ending = await runJob(serving, watched, request, () => stopping)
+    const livesOn = ending._tag === "Done" && !isLast && (await canServeOn(serving))
+    if (!livesOn) return endWith(ending, serving)
+    endOutput()
+    await send({ ...ending, isReusable: true })
+    flushCompileCache()
+  }
   process.on("SIGINT", () => undefined)
-  process.on("disconnect", () => process.exit(1))
+  process.on("disconnect", endAsOrphan)
   process.on("message", (message: ToChild) => {
-    if (message._tag === "Stop") {
-      stopping = true
-      return
-    }
-    const { request } = message
-    Promise.resolve()
-      .then(() => runJob(request, layerFor(request), () => stopping))
-      .catch((error: unknown) => failed("BodyUnloadable", String((error as Error).stack ?? error)))
-      .then(send)
-      // Not left to run out by itself: native libraries keep threads that would hold the process.
-      .then(() => process.exit(0))
+    stopping = message._tag === "Stop"
+    if (message._tag === "Stop") return
+    serve(message.request, message.isLast).catch((error: unknown) =>
+      endWith(failed("BodyUnloadable", String((error as Error).stack ?? error)), serving)
+    )
   })
 }

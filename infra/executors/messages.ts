@@ -12,13 +12,14 @@ export interface ChildRequest extends Omit<JobRequest, "stage"> {
 }
 
 export type ToChild =
-  | { readonly _tag: "Run"; readonly request: ChildRequest }
-  /** Finish the current step, save the state, end. */
+  /** `isLast`: the child ends after it, even if it could serve again. */
+  | { readonly _tag: "Run"; readonly request: ChildRequest; readonly isLast: boolean }
+  /** Finish the current step, save the state, end the job. */
   | { readonly _tag: "Stop" }
 
-export type FromChild =
-  | { readonly _tag: "Signal"; readonly signal: JobSignal }
-  | { readonly _tag: "Done"; readonly result: JobResult }
+/** How a job ended. After `Done` with `isReusable` the child waits for the next one; otherwise it ends. */
+export type JobEnding =
+  | { readonly _tag: "Done"; readonly result: JobResult; readonly isReusable: boolean }
   | {
       readonly _tag: "Failed"
       readonly errorTag: string
@@ -26,3 +27,11 @@ export type FromChild =
       readonly transient: boolean
     }
   | { readonly _tag: "Stopped" }
+
+export type FromChild = { readonly _tag: "Signal"; readonly signal: JobSignal } | JobEnding
+
+/**
+ * Ends what a job printed, on both streams, where the child lives on: the channel and the streams are read in
+ * any order. EOT, which no text holds.
+ */
+export const outputEnd = "\u0004"

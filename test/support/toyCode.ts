@@ -3,7 +3,8 @@ import { join } from "node:path"
 import { Layer } from "effect"
 import { type CodeBundles, codeClosureLayer } from "../../infra/code/CodeClosure.ts"
 import { packageRootOf } from "../../infra/code/packageRoot.ts"
-import { childEnvironment, childProcessExecutorLayer } from "../../infra/executors/ChildProcessExecutor.ts"
+import { childProcessExecutorLayer } from "../../infra/executors/ChildProcessExecutor.ts"
+import { childEnvironment } from "../../infra/executors/childEnvironment.ts"
 import { hasherLayer } from "../../infra/hashing.ts"
 import { fileObjectStoreLayer } from "../../infra/stores/FileObjectStore.ts"
 import { blobStoreLayer } from "../../lib/storage/blobs.ts"
@@ -38,6 +39,9 @@ export const toyChildren = (
   Layer.suspend(() =>
     childProcessExecutorLayer({
       childFile: join(packageRoot, "test/fixtures/toy/child.ts"),
-      environment: childEnvironment({ ...process.env, DISTILLERY_STORE: join(folder, "store") }, 4)
+      environment: {
+        ...childEnvironment({ ...process.env, DISTILLERY_STORE: join(folder, "store") }, 4),
+        NODE_COMPILE_CACHE: join(packageRoot, "node_modules", ".cache", "compiled")
+      }
     })
   ).pipe(Layer.provideMerge(bundles), Layer.provideMerge(toyStorage(folder)))

@@ -46,10 +46,12 @@ const outputsIn = (store: string, stdout: string) => {
   )
 }
 
-/** The process that runs the job: the child of ours that is no helper of the bundler. */
+/** The process that runs the job: the youngest child; older ones may wait, or help the bundler. */
 const jobProcessOf = (pid: number): number => {
   const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ").map(Number)
-  const found = children.find((child) => readFileSync(`/proc/${child}/cmdline`, "utf8").includes("child.js"))
+  const found = children.findLast((child) =>
+    readFileSync(`/proc/${child}/cmdline`, "utf8").includes("child.js")
+  )
   if (found === undefined) throw new Error("no job is running")
   return found
 }

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Deferred, Effect, Exit, Fiber, Layer } from "effect"
 import { CodeBundles } from "../../../infra/code/CodeClosure.ts"
-import { childEnvironment } from "../../../infra/executors/ChildProcessExecutor.ts"
+import { childEnvironment } from "../../../infra/executors/childEnvironment.ts"
 import { Hasher } from "../../../lib/storage/Digest.ts"
 import { Executor, type JobSignal } from "../../../lib/workflow/Executor.ts"
 import { fingerprint } from "../../../lib/workflow/Fingerprint.ts"

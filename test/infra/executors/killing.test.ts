@@ -20,8 +20,8 @@ interface Running {
   readonly ended: Promise<void>
 }
 
-const start = (folder: string): Running => {
-  const parent = spawn(process.execPath, [parentFile, folder, numSteps, "40"], {
+const start = (folder: string, args: ReadonlyArray<string> = [numSteps, "40"]): Running => {
+  const parent = spawn(process.execPath, [parentFile, folder, ...args], {
     stdio: ["ignore", "pipe", "inherit"]
   })
   const lines: Array<string> = []
@@ -101,5 +101,35 @@ describe("a killed run", async () => {
     assert.match(second.lines[0]!, /^taken over from run \S+ on \S+ \(pid \d+\)/)
     assert.match(second.lines[1]!, /goes on from step ([3-9])$/)
     assert.strictEqual(trailOf(report).outputDigest, uninterrupted)
+  })
+})
+
+/** A job that computes without end: its event loop turns no more, and it has started a process itself. */
+const startSpinning = async (...more: ReadonlyArray<string>) => {
+  const running = start(temporaryFolder(), ["0", "0", ...more])
+  const startedLine = () => running.lines.find((line) => line.startsWith("started"))
+  await until(() => startedLine() !== undefined)
+  return { running, pids: [childOf(running), Number(startedLine()!.split(" ")[1])] }
+}
+
+describe("a child that hears nothing", () => {
+  it.each(["SIGKILL", "SIGTERM", "SIGSEGV"] as const)(
+    "is gone with all it started when its parent ends by %s",
+    async (signal) => {
+      const { pids, running } = await startSpinning()
+      assert.deepStrictEqual(pids.map(isAlive), [true, true])
+      running.parent.kill(signal)
+      await running.ended
+      await until(() => !pids.some(isAlive), 5000)
+    }
+  )
+
+  it("is killed once its time is over, and what it printed last is told", async () => {
+    const { pids, running } = await startSpinning("30000", "300")
+    const report = await reportOf(running)
+    const { error } = trailOf(report)
+    assert.deepInclude(error, { tag: "TimeLimitExceeded", logTail: ["round and round"] })
+    assert.match(error!.message, /limit of 0.3 s.*did not stop when asked and was killed/)
+    await until(() => !pids.some(isAlive), 5000)
   })
 })

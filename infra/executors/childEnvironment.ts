@@ -1,0 +1,22 @@
+/** What children see of the environment: an allow-list. */
+
+/** Proxies and certificates are for files fetched by a job. */
+const network =
+  "HTTPS?_PROXY|NO_PROXY|https?_proxy|no_proxy|NODE_USE_ENV_PROXY|NODE_EXTRA_CA_CERTS|SSL_CERT_.*"
+const allowed = new RegExp(`^(PATH|HOME|TMPDIR|LANG|XDG_CACHE_HOME|DISTILLERY_.*|AWS_.*|${network})$`)
+
+/**
+ * What a child may see of an environment. `numThreads` sizes libuv's pool, which native calls and sharp
+ * share.
+ */
+export const childEnvironment = (
+  environment: { readonly [name: string]: string | undefined },
+  numThreads: number
+): { readonly [name: string]: string } => ({
+  ...Object.fromEntries(
+    Object.entries(environment).flatMap(([name, value]) =>
+      value !== undefined && allowed.test(name) ? [[name, value]] : []
+    )
+  ),
+  UV_THREADPOOL_SIZE: String(numThreads)
+})
