@@ -1,8 +1,7 @@
 #!/usr/bin/env node
 /** The program `distillery`: what must be settled before its modules are loaded. */
 import * as nodeModule from "node:module"
-import { join } from "node:path"
-import { cacheFolder } from "../userFolders.ts"
+import { keepCompiledCode } from "../compiledCode.ts"
 
 // npm scripts and npx find the Node that comes along as a package; whoever starts this file by hand may not.
 if (nodeModule.registerHooks === undefined) {
@@ -13,7 +12,6 @@ if (nodeModule.registerHooks === undefined) {
   process.exit(2)
 }
 
-// Compiled code is kept: it takes a third off the start. Where it cannot be kept, Node goes on without.
-nodeModule.enableCompileCache(join(cacheFolder(process.env), "compiled"))
+keepCompiledCode(process.env)
 
 await import("./program.ts")

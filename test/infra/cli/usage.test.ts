@@ -110,4 +110,10 @@ describe("the build", () => {
       assert.deepStrictEqual(heavy, [], name)
     }
   })
+
+  it("a cache folder that cannot be made is no reason to stand still", async () => {
+    const { code, stdout } = await distillery(["list"], { environment: { DISTILLERY_CACHE: "/proc/none" } })
+    assert.strictEqual(code, 0)
+    assert.match(stdout, /^quickstart$/m)
+  }, 10_000)
 })
