@@ -5,8 +5,8 @@
 import { Effect, Option, Schema } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { json, pipeline, set } from "./flags.ts"
-import { explain } from "./pipelineCommands.ts"
-import { log } from "./resultCommands.ts"
+import { adopt, dag, explain } from "./pipelineCommands.ts"
+import { diff, lineage, log, show } from "./resultCommands.ts"
 import { runSettings } from "./runFlags.ts"
 import { schedule, scheduler } from "./scheduleCommands.ts"
 
@@ -164,8 +164,9 @@ export const distillery = Command.make("distillery").pipe(
     "Trains image classifiers with the Bag of Tricks, distils them, and keeps every result in a cache"
   ),
   Command.withSubcommands([
-    { group: "Run", commands: [run, plan, explain] },
-    { group: "Look at results", commands: [log, predict] },
+    { group: "Run", commands: [run, plan, explain, dag] },
+    { group: "Look at results", commands: [log, show, diff, lineage, predict] },
+    { group: "Keep the store", commands: [adopt] },
     { group: "Schedule", commands: [schedule, scheduler] },
     { group: "Find out", commands: [list] }
   ])

@@ -37,6 +37,7 @@ export class AlreadyReported extends Schema.TaggedError<AlreadyReported>()("Alre
 const usageTags = new Set([
   "UsageError",
   "DefinitionError",
+  "AdoptionRefused",
   "CapabilityRefused",
   "ExternalUnreadable",
   "UpstreamMissing",

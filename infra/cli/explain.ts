@@ -1,10 +1,10 @@
 /** `distillery explain` */
 import { Effect } from "effect"
-import type { Digest } from "../../lib/storage/Digest.ts"
 import { type Comparison, comparisons, counterfactuals } from "../../lib/workflow/Counterfactual.ts"
 import { type Change, changesSince, describedBy, type JobDescription } from "../../lib/workflow/Explain.ts"
 import { keyParams } from "../../lib/workflow/ExternalInputs.ts"
-import type { InputRecord, Manifest, ManifestInputs } from "../../lib/workflow/Manifest.ts"
+import { inputRecords, soundManifest } from "../../lib/workflow/Lineage.ts"
+import type { Manifest, ManifestInputs } from "../../lib/workflow/Manifest.ts"
 import { ManifestStore } from "../../lib/workflow/ManifestStore.ts"
 import * as Plan from "../../lib/workflow/Plan.ts"
 import { planningLayer } from "../layers.ts"
@@ -28,20 +28,6 @@ const manifestIn = (planned: Planned, name: string): Manifest => {
   return (state as Extract<Plan.JobState, { readonly _tag: "Hit" }>).manifest
 }
 
-const recordsOf = (inputs: ManifestInputs): ReadonlyMap<string, InputRecord> =>
-  new Map(
-    Object.entries(inputs).flatMap(([name, input]) =>
-      input._tag === "One"
-        ? [[name, input.artifact] as const]
-        : Object.entries(input.artifacts).map(([key, one]) => [`${name}.${key}`, one] as const)
-    )
-  )
-
-const found = Effect.fn("explain.found")(function* (key: Digest) {
-  const lookup = yield* (yield* ManifestStore).find(key)
-  return lookup._tag === "Found" ? lookup.manifest : undefined
-})
-
 /** A change of an input goes back to a change of the job that made it, or of one before that. */
 const depthMax = 20
 
@@ -56,12 +42,14 @@ const causesOf: (
   depth: number
 ) => Effect.Effect<Explanation["causes"], never, ManifestStore> = Effect.fnUntraced(
   function* (before, after, changed, depth) {
-    const [old, now] = [recordsOf(before), recordsOf(after)]
+    const [old, now] = [inputRecords(before), inputRecords(after)]
     const causes: { [input: string]: { readonly job: string; readonly changes: ReadonlyArray<Change> } } = {}
     for (const { kind, path } of changed) {
       const [from, to] = [old.get(path), now.get(path)]
       if (kind !== "input" || from === undefined || to === undefined) continue
-      const manifests = yield* Effect.option(Effect.all([found(from.jobKey), found(to.jobKey)]))
+      const manifests = yield* Effect.option(
+        Effect.all([soundManifest(from.jobKey), soundManifest(to.jobKey)])
+      )
       if (manifests._tag === "None") continue
       const [earlier, later] = manifests.value
       if (earlier === undefined || later === undefined) continue
@@ -93,7 +81,7 @@ const compared = Effect.fn("explain.compared")(function* (
   const nearest = all.find(({ manifest }) => manifest.jobKey === since) ?? all[0]
   const there: Array<Comparison> = []
   for (const one of counterfactuals(all)) {
-    if ((yield* found(one.manifest.jobKey)) !== undefined) there.push(one)
+    if ((yield* soundManifest(one.manifest.jobKey)) !== undefined) there.push(one)
   }
   const causes =
     nearest === undefined ? {} : yield* causesOf(nearest.manifest.inputs, inputs, nearest.changes, 0)

@@ -3,11 +3,10 @@ import { Effect, Option, Schema } from "effect"
 import * as Artifact from "../../lib/workflow/Artifact.ts"
 import type { Manifest } from "../../lib/workflow/Manifest.ts"
 import { ManifestStore } from "../../lib/workflow/ManifestStore.ts"
-import type { RunReport } from "../../lib/workflow/RunReport.ts"
 import { nearest } from "../../lib/workflow/suggestions.ts"
 import { Classifier, Detector, type ModelValue, Segmenter } from "../../stages/artifacts.ts"
 import { UsageError } from "./errors.ts"
-import { recentRuns } from "./runs.ts"
+import { type FinishedJob, finishedJobs, nameOf, splitName } from "./finishedJobs.ts"
 
 export interface FoundModel {
   readonly pipeline: string
@@ -16,50 +15,18 @@ export interface FoundModel {
   readonly value: ModelValue
 }
 
-/** As many as are worth looking through: older ones are reached by running their pipeline again. */
-const numRuns = 50
-
 const AnyModel = Artifact.oneOf<ModelValue>(Classifier, Detector, Segmenter)
 const decodeModel = Schema.decodeUnknownOption(AnyModel.schema)
 const isModel = ({ output }: Manifest): boolean =>
   AnyModel.kinds?.some(({ name }) => name === output.type) ?? false
 
-/** `path/to/pipeline/job` has its job behind the last slash. */
-const splitName = (text: string): { readonly pipeline: string | undefined; readonly job: string } => {
-  const slash = text.lastIndexOf("/")
-  return slash < 0
-    ? { pipeline: undefined, job: text }
-    : { pipeline: text.slice(0, slash), job: text.slice(slash + 1) }
-}
-
-interface Candidate {
-  readonly pipeline: string
-  readonly job: string
-  readonly key: NonNullable<RunReport["jobs"][number]["key"]>
-}
-
-/** The finished jobs of the latest run of each pipeline that has them, latest first. */
-const candidates = (runs: ReadonlyArray<RunReport>): ReadonlyArray<Candidate> => {
-  const found = new Map<string, Candidate>()
-  for (const { jobs, pipeline } of runs) {
-    for (const { key, name: job, state } of jobs) {
-      if (key === null || (state !== "hit" && state !== "ran")) continue
-      const name = `${pipeline}/${job}`
-      if (!found.has(name)) found.set(name, { pipeline, job, key })
-    }
-  }
-  return [...found.values()]
-}
-
-const nameOf = ({ job, pipeline }: Candidate): string => `${pipeline}/${job}`
-
-const manifestOf = Effect.fn("findModel.manifestOf")(function* ({ key }: Candidate) {
+const manifestOf = Effect.fn("findModel.manifestOf")(function* ({ key }: FinishedJob) {
   const lookup = yield* (yield* ManifestStore).find(key)
   return lookup._tag === "Found" ? lookup.manifest : undefined
 })
 
 /** Names of those that hold a model: what the user may have meant. */
-const modelNames = Effect.fn("findModel.modelNames")(function* (known: ReadonlyArray<Candidate>) {
+const modelNames = Effect.fn("findModel.modelNames")(function* (known: ReadonlyArray<FinishedJob>) {
   const manifests = yield* Effect.forEach(known, manifestOf, { concurrency: 8 })
   return known
     .filter((_, index) => {
@@ -71,7 +38,7 @@ const modelNames = Effect.fn("findModel.modelNames")(function* (known: ReadonlyA
 
 const noSuchModel = Effect.fn("findModel.noSuchModel")(function* (
   text: string,
-  known: ReadonlyArray<Candidate>
+  known: ReadonlyArray<FinishedJob>
 ) {
   const names = yield* modelNames(known)
   const jobs = names.map((name) => splitName(name).job)
@@ -85,8 +52,8 @@ const noSuchModel = Effect.fn("findModel.noSuchModel")(function* (
 
 const modelIn = Effect.fn("findModel.modelIn")(function* (
   manifest: Manifest | undefined,
-  candidate: Candidate,
-  known: ReadonlyArray<Candidate>
+  candidate: FinishedJob,
+  known: ReadonlyArray<FinishedJob>
 ) {
   const again = `npx distillery run ${candidate.pipeline}`
   if (manifest === undefined) {
@@ -113,7 +80,7 @@ const modelIn = Effect.fn("findModel.modelIn")(function* (
 /** Fails with `UsageError` where no run has such a model, or a job alone stands for several. */
 export const findModel = Effect.fn("findModel")(function* (text: string) {
   const { job, pipeline } = splitName(text)
-  const known = candidates(yield* recentRuns(numRuns))
+  const known = yield* finishedJobs
   const matching = known.filter(
     (one) => one.job === job && (pipeline === undefined || one.pipeline === pipeline)
   )

@@ -46,26 +46,43 @@ const numbersOf = (value: unknown): Metrics =>
 
 const modelTypes: ReadonlyArray<string> = ["classifier", "detector", "segmenter"]
 
+type Manifests = RunOutcome["manifests"]
+
 /** The artifact of a job, if it is a model. */
-const modelOf = (outcome: RunOutcome, job: string): { readonly [key: string]: unknown } => {
-  const output = outcome.manifests[job]?.output
+const modelOf = (manifests: Manifests, job: string): { readonly [key: string]: unknown } => {
+  const output = manifests[job]?.output
   return output !== undefined && modelTypes.includes(output.type) && isRecord(output.value)
     ? output.value
     : {}
 }
 
-const scoresOf = (outcome: RunOutcome, job: PipelineJob): ReadonlyArray<readonly [string, Metrics]> => {
-  const output = outcome.manifests[job.name]?.output
+/** A job, and the one whose model it scores if it is an evaluation. */
+export interface ScoredJob {
+  readonly name: string
+  readonly model: string | undefined
+}
+
+const scoresOf = (manifests: Manifests, job: ScoredJob): ReadonlyArray<readonly [string, Metrics]> => {
+  const output = manifests[job.name]?.output
   if (output === undefined || !output.type.startsWith("evaluation/")) return []
-  const scored = typeof job.inputs.model === "string" ? job.inputs.model : job.name
-  const { numParams, macs } = modelOf(outcome, scored)
+  const scored = job.model ?? job.name
+  const { numParams, macs } = modelOf(manifests, scored)
   const size = numbersOf({ params: numParams, macs })
   return [[scored, { ...size, ...numbersOf((output.value as { readonly metrics?: unknown }).metrics) }]]
 }
 
 /** Scores from every evaluation, under the name of the job whose model was evaluated. */
+export const scoresIn = (jobs: ReadonlyArray<ScoredJob>, manifests: Manifests): RunDocument["metrics"] =>
+  Object.fromEntries(jobs.flatMap((job) => scoresOf(manifests, job)))
+
+const scoredJob = ({ inputs, name }: PipelineJob): ScoredJob => ({
+  name,
+  model: typeof inputs.model === "string" ? inputs.model : undefined
+})
+
+/** The same of a run that has just ended. */
 export const metricsOf = (pipeline: Pipeline, outcome: RunOutcome): RunDocument["metrics"] =>
-  Object.fromEntries(pipeline.jobs.flatMap((job) => scoresOf(outcome, job)))
+  scoresIn(pipeline.jobs.map(scoredJob), outcome.manifests)
 
 const jobDocument = ({ error, key, name, outputDigest, seconds, stage, state }: JobRecord): JobDocument => ({
   name,

@@ -27,10 +27,10 @@ const originText = ({ createdAt, runId }: Made): string => {
   return createdAt === null ? "an earlier result" : `the result of ${dateAndTime(Date.parse(createdAt))}`
 }
 
-/** `since 2026-11-24 16:30:05 (run 20261124-…), took 2:05` */
-export const sinceText = (made: Made): string => {
+/** `2026-11-24 16:30:05 (run 20261124-…), took 2:05` */
+export const madeText = (made: Made): string => {
   const { createdAt, seconds } = made
-  const since = createdAt === null ? "" : `since ${dateAndTime(Date.parse(createdAt))} `
+  const since = createdAt === null ? "" : `${dateAndTime(Date.parse(createdAt))} `
   return `${since}(${originText(made)})${seconds === null ? "" : `, took ${duration(seconds)}`}`
 }
 
@@ -80,7 +80,7 @@ const linesOf = (explanation: Explanation, nameColumns: number, paint: Paint): R
   const { name, state } = explanation
   const shown = paint.bold(name.padEnd(nameColumns))
   if (state._tag === "Hit") {
-    return [`${shown}  ${paint.green("hit")}    ${paint.dim(sinceText(madeBy(state.manifest)))}`]
+    return [`${shown}  ${paint.green("hit")}    ${paint.dim(`since ${madeText(madeBy(state.manifest))}`)}`]
   }
   const [first, rest] = state._tag === "Miss" ? missLines(explanation, paint) : waitLines(explanation, paint)
   const sign = state._tag === "Miss" ? "miss " : "waits"

@@ -40,3 +40,7 @@ export const metric = (value: number): string => {
   const scaled = rounded / 1000 ** power
   return `${scaled < 1000 ? scaled.toPrecision(3) : number(scaled)}${prefixes[power]}`
 }
+
+/** `512 B`, `1.23 MB`, `40.5 GB`: powers of 1,000, as disks and bills count. */
+export const bytes = (sizeBytes: number): string =>
+  sizeBytes < 1000 ? `${sizeBytes} B` : `${metric(sizeBytes)}B`

@@ -22,6 +22,10 @@ const known: { readonly [name: string]: { readonly title: string; readonly print
     macs: { title: "MACs", print: metric }
   }
 
+/** A metric's title, or with a value how it is printed. */
+export const shownMetric = (name: string, value?: number): string =>
+  value === undefined ? (known[name]?.title ?? name) : (known[name]?.print ?? number)(value)
+
 /** The columns that at least one model has, the known ones first. */
 const metricNames = (metrics: RunDocument["metrics"]): ReadonlyArray<string> => {
   const found = new Set(Object.values(metrics).flatMap((scores) => Object.keys(scores)))

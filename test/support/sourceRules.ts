@@ -52,6 +52,7 @@ const importRules: ReadonlyArray<ImportRule> = [
       "effect",
       "@effect/",
       "@aws-sdk/",
+      "@dagrejs/dagre",
       "@tensorflow/",
       "esbuild",
       "eslint-scope",
@@ -68,6 +69,7 @@ const importRules: ReadonlyArray<ImportRule> = [
 /** One package, one home: who else imports it gets told where it belongs. */
 const homes: ReadonlyArray<readonly [pattern: RegExp, home: string]> = [
   [/^sharp$/, "infra/images/"],
+  [/^@dagrejs\/dagre$/, "infra/reporting/"],
   [/^koffi$/, "infra/tensorflow/"],
   [/^@tensorflow\/tfjs-backend-wasm/, "infra/tensorflow/"],
   [/^(oxc-parser|eslint-scope|estree)$/, "infra/code/"],
