@@ -11,6 +11,7 @@ import { blobStoreLayer } from "../lib/storage/blobs.ts"
 import type { Hasher } from "../lib/storage/Digest.ts"
 import { leasesLayer } from "../lib/storage/leases.ts"
 import type { ObjectStore, StoreError } from "../lib/storage/ObjectStore.ts"
+import { type KeyUnavailable, Signer, type Verifier } from "../lib/storage/Signature.ts"
 import type { TensorError } from "../lib/tensor/Runtime.ts"
 import { TensorRuntime } from "../lib/tensor/Runtime.ts"
 import { Capabilities, type CodeClosure } from "../lib/workflow/CodeClosure.ts"
@@ -29,6 +30,7 @@ import { indexedExternalInputsLayer } from "./files/IndexedExternalInputs.ts"
 import { hasherLayer } from "./hashing.ts"
 import { ownerLivenessLayer } from "./ownerLiveness.ts"
 import { read, type SettingsValue } from "./settings.ts"
+import { signingLayer } from "./signing/signing.ts"
 import { fileObjectStoreLayer } from "./stores/FileObjectStore.ts"
 import type { FetchProgress } from "./tensorflow/install-library.ts"
 import {
@@ -41,7 +43,7 @@ import {
 
 /** All that a stage's body may ask for besides its job's context. */
 export type StageServices = BlobStore | Hasher | ImageCodec | ObjectStore | SourceFiles | TensorRuntime
-export type Storage = BlobStore | Hasher | ManifestStore | ObjectStore
+export type Storage = BlobStore | Hasher | ManifestStore | ObjectStore | Signer | Verifier
 
 /** Who asks for the store: a command, that fails at once where it cannot be used, or one of its jobs. */
 type Asking = "command" | "job"
@@ -64,6 +66,7 @@ export const storageLayer = (
   manifestStoreLayer.pipe(
     Layer.provideMerge(blobStoreLayer),
     Layer.provideMerge(objectStoreLayer(settings, asking)),
+    Layer.provideMerge(signingLayer(settings.signing)),
     Layer.provideMerge(hasherLayer)
   )
 
@@ -282,17 +285,21 @@ const executorLayer = ({ childFile, inProcess, settings }: EngineOptions) =>
         environment: childEnvironment(settings.environment, settings.threads + 2)
       }).pipe(Layer.provide(codeLayer(settings)))
 
+/** What cannot be signed cannot be published: that is told before a job starts. */
+const signerIsReady = Layer.effectDiscard(Effect.flatMap(Signer, ({ ready }) => ready))
+
 /** Everything that `run` needs but the reporter, which the terminal decides. */
 export const engineLayer = (
   options: EngineOptions
 ): Layer.Layer<
   Runner | Executor | Capabilities | CodeClosure | ExternalInputs | Storage,
-  StoreError,
+  StoreError | KeyUnavailable,
   Reporter
 > =>
   runnerLayer.pipe(
     Layer.provide(leasesLayer(options.settings.leaseSeconds * 1000)),
     Layer.provide(ownerLivenessLayer),
+    Layer.merge(signerIsReady),
     Layer.provideMerge(executorLayer(options)),
     Layer.provideMerge(planningLayer(options.settings, options.notices))
   )

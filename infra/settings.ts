@@ -5,8 +5,10 @@
 import { availableParallelism } from "node:os"
 import { join, resolve } from "node:path"
 import { Config, Effect, Option, Schema } from "effect"
+import { KeyId, mainScope, Scope } from "../lib/storage/Signature.ts"
+import type { SigningOptions } from "./signing/signing.ts"
 import { placeFrom, placeProblem, type StorePlace } from "./stores/storePlace.ts"
-import { cacheFolder } from "./userFolders.ts"
+import { cacheFolder, userFolder } from "./userFolders.ts"
 
 export interface SettingsValue {
   /** Where the user stands: `.distillery/` with reports and built code lies here. */
@@ -15,6 +17,8 @@ export interface SettingsValue {
   readonly store: StorePlace
   /** Shared by all projects of the user: native library, fetched files. */
   readonly cacheDir: string
+  /** Who signs what is made here, and whose results count. */
+  readonly signing: SigningOptions
   /** Folder that is asked first for data files. */
   readonly mirrorDir: string | undefined
   readonly backend: "auto" | "native" | "portable"
@@ -50,6 +54,22 @@ const directory = (name: string): Config.Config<Option.Option<string>> =>
 const text = (name: string): Config.Config<string | undefined> =>
   Config.String(name).pipe(Config.option, Config.map(Option.getOrUndefined))
 
+const wordsIn = (text: string): ReadonlyArray<string> =>
+  text.split(",").flatMap((word) => (word.trim() === "" ? [] : [word.trim()]))
+
+/** Separated by commas; empty where the variable is not set. */
+const listOf = <A>(item: Schema.Codec<A, string>, what: string, name: string) => {
+  const isOne = Schema.is(item)
+  const problem = (text: string) => {
+    const wrong = wordsIn(text).find((word) => !isOne(word))
+    return wrong === undefined ? true : `"${wrong}" is no ${what}`
+  }
+  return Config.schema(Schema.String.check(Schema.makeFilter(problem)), name).pipe(
+    Config.withDefault(""),
+    Config.map((text) => wordsIn(text).filter(isOne))
+  )
+}
+
 const count = (name: string, fallback: number, maximum = 1024): Config.Config<number> =>
   Config.schema(
     Schema.NumberFromString.check(Schema.isInt(), Schema.isBetween({ minimum: 1, maximum })),
@@ -65,7 +85,14 @@ const settings = Config.all({
   store: storePlace,
   userFolders: Config.all({
     DISTILLERY_CACHE: text("DISTILLERY_CACHE"),
-    XDG_CACHE_HOME: text("XDG_CACHE_HOME")
+    XDG_CACHE_HOME: text("XDG_CACHE_HOME"),
+    XDG_CONFIG_HOME: text("XDG_CONFIG_HOME")
+  }),
+  signing: Config.all({
+    secret: text("DISTILLERY_KEY"),
+    scope: Config.schema(Scope, "DISTILLERY_SCOPE").pipe(Config.withDefault(mainScope)),
+    trustScopes: listOf(Scope, "scope", "DISTILLERY_TRUST_SCOPES"),
+    trustKeys: listOf(KeyId, "key", "DISTILLERY_TRUST_KEYS")
   }),
   mirror: directory("DISTILLERY_MIRROR"),
   tensorflow: directory("DISTILLERY_TENSORFLOW"),
@@ -85,6 +112,13 @@ const wordsOf = (error: Config.ConfigError): string => {
   return `The environment variable ${name} is wrong: ${what.replace(/^E/, "e")}`
 }
 
+const signingFrom = (found: Omit<SigningOptions, "folder">, folder: string): SigningOptions => ({
+  ...found,
+  folder,
+  secret: found.secret === "" ? undefined : found.secret,
+  trustScopes: found.trustScopes.length > 0 ? found.trustScopes : [...new Set([found.scope, mainScope])]
+})
+
 /** Reads the environment. Fails with `SettingsInvalid`, which names the variable and what it may be. */
 export const read: Effect.Effect<SettingsValue, SettingsInvalid> = Effect.gen(function* () {
   const found = yield* settings
@@ -96,6 +130,7 @@ export const read: Effect.Effect<SettingsValue, SettingsInvalid> = Effect.gen(fu
       folder: join(projectDir, ".distillery", "store")
     })),
     cacheDir: cacheFolder(found.userFolders),
+    signing: signingFrom(found.signing, userFolder(found.userFolders)),
     mirrorDir: Option.getOrUndefined(found.mirror),
     tensorflowDir: Option.getOrUndefined(found.tensorflow),
     backend: found.backend,

@@ -44,6 +44,7 @@ const usageTags = new Set([
   "NotCanonical",
   "CodeUnreadable",
   "SettingsInvalid",
+  "KeyUnavailable",
   "StoreUnusable"
 ])
 const integrityTags = new Set([

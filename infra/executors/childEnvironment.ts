@@ -3,7 +3,7 @@
 /** Proxies and certificates are for files fetched by a job. */
 const network =
   "HTTPS?_PROXY|NO_PROXY|https?_proxy|no_proxy|NODE_USE_ENV_PROXY|NODE_EXTRA_CA_CERTS|SSL_CERT_.*"
-const allowed = new RegExp(`^(PATH|HOME|TMPDIR|LANG|XDG_CACHE_HOME|DISTILLERY_.*|AWS_.*|${network})$`)
+const allowed = new RegExp(`^(PATH|HOME|TMPDIR|LANG|XDG_CACHE_HOME|DISTILLERY_(?!KEY$).*|AWS_.*|${network})$`)
 
 /**
  * What a child may see of an environment. `numThreads` sizes libuv's pool, which native calls and sharp

@@ -3,7 +3,6 @@
  *
  * Writers on one machine may be many processes; each key's replacing writes take turns by a lock file.
  */
-import type { Stats } from "node:fs"
 import { readdir, readFile, rm, stat } from "node:fs/promises"
 import { join, relative, resolve, sep } from "node:path"
 import { Effect, Layer, Stream } from "effect"
@@ -23,6 +22,7 @@ import {
 import { isObjectKey, keyRule } from "../../lib/storage/objectKeys.ts"
 import { digestOf } from "../hashing.ts"
 import { errorCode, withLockFile, writeAtomically } from "./atomicFiles.ts"
+import { infoOf, isAbsence, presentVersion, stampOf, versionOf } from "./fileVersions.ts"
 import { makeFolder } from "./makeFolder.ts"
 import { formatFile, formatProblem, formatText } from "./storeFormat.ts"
 
@@ -40,7 +40,6 @@ const foldersOf = (root: string): Folders => ({
   locks: join(root, "locks")
 })
 
-const isAbsence = (error: unknown): boolean => ["ENOENT", "ENOTDIR", "EISDIR"].includes(errorCode(error))
 const isFullness = (error: unknown): boolean => ["ENOSPC", "EDQUOT", "EFBIG"].includes(errorCode(error))
 
 const translated =
@@ -51,28 +50,6 @@ const translated =
     if (operation !== "write" && isAbsence(error)) return new ObjectNotFound({ key })
     return new StoreUnavailable({ operation, key, reason: String((error as Error).message ?? error) })
   }
-
-/** Larger objects are told apart by inode and times; reading them for a version would cost too much. */
-const hashedVersionBytesMax = 65_536
-
-const versionOf = (stats: Stats, content: Uint8Array | undefined): string =>
-  content === undefined ? `${stats.ino}-${stats.size}-${stats.mtimeMs}` : digestOf(content)
-
-const infoOf = async (path: string, key: string): Promise<ObjectInfo> => {
-  const stats = await stat(path)
-  if (!stats.isFile()) throw Object.assign(new Error("not a file"), { code: "EISDIR" })
-  const content = stats.size <= hashedVersionBytesMax ? await readFile(path) : undefined
-  return { key, sizeBytes: stats.size, version: versionOf(stats, content) }
-}
-
-const presentVersion = async (path: string, key: string): Promise<string | undefined> => {
-  try {
-    return (await infoOf(path, key)).version
-  } catch (error) {
-    if (isAbsence(error)) return undefined
-    throw error
-  }
-}
 
 const lockOf = (folders: Folders, key: string): string =>
   join(folders.locks, `${hexOf(digestOf(key)).slice(0, 32)}.lock`)
@@ -95,12 +72,11 @@ const put = async (
       temporaryFolder: folders.temporary,
       target,
       bytes,
-      onlyIfAbsent,
+      onlyIfAbsent: onlyIfAbsent && { lockFile: lockOf(folders, key) },
       lastCheck: holds
     })
     if (stats === undefined) throw lost()
-    const content = stats.size <= hashedVersionBytesMax ? bytes : undefined
-    return { key, sizeBytes: stats.size, version: versionOf(stats, content) }
+    return { key, sizeBytes: stats.size, version: versionOf(stats, bytes) }
   }
   if (!onlyIfAbsent) return withLockFile(lockOf(folders, key), write)
   if ((await presentVersion(target, key)) !== undefined) throw lost()
@@ -136,7 +112,13 @@ const make = (folders: Folders): ObjectStore["Service"] => {
   return {
     location,
     isConditional: true,
+    isLocal: true,
     head,
+    stamps: (keys) =>
+      Effect.try({
+        try: () => keys.map((key) => (isObjectKey(key) ? stampOf(join(folders.objects, key)) : undefined)),
+        catch: translated(location, "look up", keys[0] ?? "", 0)
+      }),
     get: (key) => reading("read", key, async (path) => new Uint8Array(await readFile(path))),
     put: (key, bytes, condition) =>
       isObjectKey(key)
@@ -178,7 +160,7 @@ const checkFormat = async (folders: Folders): Promise<StoreUnusable | undefined>
       temporaryFolder: folders.temporary,
       target: file,
       bytes: new TextEncoder().encode(formatText),
-      onlyIfAbsent: true
+      onlyIfAbsent: { lockFile: lockOf(folders, formatFile) }
     }).catch((race: unknown) => {
       if (errorCode(race) !== "EEXIST") throw race
     })

@@ -9,6 +9,7 @@ import { conditionText } from "../../lib/storage/MemoryObjectStore.ts"
 import {
   type ObjectInfo,
   ObjectNotFound,
+  type ObjectStamp,
   ObjectStore,
   PreconditionFailed,
   type PutCondition,
@@ -30,6 +31,8 @@ const sizes = {
   multipartBytesMin: 16 * 2 ** 20,
   numParallel: 4
 } satisfies UploadSizes & DownloadSizes
+
+const numHeadsParallel = 16
 
 interface Opened {
   readonly connection: S3Connection
@@ -128,11 +131,23 @@ const make = (opened: Opened): ObjectStore["Service"] => {
     Effect.tryPromise({ try: run, catch: translated(server, { operation, key, sizeBytes }) })
   const known = <A>(operation: string, key: string, run: (signal: AbortSignal) => Promise<A>) =>
     isObjectKey(key) ? attempt(operation, key, 0, run) : Effect.fail(new ObjectNotFound({ key }))
+  const headOf = (key: string) => known("look up", key, (signal) => head(opened, key, signal))
   return {
     location: server.location,
     isConditional: true,
+    isLocal: false,
     get: (key) => known("read", key, (signal) => get(opened, key, signal)),
-    head: (key) => known("look up", key, (signal) => head(opened, key, signal)),
+    head: headOf,
+    stamps: (keys) =>
+      Effect.forEach(
+        keys,
+        (key) =>
+          headOf(key).pipe(
+            Effect.map((info): ObjectStamp => ({ sizeBytes: info.sizeBytes, stamp: info.version })),
+            Effect.catchTag("ObjectNotFound", () => Effect.succeed(undefined))
+          ),
+        { concurrency: numHeadsParallel }
+      ),
     put: (key, bytes, condition) =>
       isObjectKey(key)
         ? attempt("write", key, bytes.length, (signal) => put(opened, key, bytes, { condition, signal }))

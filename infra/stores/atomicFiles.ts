@@ -11,9 +11,9 @@ export const errorCode = (error: unknown): string =>
   String((error as { readonly code?: unknown } | undefined)?.code ?? "unknown")
 
 /** Writes and syncs `bytes` under a name that nobody reads, for `publishFile` or `publishNewFile` to move. */
-const writeTemporary = async (temporaryFolder: string, bytes: Uint8Array): Promise<string> => {
+const writeTemporary = async ({ bytes, mode, temporaryFolder }: AtomicWrite): Promise<string> => {
   const temporary = `${temporaryFolder}/${process.pid}-${randomBytes(8).toString("hex")}`
-  const file = await open(temporary, "wx")
+  const file = await open(temporary, "wx", mode)
   try {
     await file.writeFile(bytes)
     await file.sync()
@@ -40,10 +40,37 @@ export interface AtomicWrite {
   readonly temporaryFolder: string
   readonly target: string
   readonly bytes: Uint8Array
-  /** Fails with EEXIST where the target exists: of many writers exactly one wins. */
-  readonly onlyIfAbsent: boolean
+  /**
+   * Fails with EEXIST where the target exists: of many writers exactly one wins. `lockFile` decides between
+   * them where the file system knows no hard links; whoever replaces the target holds it, too.
+   */
+  readonly onlyIfAbsent: false | { readonly lockFile: string }
+  /** Permissions of the new file, lessened by the process's umask. */
+  readonly mode?: number
   /** Asked when the bytes are on disk, right before they are moved; `false` gives the write up. */
   readonly lastCheck?: () => Promise<boolean>
+}
+
+/** What systems say where a file system (exFAT, some network shares) has no hard links. */
+const linkless = ["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"]
+
+/** Fails with EEXIST where the target exists. A link decides that by itself; without links a lock does. */
+export const moveIfAbsent = async (
+  temporary: string,
+  target: string,
+  lockFile: string,
+  makeLink: typeof link = link
+): Promise<void> => {
+  try {
+    await makeLink(temporary, target)
+  } catch (error) {
+    if (!linkless.includes(errorCode(error))) throw error
+    await withLockFile(lockFile, async () => {
+      const present = await stat(target).catch(() => undefined)
+      if (present !== undefined) throw Object.assign(new Error(`${target} exists`), { code: "EEXIST" })
+      await rename(temporary, target)
+    })
+  }
 }
 
 /**
@@ -52,11 +79,11 @@ export interface AtomicWrite {
  */
 export const writeAtomically = async (write: AtomicWrite): Promise<Stats | undefined> => {
   await makeFolder(dirname(write.target))
-  const temporary = await writeTemporary(write.temporaryFolder, write.bytes)
+  const temporary = await writeTemporary(write)
   try {
     if (write.lastCheck !== undefined && !(await write.lastCheck())) return undefined
     const stats = await stat(temporary)
-    if (write.onlyIfAbsent) await link(temporary, write.target)
+    if (write.onlyIfAbsent) await moveIfAbsent(temporary, write.target, write.onlyIfAbsent.lockFile)
     else await rename(temporary, write.target)
     await syncFolder(dirname(write.target))
     return stats
@@ -104,10 +131,16 @@ const createExclusively = async (file: string): Promise<boolean> => {
   }
 }
 
-/** Removes a lock whose owner is gone. Guarded itself, so that nobody removes the lock of the next owner. */
+/**
+ * Removes a lock whose owner is gone. Guarded itself, so that nobody removes the lock of the next owner; a
+ * guard whose owner is gone, too, is removed in the same way.
+ */
 const removeStale = async (lockFile: string): Promise<void> => {
   const guard = `${lockFile}.steal`
-  if (!(await createExclusively(guard))) return
+  if (!(await createExclusively(guard))) {
+    if (await isStale(guard)) await removeStale(guard)
+    return
+  }
   try {
     if (await isStale(lockFile)) await rm(lockFile, { force: true })
   } finally {

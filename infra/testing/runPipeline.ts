@@ -13,6 +13,7 @@ import { inProcessExecutorLayer } from "../executors/InProcessExecutor.ts"
 import { digestOf } from "../hashing.ts"
 import { testExternalsLayer, testServicesLayer } from "../layers.ts"
 import { ownerLivenessLayer } from "../ownerLiveness.ts"
+import { passingSigningLayer } from "../signing/signing.ts"
 import { type MemoryStore, makeMemoryStore } from "./memoryStore.ts"
 
 export interface PipelineOptions {
@@ -63,6 +64,7 @@ const engineIn = (pipeline: Pipeline, store: MemoryStore) =>
       )
     ),
     Layer.provide(Layer.mergeAll(manifestStoreLayer, codeLayer, capabilitiesLayer, testExternalsLayer)),
+    Layer.provide(passingSigningLayer),
     Layer.provide(Layer.succeed(Reporter, { emit: () => Effect.void })),
     Layer.provide(Layer.succeedContext(store.context))
   )

@@ -35,6 +35,14 @@ const make = (hasher: Hasher["Service"]): ObjectStore["Service"] => {
   return {
     location: "memory",
     isConditional: true,
+    isLocal: true,
+    stamps: (keys) =>
+      Effect.sync(() =>
+        keys.map((key) => {
+          const info = objects.get(key)?.info
+          return info && { sizeBytes: info.sizeBytes, stamp: info.version }
+        })
+      ),
     get: (key) => Effect.map(found(key), (held) => held.bytes.slice()),
     head: (key) => Effect.map(found(key), (held) => held.info),
     put: Effect.fn("MemoryObjectStore.put")(function* (key, bytes, condition) {

@@ -69,6 +69,16 @@ export interface ObjectInfo {
   readonly version: string
 }
 
+/** What an object looks like from outside. */
+export interface ObjectStamp {
+  readonly sizeBytes: number
+  /**
+   * Opaque. Equal to an earlier one only where nobody wrote the object in between; another one says nothing.
+   * `undefined` where that cannot be told yet.
+   */
+  readonly stamp: string | undefined
+}
+
 export type PutCondition =
   | { readonly _tag: "Absent" }
   | { readonly _tag: "Version"; readonly version: string }
@@ -80,8 +90,14 @@ export class ObjectStore extends Context.Service<
     readonly location: string
     /** Whether conditions are decided atomically. Where not, there are no leases: work may be done twice. */
     readonly isConditional: boolean
+    /** Whether reading an object costs no more than reading a file. */
+    readonly isLocal: boolean
     readonly get: (key: string) => Effect.Effect<Uint8Array, StoreError>
     readonly head: (key: string) => Effect.Effect<ObjectInfo, StoreError>
+    /** Many at a time and without opening them, in the order of the keys; `undefined` where there is none. */
+    readonly stamps: (
+      keys: ReadonlyArray<string>
+    ) => Effect.Effect<ReadonlyArray<ObjectStamp | undefined>, StoreError>
     /** Writes or replaces. With a condition the write happens only while it holds, decided atomically. */
     readonly put: (
       key: string,

@@ -12,10 +12,7 @@ export const blobKey = (digest: Digest): string => {
 
 const make = (store: ObjectStore["Service"], hasher: Hasher["Service"]): BlobStore["Service"] => {
   const has = (ref: BlobRef) =>
-    store.head(blobKey(ref.blob)).pipe(
-      Effect.map((info) => info.sizeBytes === ref.sizeBytes),
-      Effect.catchTag("ObjectNotFound", () => Effect.succeed(false))
-    )
+    Effect.map(store.stamps([blobKey(ref.blob)]), ([found]) => found?.sizeBytes === ref.sizeBytes)
   const readVerified = Effect.fn("BlobStore.get")(function* (ref: BlobRef) {
     const bytes = yield* store.get(blobKey(ref.blob))
     const found = hasher.digest(bytes)

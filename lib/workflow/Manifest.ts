@@ -56,7 +56,7 @@ export const blobsOf = (value: Schema.Json): ReadonlyArray<BlobRef> => {
   const found = new Map<string, BlobRef>()
   const visit = (node: Schema.Json): void => {
     if (typeof node !== "object" || node === null) return
-    if (isBlobRef(node)) found.set(node.blob, node)
+    if ("blob" in node && isBlobRef(node)) found.set(node.blob, node)
     else for (const inner of Object.values(node)) visit(inner)
   }
   visit(value)

@@ -256,11 +256,16 @@ export const make = Effect.fn("Plan.make")(function* (pipeline: Pipeline, select
     try: () => select(pipeline, selection),
     catch: (error) => error as DefinitionError
   })
+  const store = yield* ManifestStore
+  const find = yield* store.survey(pipeline.name)
   const planned = new Map<string, PlannedJob>()
   for (const job of selected.jobs) {
-    planned.set(job.name, yield* planJob(pipeline, selected, job, planned))
+    const made = planJob(pipeline, selected, job, planned)
+    planned.set(job.name, yield* Effect.provideService(made, ManifestStore, { ...store, find }))
   }
   const jobs = [...planned.values()]
+  const hits = jobs.flatMap(({ state }) => (state._tag === "Hit" ? [state.key] : []))
+  yield* store.keep(pipeline.name, hits)
   yield* checkUpstream(jobs)
   yield* Effect.forEach(jobs, checkCapabilities, { discard: true })
   return { pipeline, jobs } satisfies Plan

@@ -17,7 +17,7 @@ import type { JobOutcome } from "./JobOutcome.ts"
 import { makeJobSlots, type RunScope, runJob } from "./JobRun.ts"
 import { writeJson } from "./jsonObjects.ts"
 import type { Manifest } from "./Manifest.ts"
-import type { ManifestStore } from "./ManifestStore.ts"
+import { ManifestStore } from "./ManifestStore.ts"
 import type { Pipeline } from "./Pipeline.ts"
 import * as Plan from "./Plan.ts"
 import { Reporter } from "./Reporter.ts"
@@ -105,6 +105,10 @@ const run = Effect.fn("Runner.run")(function* (
   const { timeLimits = {}, waitMillisMax } = options
   const outcomes = yield* walk({ plan, runId, slots, starts, timeLimits, waitMillisMax })
   const jobs = outcomes.map((outcome) => outcome.record)
+  yield* (yield* ManifestStore).keep(
+    pipeline.name,
+    jobs.flatMap(({ key }) => key ?? [])
+  )
   const report: RunReport = {
     schemaVersion: 1,
     runId,

@@ -4,6 +4,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { planningLayer, type StageServices } from "../../infra/layers.ts"
 import type { SettingsValue } from "../../infra/settings.ts"
+import { newSecret } from "../../infra/signing/ed25519.ts"
+import type { Scope } from "../../lib/storage/Signature.ts"
 import { CodeClosure, namesIn } from "../../lib/workflow/CodeClosure.ts"
 import type { JobContext } from "../../lib/workflow/JobContext.ts"
 import * as Plan from "../../lib/workflow/Plan.ts"
@@ -15,6 +17,7 @@ import type { Ingest } from "../../stages/ingest.ts"
 import type { Preprocess } from "../../stages/preprocess.ts"
 import type { Pretrain } from "../../stages/pretrain.ts"
 import type { WriteReport } from "../../stages/report.ts"
+import { signingOptions } from "../support/signing.ts"
 import { temporaryFolder } from "../support/temporaryFolder.ts"
 
 type ServicesOf<S> = S extends Stage<infer _P, infer _PE, infer _I, infer _A, infer _E, infer R> ? R : never
@@ -34,6 +37,7 @@ const settings: SettingsValue = {
   projectDir: join(base, "project"),
   store: { kind: "folder", folder: join(base, "store") },
   cacheDir: join(base, "cache"),
+  signing: signingOptions,
   mirrorDir: undefined,
   backend: "auto",
   tensorflowDir: undefined,
@@ -72,6 +76,7 @@ describe("layers", () => {
   it.effect.each([
     ["the store", { store: { kind: "folder", folder: join(base, "elsewhere") } }],
     ["the project's folder", { projectDir: join(base, "another project") }],
+    ["who signs and where", { signing: { ...signingOptions, secret: newSecret(), scope: "pr/7" as Scope } }],
     ["the cache", { cacheDir: join(base, "another cache") }],
     ["the mirror", { mirrorDir: base }],
     ["the backend", { backend: "portable" }],

@@ -24,4 +24,39 @@ describe("settings from the environment", () => {
       assert.notInclude(error.message, "secret")
     })
   )
+
+  it.effect("results are written into main and believed from there, unless told otherwise", () =>
+    Effect.gen(function* () {
+      const signing = (env: Record<string, string>) =>
+        Effect.map(readFrom({ XDG_CONFIG_HOME: "/c", ...env }), ({ signing }) => signing)
+      const none = { folder: "/c/distillery", secret: undefined, trustKeys: [] }
+      const main = { ...none, scope: "main", trustScopes: ["main"] }
+      assert.deepStrictEqual(yield* signing({}), main as never)
+      const pr = { ...none, scope: "pr/7", trustScopes: ["pr/7", "main"] }
+      assert.deepStrictEqual(yield* signing({ DISTILLERY_SCOPE: "pr/7" }), pr as never)
+      const key = `ed25519:${"A".repeat(43)}`
+      assert.deepStrictEqual(
+        yield* signing({
+          DISTILLERY_KEY: "k",
+          DISTILLERY_TRUST_SCOPES: "user/ann, main",
+          DISTILLERY_TRUST_KEYS: key
+        }),
+        { ...main, secret: "k", trustScopes: ["user/ann", "main"], trustKeys: [key] } as never
+      )
+    })
+  )
+
+  it.effect.each([
+    [
+      "DISTILLERY_SCOPE",
+      "release",
+      /DISTILLERY_SCOPE is wrong: expected a scope: main, pr\/<name> or user\/<name>/
+    ],
+    ["DISTILLERY_TRUST_SCOPES", "main,pr", /DISTILLERY_TRUST_SCOPES is wrong: "pr" is no scope/],
+    ["DISTILLERY_TRUST_KEYS", "ann", /DISTILLERY_TRUST_KEYS is wrong: "ann" is no key/]
+  ] as const)("%s=%s is refused", ([name, value, message]) =>
+    Effect.gen(function* () {
+      assert.match((yield* Effect.flip(readFrom({ [name]: value }))).message, message)
+    })
+  )
 })

@@ -19,6 +19,7 @@ import { recordingReporterLayer } from "../../lib/workflow/Reporter.ts"
 import type { RunEvent } from "../../lib/workflow/RunEvent.ts"
 import { runnerLayer } from "../../lib/workflow/Runner.ts"
 import * as Stage from "../../lib/workflow/Stage.ts"
+import { testSigning } from "./signing.ts"
 
 export const Numbers = Artifact.type("numbers", Schema.Struct({ values: BlobRef }))
 export const Total = Artifact.type("total", Schema.Struct({ value: Schema.Number }))
@@ -201,6 +202,7 @@ export const toyEngine = (world: World) =>
     Layer.provideMerge(leasesLayer(30_000)),
     Layer.provideMerge(ownerLivenessLayer),
     Layer.provideMerge(manifestStoreLayer),
+    Layer.provideMerge(testSigning),
     Layer.provideMerge(codeLayer(world)),
     Layer.provideMerge(capabilitiesLayer(world)),
     Layer.provideMerge(externalsLayer(world)),

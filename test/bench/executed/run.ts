@@ -11,6 +11,7 @@ import { inProcessExecutorLayer } from "../../../infra/executors/InProcessExecut
 import { indexedExternalInputsLayer } from "../../../infra/files/IndexedExternalInputs.ts"
 import { hasherLayer } from "../../../infra/hashing.ts"
 import { ownerLivenessLayer } from "../../../infra/ownerLiveness.ts"
+import { passingSigningLayer } from "../../../infra/signing/signing.ts"
 import { fileObjectStoreLayer } from "../../../infra/stores/FileObjectStore.ts"
 import { blobStoreLayer } from "../../../lib/storage/blobs.ts"
 import { leasesLayer } from "../../../lib/storage/leases.ts"
@@ -36,6 +37,7 @@ const pipeline = Pipeline.make(
 )
 
 const storage = manifestStoreLayer.pipe(
+  Layer.provideMerge(passingSigningLayer),
   Layer.provideMerge(blobStoreLayer),
   Layer.provideMerge(fileObjectStoreLayer(join(folder, "store"))),
   Layer.provideMerge(hasherLayer)

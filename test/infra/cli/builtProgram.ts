@@ -11,6 +11,8 @@ export const packageRoot = join(import.meta.dirname, "../../..")
 // Inside the package, so that the program finds its packages and the stages' sources.
 export const built = join(packageRoot, "node_modules", ".cache", `distillery-program-test-${process.pid}`)
 export const project = temporaryFolder()
+/** Where the user's key is made. */
+const home = temporaryFolder()
 
 interface Ended {
   readonly code: number | null
@@ -37,7 +39,7 @@ export const start = (
   const { PATH, HOME } = process.env
   return spawn(process.execPath, [join(built, "main.js"), ...args], {
     cwd: folder,
-    env: { PATH, HOME, DISTILLERY_BACKEND: "portable", ...environment }
+    env: { PATH, HOME, XDG_CONFIG_HOME: home, DISTILLERY_BACKEND: "portable", ...environment }
   })
 }
 

@@ -1,45 +1,44 @@
 import { assert, it } from "@effect/vitest"
 import { Effect, Layer, Schema } from "effect"
 import { findModel } from "../../../infra/cli/findModel.ts"
-import { digestOf } from "../../../infra/hashing.ts"
-import { Hasher } from "../../../lib/storage/Digest.ts"
 import { ObjectStore } from "../../../lib/storage/ObjectStore.ts"
 import type { ArtifactType } from "../../../lib/workflow/Artifact.ts"
-import { artifactDigest } from "../../../lib/workflow/Fingerprint.ts"
 import { ManifestStore, manifestStoreLayer } from "../../../lib/workflow/ManifestStore.ts"
 import { Classifier, Detector, Evaluation, Segmenter } from "../../../stages/artifacts.ts"
 import { evaluatedClassifier, evaluatedDetector, evaluatedSegmenter } from "../../support/evaluatedModels.ts"
+import { trueManifest } from "../../support/manifests.ts"
+import { testSigning } from "../../support/signing.ts"
 import { blobsLayer } from "../../support/stageServices.ts"
 import { manifest, record, reportOf } from "../reporting/fixtures.ts"
 
 /** Publishes a job's result under a key of its own. */
 const publish = Effect.fn(function* <A>(job: string, type: ArtifactType<A>, value: A) {
   const encoded = Schema.encodeSync(type.schema)(value) as Schema.Json
-  const made = manifest(job, "a stage", type.name, encoded)
-  const digest = artifactDigest(yield* Hasher, type.name, encoded)
-  const stored = { ...made, jobKey: digestOf(job), output: { ...made.output, digest } }
+  const stored = yield* trueManifest({
+    ...manifest(job, "a stage", type.name, encoded),
+    params: { job }
+  })
   yield* (yield* ManifestStore).publish(stored, { replace: false })
+  return record(job, "a stage", { key: stored.jobKey, state: "ran" })
 })
-
-const jobs = ["student", "detector", "segmenter", "evaluation"]
 
 /** A run with a model of each kind, and an evaluation, which is none. */
 const stored = Effect.gen(function* () {
   const options = { numImages: 2, size: 16 }
   const { evaluation, model } = yield* evaluatedClassifier(options)
-  yield* publish("student", Classifier, model)
-  yield* publish("evaluation", Evaluation.classification, evaluation)
-  yield* publish("detector", Detector, (yield* evaluatedDetector(options)).model)
-  yield* publish("segmenter", Segmenter, (yield* evaluatedSegmenter(options)).model)
-  const report = reportOf(
-    "ok",
-    jobs.map((job) => record(job, "a stage", { key: digestOf(job), state: "ran" }))
-  )
+  const report = reportOf("ok", [
+    yield* publish("student", Classifier, model),
+    yield* publish("detector", Detector, (yield* evaluatedDetector(options)).model),
+    yield* publish("segmenter", Segmenter, (yield* evaluatedSegmenter(options)).model),
+    yield* publish("evaluation", Evaluation.classification, evaluation)
+  ])
   const bytes = new TextEncoder().encode(JSON.stringify(report))
   yield* (yield* ObjectStore).put(`runs/${report.runId}.json`, bytes)
 })
 
-it.layer(Layer.provideMerge(manifestStoreLayer, blobsLayer))("finding a model", (it) => {
+const storage = manifestStoreLayer.pipe(Layer.provideMerge(testSigning), Layer.provideMerge(blobsLayer))
+
+it.layer(storage)("finding a model", (it) => {
   it.effect.each([
     ["student", "Classifier"],
     ["toy/detector", "Detector"],

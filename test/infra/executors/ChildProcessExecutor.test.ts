@@ -128,7 +128,13 @@ describe("childEnvironment", () => {
       no_proxy: "localhost",
       NODE_EXTRA_CA_CERTS: "/ca.pem"
     }
-    const withheld = { SECRET: "z", MY_HTTPS_PROXY: "z", NODE_OPTIONS: "--inspect", HOME: undefined }
+    const withheld = {
+      SECRET: "z",
+      DISTILLERY_KEY: "z",
+      MY_HTTPS_PROXY: "z",
+      NODE_OPTIONS: "--inspect",
+      HOME: undefined
+    }
     assert.deepStrictEqual(childEnvironment({ ...given, ...withheld }, 6), {
       ...given,
       UV_THREADPOOL_SIZE: "6"

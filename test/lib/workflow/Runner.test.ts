@@ -3,8 +3,9 @@ import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, type Layer, Stream } from "effect"
 import { blobKey } from "../../../lib/storage/blobs.ts"
 import { ObjectStore } from "../../../lib/storage/ObjectStore.ts"
-import { manifestKey } from "../../../lib/workflow/ManifestStore.ts"
+import { mainScope } from "../../../lib/storage/Signature.ts"
 import { Runner, type RunOptions } from "../../../lib/workflow/Runner.ts"
+import { manifestKey } from "../../../lib/workflow/SignedManifest.ts"
 import {
   codeOf,
   makeWorld,
@@ -277,7 +278,7 @@ describe("the store", () => {
         const { values } = first.manifests.numbers!.output.value as never as { values: { blob: never } }
         yield* store.remove(blobKey(values.blob))
         assert.deepStrictEqual(yield* Effect.map(run(world), ranJobs), ["numbers"])
-        const path = manifestKey(first.manifests.double!.jobKey)
+        const path = manifestKey({ scope: mainScope, key: first.manifests.double!.jobKey })
         yield* store.put(path, (yield* store.get(path)).slice(0, 100))
         assert.deepStrictEqual(yield* Effect.map(run(world), ranJobs), ["double"])
         assert.deepStrictEqual(yield* Effect.map(run(world), ranJobs), [])

@@ -1,0 +1,53 @@
+/** What tells whether a file was changed: by its content where it is small, by its inode and times. */
+import { type Stats, statSync } from "node:fs"
+import { readFile, stat } from "node:fs/promises"
+import type { ObjectInfo, ObjectStamp } from "../../lib/storage/ObjectStore.ts"
+import { digestOf } from "../hashing.ts"
+import { errorCode } from "./atomicFiles.ts"
+
+/** The codes with which a system says that there is no such file. */
+export const isAbsence = (error: unknown): boolean =>
+  ["ENOENT", "ENOTDIR", "EISDIR"].includes(errorCode(error))
+
+/** Larger objects are told apart by inode and times; reading them for a version would cost too much. */
+const hashedVersionBytesMax = 65_536
+
+/** `content` may be absent where it is large. */
+export const versionOf = (stats: Stats, content: Uint8Array | undefined): string =>
+  content === undefined || stats.size > hashedVersionBytesMax
+    ? `${stats.ino}-${stats.size}-${stats.mtimeMs}`
+    : digestOf(content)
+
+export const infoOf = async (path: string, key: string): Promise<ObjectInfo> => {
+  const stats = await stat(path)
+  if (!stats.isFile()) throw Object.assign(new Error("not a file"), { code: "EISDIR" })
+  const content = stats.size <= hashedVersionBytesMax ? await readFile(path) : undefined
+  return { key, sizeBytes: stats.size, version: versionOf(stats, content) }
+}
+
+export const presentVersion = async (path: string, key: string): Promise<string | undefined> => {
+  try {
+    return (await infoOf(path, key)).version
+  } catch (error) {
+    if (isAbsence(error)) return undefined
+    throw error
+  }
+}
+
+/** Some file systems keep times in whole seconds, FAT in two. */
+const coarseClockMillis = 2_100
+
+/** Too young to tell from a file that is written again within the same tick of such a clock. */
+const isYoung = ({ ctimeMs, mtimeMs }: Stats): boolean =>
+  Number.isInteger(ctimeMs / 1000) && Date.now() - Math.max(ctimeMs, mtimeMs) < coarseClockMillis
+
+/**
+ * Synchronous: for many files that is several times cheaper, and a file system answers such questions from
+ * memory.
+ */
+export const stampOf = (path: string): ObjectStamp | undefined => {
+  const stats = statSync(path, { throwIfNoEntry: false })
+  if (stats === undefined || !stats.isFile()) return undefined
+  const stamp = isYoung(stats) ? undefined : `${stats.ino}-${stats.size}-${stats.mtimeMs}-${stats.ctimeMs}`
+  return { sizeBytes: stats.size, stamp }
+}

@@ -1,0 +1,213 @@
+/**
+ * Finds manifests in the scopes that the reader trusts, and remembers what was verified: what an object
+ * looked like then. One that still looks so is not opened again; one that does not is verified anew, a blob
+ * by its content where reading it is cheap.
+ */
+import { Effect, Option } from "effect"
+import type { BlobRef, BlobStore } from "../storage/BlobStore.ts"
+import { blobKey } from "../storage/blobs.ts"
+import type { Digest, Hasher } from "../storage/Digest.ts"
+import type { ObjectStamp, ObjectStore, StoreError } from "../storage/ObjectStore.ts"
+import type { KeyId, Scope, Verifier } from "../storage/Signature.ts"
+import { ifPresent } from "./jsonObjects.ts"
+import { blobsOf, type Manifest } from "./Manifest.ts"
+import type { KnownManifest, ResultIndex } from "./ResultIndex.ts"
+import { type ManifestPlace, manifestKey, openManifest } from "./SignedManifest.ts"
+
+export type Lookup =
+  | { readonly _tag: "Found"; readonly manifest: Manifest }
+  | { readonly _tag: "Absent" }
+  | { readonly _tag: "Broken"; readonly reason: string }
+
+export interface FinderServices {
+  readonly blobs: BlobStore["Service"]
+  readonly hasher: Hasher["Service"]
+  readonly store: ObjectStore["Service"]
+  readonly verifier: Verifier["Service"]
+}
+
+/** What objects look like, by key. */
+export type Stamps = ReadonlyMap<string, ObjectStamp>
+
+const absent: Lookup = { _tag: "Absent" }
+const broken = (reason: string): Lookup => ({ _tag: "Broken", reason })
+
+/** The objects that a manifest stands for: its own first. */
+const objectsOf = ({ manifest, scope }: KnownManifest): ReadonlyArray<string> => [
+  manifestKey({ scope, key: manifest.jobKey }),
+  ...blobsOf(manifest.output.value).map((ref) => blobKey(ref.blob))
+]
+
+export class ManifestFinder {
+  private readonly manifests = new Map<Digest, KnownManifest>()
+  private readonly blobs = new Map<Digest, string>()
+  private changed = false
+  private readonly services: FinderServices
+
+  constructor(services: FinderServices) {
+    this.services = services
+  }
+
+  /** Whether it knows what the indexes that it was given do not say. */
+  get hasNews(): boolean {
+    return this.changed
+  }
+
+  /** What is said here counts less than what is known already. */
+  recall(index: ResultIndex): void {
+    for (const [key, known] of index.manifests) {
+      if (!this.manifests.has(key)) this.manifests.set(key, known)
+    }
+    for (const [digest, stamp] of index.blobs) {
+      if (!this.blobs.has(digest)) this.blobs.set(digest, stamp)
+    }
+  }
+
+  /** What is known of these jobs and, as far as there is room, of others; the others first. */
+  summary(keys: ReadonlyArray<Digest>, numOthersMax: number): ResultIndex {
+    const wanted = new Set(keys)
+    const others = [...this.manifests.keys()].filter((key) => !wanted.has(key)).slice(-numOthersMax)
+    const kept = [...others, ...wanted].flatMap((key) => {
+      const known = this.manifests.get(key)
+      return known === undefined ? [] : [[key, known] as const]
+    })
+    const blobs = kept.flatMap(([, { manifest }]) =>
+      blobsOf(manifest.output.value).flatMap(({ blob }) => {
+        const stamp = this.blobs.get(blob)
+        return stamp === undefined ? [] : [[blob, stamp] as const]
+      })
+    )
+    this.changed = false
+    return { manifests: new Map(kept), blobs: new Map(blobs) }
+  }
+
+  /** How all that is known looks now, asked in one go. */
+  readonly glance: Effect.Effect<Stamps, StoreError> = Effect.suspend(() =>
+    this.stampsOf([...this.manifests.values()].flatMap(objectsOf))
+  )
+
+  /** `stamps` is how things looked a moment ago, where that was asked already. */
+  find(key: Digest, stamps?: Stamps): Effect.Effect<Lookup, StoreError> {
+    const known = this.manifests.get(key)
+    if (known === undefined) return this.findAnew(key)
+    if (stamps !== undefined) return this.answer(known, stamps) ?? this.findAnew(key)
+    return Effect.flatMap(
+      this.stampsOf(objectsOf(known)),
+      (now) => this.answer(known, now) ?? this.findAnew(key)
+    )
+  }
+
+  /** In one scope only, whatever is known. */
+  readonly findIn = Effect.fnUntraced({ self: this }, function* (place: ManifestPlace) {
+    const { store } = this.services
+    const objectKey = manifestKey(place)
+    // Asked before it is read: what is replaced meanwhile looks different the next time.
+    const [stamp] = yield* store.stamps([objectKey])
+    const bytes = stamp && Option.getOrUndefined(yield* ifPresent(store.get(objectKey)))
+    if (bytes === undefined) return absent
+    const opened = openManifest(bytes, place, this.services)
+    if (opened._tag === "Refused") return broken(opened.reason)
+    const { keyId, manifest } = opened
+    const refs = blobsOf(manifest.output.value)
+    const looks = yield* store.stamps(refs.map((ref) => blobKey(ref.blob)))
+    for (const [index, ref] of refs.entries()) {
+      const problem = yield* this.blobProblem(ref, looks[index])
+      if (problem !== undefined) return broken(problem)
+    }
+    this.manifests.delete(place.key)
+    this.manifests.set(place.key, { scope: place.scope, keyId, stamp: stamp?.stamp, manifest })
+    this.changed = true
+    return { _tag: "Found", manifest } as Lookup
+  })
+
+  /** For explanations: what is known, or can be opened, whether its blobs are there or not. */
+  readonly read = Effect.fnUntraced({ self: this }, function* (place: ManifestPlace) {
+    const known = this.manifests.get(place.key)
+    if (known !== undefined) return known.manifest
+    const bytes = yield* ifPresent(this.services.store.get(manifestKey(place)))
+    if (Option.isNone(bytes)) return undefined
+    const opened = openManifest(bytes.value, place, this.services)
+    return opened._tag === "Sound" ? opened.manifest : undefined
+  })
+
+  /** A manifest that this process has just written, and blobs that it has just seen stored. */
+  readonly learn = Effect.fnUntraced(
+    { self: this },
+    function* (scope: Scope, keyId: KeyId, manifest: Manifest) {
+      const refs = blobsOf(manifest.output.value)
+      const known: KnownManifest = { scope, keyId, stamp: undefined, manifest }
+      const looks = yield* this.stampsOf(objectsOf(known))
+      for (const { blob } of refs) this.verified(blob, looks.get(blobKey(blob)))
+      const stamp = looks.get(manifestKey({ scope, key: manifest.jobKey }))?.stamp
+      this.manifests.delete(manifest.jobKey)
+      this.manifests.set(manifest.jobKey, { ...known, stamp })
+      this.changed = true
+    }
+  )
+
+  private stampsOf(objectKeys: ReadonlyArray<string>): Effect.Effect<Stamps, StoreError> {
+    return Effect.map(
+      this.services.store.stamps(objectKeys),
+      (stamps) =>
+        new Map(
+          objectKeys.flatMap((key, index) => {
+            const stamp = stamps[index]
+            return stamp === undefined ? [] : [[key, stamp] as const]
+          })
+        )
+    )
+  }
+
+  /** `undefined` where it cannot be said without opening something. */
+  private answer(known: KnownManifest, stamps: Stamps): Effect.Effect<Lookup> | undefined {
+    const { manifest, scope, stamp } = known
+    const { scopes } = this.services.verifier
+    const now = stamps.get(manifestKey({ scope, key: manifest.jobKey }))
+    if (stamp === undefined || now?.stamp !== stamp || !scopes.includes(scope)) return undefined
+    const isSame = ({ blob, sizeBytes }: BlobRef): boolean => {
+      const look = stamps.get(blobKey(blob))
+      return look?.sizeBytes === sizeBytes && look.stamp !== undefined && look.stamp === this.blobs.get(blob)
+    }
+    return blobsOf(manifest.output.value).every(isSame)
+      ? Effect.succeed({ _tag: "Found", manifest })
+      : undefined
+  }
+
+  /** In every scope, until one has it; if none has, the first reason why not. */
+  private readonly findAnew = Effect.fnUntraced({ self: this }, function* (key: Digest) {
+    this.changed = this.manifests.delete(key) || this.changed
+    let found = absent
+    for (const scope of this.services.verifier.scopes) {
+      const here = yield* this.findIn({ scope, key })
+      if (here._tag === "Found") return here
+      if (found._tag === "Absent") found = here
+    }
+    return found
+  })
+
+  private readonly blobProblem = Effect.fnUntraced(
+    { self: this },
+    function* (ref: BlobRef, look: ObjectStamp | undefined) {
+      const { blobs, store } = this.services
+      const missing = `blob ${ref.blob} is missing or damaged`
+      if (look?.sizeBytes !== ref.sizeBytes) return missing
+      if (look.stamp !== undefined && this.blobs.get(ref.blob) === look.stamp) return undefined
+      if (store.isLocal) {
+        const problem = yield* blobs.get(ref).pipe(
+          Effect.as(undefined),
+          Effect.catchTag("BlobCorrupt", () => Effect.succeed(`blob ${ref.blob} was changed`)),
+          Effect.catchTag("ObjectNotFound", () => Effect.succeed(missing))
+        )
+        if (problem !== undefined) return problem
+      }
+      this.verified(ref.blob, look)
+      return undefined
+    }
+  )
+
+  private verified(blob: Digest, look: ObjectStamp | undefined): void {
+    if (look?.stamp === undefined) this.blobs.delete(blob)
+    else this.blobs.set(blob, look.stamp)
+    this.changed = true
+  }
+}
