@@ -5,9 +5,9 @@
 import { Effect, Layer, Schema } from "effect"
 import { inProcessExecutorLayer } from "../../infra/executors/InProcessExecutor.ts"
 import { digestOf, hasherLayer } from "../../infra/hashing.ts"
-import { ownerLivenessLayer } from "../../infra/ownerLiveness.ts"
 import { BlobRef, BlobStore } from "../../lib/storage/BlobStore.ts"
 import { blobStoreLayer } from "../../lib/storage/blobs.ts"
+import { OwnerLiveness } from "../../lib/storage/Lease.ts"
 import { leasesLayer } from "../../lib/storage/leases.ts"
 import { memoryObjectStoreLayer } from "../../lib/storage/MemoryObjectStore.ts"
 import * as Artifact from "../../lib/workflow/Artifact.ts"
@@ -196,11 +196,17 @@ export const memoryStorage = blobStoreLayer.pipe(
   Layer.provideMerge(hasherLayer)
 )
 
+/** Without I/O, whose time is not the test clock's. */
+const livenessLayer = Layer.succeed(OwnerLiveness, {
+  self: { host: "here", pid: process.pid, incarnation: "this one" },
+  isGone: () => Effect.succeed(false)
+})
+
 /** The engine without its storage, so that a test can run it twice, as two processes would. */
 export const toyEngine = (world: World) =>
   runnerLayer.pipe(
     Layer.provideMerge(leasesLayer(30_000)),
-    Layer.provideMerge(ownerLivenessLayer),
+    Layer.provideMerge(livenessLayer),
     Layer.provideMerge(manifestStoreLayer),
     Layer.provideMerge(testSigning),
     Layer.provideMerge(codeLayer(world)),
