@@ -81,6 +81,7 @@ describe("layers", () => {
     ["the mirror", { mirrorDir: base }],
     ["the backend", { backend: "portable" }],
     ["threads and concurrency", { threads: 1, concurrency: 7 }],
+    ["the lease", { leaseSeconds: 7 }],
     ["the environment", { environment: { LANG: "tr_TR.UTF-8", TZ: "Asia/Tokyo" } }]
   ] as const)("%s is a setting: no key moves with it", ([, change]) =>
     Effect.gen(function* () {

@@ -17,6 +17,15 @@ describe("settings from the environment", () => {
     })
   )
 
+  it.effect("a lease lasts half a minute, or 1 to 3600 s", () =>
+    Effect.gen(function* () {
+      assert.strictEqual((yield* readFrom({})).leaseSeconds, 30)
+      assert.strictEqual((yield* readFrom({ DISTILLERY_LEASE_SECONDS: "3600" })).leaseSeconds, 3600)
+      const error = yield* Effect.flip(readFrom({ DISTILLERY_LEASE_SECONDS: "0" }))
+      assert.match(error.message, /^The environment variable DISTILLERY_LEASE_SECONDS is wrong: expected/)
+    })
+  )
+
   it.effect("a wrong address is refused by the variable's name, without the password in it", () =>
     Effect.gen(function* () {
       const error = yield* Effect.flip(readFrom({ DISTILLERY_STORE: "s3://key:secret@bucket/prefix" }))

@@ -6,6 +6,7 @@ import type { Manifest } from "../../../lib/workflow/Manifest.ts"
 import * as Pipeline from "../../../lib/workflow/Pipeline.ts"
 import { dependenciesOf } from "../../../lib/workflow/Pipeline.ts"
 import type { JobState, Plan } from "../../../lib/workflow/Plan.ts"
+import type { RunEvent } from "../../../lib/workflow/RunEvent.ts"
 import type { JobRecord, RunReport } from "../../../lib/workflow/RunReport.ts"
 import * as Stage from "../../../lib/workflow/Stage.ts"
 
@@ -78,6 +79,23 @@ export const planWith = (states: { readonly [job: string]: JobState }): Plan => 
       state: states[job.name] ?? hit
     }
   })
+})
+
+/** A job of ours that another run computes, since the given time. */
+export const waiting = (job: string, sinceMillis: number): Extract<RunEvent, { _tag: "JobWaiting" }> => ({
+  _tag: "JobWaiting",
+  job,
+  key: digest("a"),
+  holder: {
+    schemaVersion: 1,
+    state: "held",
+    owner: { host: "gpu-box", pid: 123, runId: "20261124-120000-abcdef", incarnation: "x" },
+    nonce: "n",
+    epoch: 1,
+    sequence: 0,
+    since: new Date(sinceMillis).toISOString(),
+    leaseMillis: 30_000
+  }
 })
 
 export const record = (name: string, stage: string, changes: Partial<JobRecord>): JobRecord => ({

@@ -4,7 +4,7 @@ import { TestClock } from "effect/testing"
 import { makeLiveReporter } from "../../../infra/reporting/liveReporter.ts"
 import { paintFor, widthOf } from "../../../infra/reporting/paint.ts"
 import { FakeTerminal } from "./FakeTerminal.ts"
-import { digest, planWith, record, reportOf } from "./fixtures.ts"
+import { digest, planWith, record, reportOf, waiting } from "./fixtures.ts"
 
 const key = digest("a")
 const colourless = paintFor(false)
@@ -48,6 +48,24 @@ describe("on a terminal", () => {
       })
       assert.strictEqual(terminal.text, "✓ images            hit\n✓ teacher           ran in 2:05")
       assert.isTrue(terminal.cursorVisible)
+    })
+  )
+
+  it.effect("a job that another run computes has a live line until it is there", () =>
+    Effect.gen(function* () {
+      const terminal = new FakeTerminal(120)
+      const reporter = yield* startTeacher(terminal)
+      yield* reporter.emit(waiting("teacher", 0))
+      yield* TestClock.adjust("3 minutes")
+      assert.match(
+        terminal.text,
+        /^… teacher +waits for run 20261124-120000-abcdef on gpu-box \(pid 123\), +computing since \d\d:\d\d, +3:00$/m
+      )
+      terminal.resize(40)
+      yield* TestClock.adjust("1 second")
+      assert.match(terminal.text, /^… teacher +3:01$/m)
+      yield* reporter.emit({ _tag: "JobHit", job: "teacher", key })
+      assert.strictEqual(terminal.text, "✓ images            hit\n✓ teacher           hit")
     })
   )
 

@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import { TestClock } from "effect/testing"
 import { paintFor } from "../../../infra/reporting/paint.ts"
 import { makePlainReporter } from "../../../infra/reporting/plainReporter.ts"
-import { digest, planWith } from "./fixtures.ts"
+import { digest, planWith, waiting } from "./fixtures.ts"
 
 const key = digest("a")
 const progress = (phase: string, done: number) => ({
@@ -28,6 +28,28 @@ describe("in a pipe", () => {
         "teacher: 3 files quarantined",
         "✓ teacher           ran in 1:02:05"
       ])
+    })
+  )
+
+  it.effect("whom a job waits for, and since when that computes", () =>
+    Effect.gen(function* () {
+      const lines: Array<string> = []
+      const reporter = makePlainReporter((line) => lines.push(line), paintFor(false))
+      yield* reporter.emit({ _tag: "RunStarted", runId: "r", plan: planWith({}) })
+      yield* reporter.emit({ _tag: "RunNote", line: "no leases\nhere" })
+      yield* TestClock.adjust("3 minutes")
+      yield* reporter.emit(waiting("teacher", 0))
+      yield* reporter.emit({ ...waiting("images", 0), holder: undefined })
+      yield* reporter.emit({ _tag: "JobHit", job: "teacher", key })
+      assert.deepStrictEqual(
+        lines.map((line) => line.replace(/since \d\d:\d\d/, "since HH:MM")),
+        [
+          "no leases here",
+          "teacher: waits for run 20261124-120000-abcdef on gpu-box (pid 123), computing since HH:MM, 3:00",
+          "images: waits for another run",
+          "✓ teacher           hit"
+        ]
+      )
     })
   )
 

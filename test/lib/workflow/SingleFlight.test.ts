@@ -63,7 +63,11 @@ describe("two runs on one store", () => {
         const [runA] = a.events
         assert.deepStrictEqual(
           waits(b).map((event) => [event.job, event.holder?.owner.runId, event.holder?.owner.pid]),
-          Array.from({ length: 2 }, () => ["total", runA?._tag === "RunStarted" ? runA.runId : "", process.pid])
+          Array.from({ length: 2 }, () => [
+            "total",
+            runA?._tag === "RunStarted" ? runA.runId : "",
+            process.pid
+          ])
         )
         yield* total.open
         yield* pass(5_000)
