@@ -55,8 +55,8 @@ describe("a process", () => {
 
   it.effect.skipIf(!existsSync("/proc/self/stat"))("that has ended but is not waited for is gone", () =>
     Effect.gen(function* () {
-      // The shell becomes `sleep`, which never asks what became of the child it has inherited.
-      const child = spawn("sh", ["-c", "true & echo $!; exec sleep 60"], {
+      // The shell becomes a `sleep` that never asks what became of the one it has inherited.
+      const child = spawn("sh", ["-c", "sleep 0.5 & echo $!; exec sleep 60"], {
         stdio: ["ignore", "pipe", "ignore"]
       })
       started.push(child)

@@ -9,11 +9,12 @@ import { join } from "node:path"
 import { createInterface } from "node:readline"
 import { afterAll, assert, describe, it } from "vitest"
 import type { RunReport } from "../../../lib/workflow/RunReport.ts"
-import { sleep, until } from "../../support/processes.ts"
+import { until } from "../../support/processes.ts"
 import { temporaryFolder } from "../../support/temporaryFolder.ts"
 
 const parentFile = new URL("../../fixtures/toy/parent.ts", import.meta.url).pathname
-const numSteps = 20
+/** Long enough for two processes that start together to meet, however busy the machine is. */
+const numSteps = 40
 const millisPerStep = 50
 
 interface Running {
@@ -40,6 +41,15 @@ const start = (folder: string, leaseMillis: number): Running => {
 const isWaitingFor = (waiting: Running, owner: Running): boolean =>
   waiting.lines.includes(`trail waits for pid ${owner.parent.pid}`)
 
+/** Two runs, one of which is in the middle of the job and the other waits for it. */
+const startTwo = async (folder: string, leaseMillis: number) => {
+  const [a, b] = [start(folder, leaseMillis), start(folder, leaseMillis)]
+  await until(() => isWaitingFor(a, b) || isWaitingFor(b, a), 30_000)
+  const [owner, waiting] = isWaitingFor(b, a) ? [a, b] : [b, a]
+  await until(() => owner.lines.includes("step 2"))
+  return { owner, waiting }
+}
+
 const reportOf = ({ lines }: Running): RunReport => JSON.parse(lines.at(-1)!) as RunReport
 const trailOf = (running: Running) => reportOf(running).jobs.find((job) => job.name === "trail")!
 
@@ -64,35 +74,28 @@ describe("a run that waits", () => {
   it("takes over at once from one that is killed, and goes on from its state", async () => {
     const folder = temporaryFolder()
     // So long that only the death can have been noticed.
-    const first = start(folder, 600_000)
-    await until(() => first.lines.includes("step 2"))
-    const second = start(folder, 600_000)
-    await until(() => isWaitingFor(second, first))
-    first.parent.kill("SIGKILL")
-    assert.strictEqual(await second.ended, 0)
-    const note = second.lines.find((line) => line.startsWith("taken over from run"))
-    assert.include(note, `(pid ${first.parent.pid})`)
-    assert.isTrue(second.lines.some((line) => /goes on from step ([2-9]|1\d)$/.test(line)))
-    assert.strictEqual(trailOf(second).state, "ran")
-    assert.deepStrictEqual(publishedTrail(folder, trailOf(second)).steps, allSteps)
+    const { owner, waiting } = await startTwo(folder, 600_000)
+    owner.parent.kill("SIGKILL")
+    assert.strictEqual(await waiting.ended, 0)
+    const note = waiting.lines.find((line) => line.startsWith("taken over from run"))
+    assert.include(note, `(pid ${owner.parent.pid})`)
+    assert.isTrue(waiting.lines.some((line) => /goes on from step ([2-9]|\d\d)$/.test(line)))
+    assert.strictEqual(trailOf(waiting).state, "ran")
+    assert.deepStrictEqual(publishedTrail(folder, trailOf(waiting)).steps, allSteps)
   }, 60_000)
 
   it("takes over from one that is frozen, which overwrites nothing when it wakes", async () => {
     const folder = temporaryFolder()
-    const first = start(folder, 1_000)
-    await until(() => first.lines.includes("step 2"))
-    const second = start(folder, 1_000)
-    await until(() => isWaitingFor(second, first))
-    first.parent.kill("SIGSTOP")
-    assert.strictEqual(await second.ended, 0)
-    const published = publishedTrail(folder, trailOf(second))
-    assert.strictEqual(published.runId, reportOf(second).runId)
+    const { owner, waiting } = await startTwo(folder, 3_000)
+    owner.parent.kill("SIGSTOP")
+    assert.strictEqual(await waiting.ended, 0)
+    const published = publishedTrail(folder, trailOf(waiting))
+    assert.strictEqual(published.runId, reportOf(waiting).runId)
     assert.deepStrictEqual(published.steps, allSteps)
-    await sleep(100)
-    first.parent.kill("SIGCONT")
-    assert.strictEqual(await first.ended, 0)
-    assert.deepInclude(trailOf(first), { state: "hit", outputDigest: trailOf(second).outputDigest })
-    assert.deepStrictEqual(publishedTrail(folder, trailOf(first)), published)
+    owner.parent.kill("SIGCONT")
+    assert.strictEqual(await owner.ended, 0)
+    assert.deepInclude(trailOf(owner), { state: "hit", outputDigest: trailOf(waiting).outputDigest })
+    assert.deepStrictEqual(publishedTrail(folder, trailOf(owner)), published)
     const left = readdirSync(join(folder, "store/objects"), { recursive: true }).map(String)
     assert.isFalse(left.some((name) => name.startsWith("resume/") && name.endsWith(".json")))
   }, 60_000)
