@@ -59,7 +59,7 @@ describe("on a terminal", () => {
       yield* TestClock.adjust("3 minutes")
       assert.match(
         terminal.text,
-        /^… teacher +waits for run 20261124-120000-abcdef on gpu-box \(pid 123\), +computing since \d\d:\d\d, +3:00$/m
+        /^… teacher +waits for run \S+ on gpu-box \(pid 123\), +computing since \d\d:\d\d, +3:00$/m
       )
       terminal.resize(40)
       yield* TestClock.adjust("1 second")
