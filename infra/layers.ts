@@ -32,6 +32,7 @@ import { ownerLivenessLayer } from "./ownerLiveness.ts"
 import { read, type SettingsValue } from "./settings.ts"
 import { signingLayer } from "./signing/signing.ts"
 import { fileObjectStoreLayer } from "./stores/FileObjectStore.ts"
+import { strictExecutorLayer } from "./strict/StrictExecutor.ts"
 import type { FetchProgress } from "./tensorflow/install-library.ts"
 import {
   type LibraryMissing,
@@ -272,18 +273,23 @@ const codeLayer = (settings: SettingsValue) =>
 export interface EngineOptions {
   readonly settings: SettingsValue
   readonly inProcess: boolean
+  /** Whether results that depend on undeclared reads are refused; not in this process. */
+  readonly strict: boolean
   /** The built entry of the child process. */
   readonly childFile: string
   readonly notices: RuntimeNotices
 }
 
-const executorLayer = ({ childFile, inProcess, settings }: EngineOptions) =>
-  inProcess
-    ? inProcessExecutorLayer(stageServicesLayer({ settings, tensors: true, note: () => undefined }))
-    : childProcessExecutorLayer({
-        childFile,
-        environment: childEnvironment(settings.environment, settings.threads + 2)
-      }).pipe(Layer.provide(codeLayer(settings)))
+const executorLayer = ({ childFile, inProcess, settings, strict }: EngineOptions) => {
+  if (inProcess) {
+    return inProcessExecutorLayer(stageServicesLayer({ settings, tensors: true, note: () => undefined }))
+  }
+  const children = childProcessExecutorLayer({
+    childFile,
+    environment: childEnvironment(settings.environment, settings.threads + 2)
+  })
+  return (strict ? strictExecutorLayer(children) : children).pipe(Layer.provide(codeLayer(settings)))
+}
 
 /** What cannot be signed cannot be published: that is told before a job starts. */
 const signerIsReady = Layer.effectDiscard(Effect.flatMap(Signer, ({ ready }) => ready))

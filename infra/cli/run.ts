@@ -14,7 +14,7 @@ import { quietReporter, type RunReporter } from "../reporting/RunReporter.ts"
 import { nodeScreen } from "../reporting/Screen.ts"
 import { countsLine, failedJobs, failureLines, resultLines } from "../reporting/summary.ts"
 import { read, type SettingsValue } from "../settings.ts"
-import { AlreadyReported, exitCodeOfTag, exitCodes } from "./errors.ts"
+import { AlreadyReported, exitCodeOfTag, exitCodes, UsageError } from "./errors.ts"
 import { exportReport, reportFolder } from "./exportReport.ts"
 import { findPipeline } from "./findPipeline.ts"
 import { nextSteps, quoted } from "./nextSteps.ts"
@@ -35,6 +35,7 @@ export interface RunFlags extends SelectionFlags {
   readonly leaseTimeout: number | undefined
   readonly json: boolean
   readonly inProcess: boolean
+  readonly strict: boolean
   readonly quiet: boolean
 }
 
@@ -70,6 +71,7 @@ const execute = Effect.fn("execute")(function* (
   const engine = engineLayer({
     settings,
     inProcess: flags.inProcess,
+    strict: flags.strict,
     childFile: childFile(),
     notices: runtimeNotices(reporter.announce)
   }).pipe(Layer.provide(Layer.succeed(Reporter, reporter)))
@@ -133,6 +135,12 @@ const exitCodeOf = ({ report }: RunOutcome, signalled: number | undefined): numb
 
 export const run = Effect.fn("run")(function* (flags: RunFlags) {
   const { errorPaint, paint, print, tell } = yield* Output
+  if (flags.strict && flags.inProcess) {
+    return yield* new UsageError({
+      what: "--strict and --in-process exclude each other",
+      why: "what a job reads is watched in a process of its own"
+    })
+  }
   const settings = yield* read
   const pipeline = yield* Effect.flatMap(findPipeline(flags.pipeline), (found) =>
     withOverrides(found, flags.set)

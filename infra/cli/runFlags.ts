@@ -34,6 +34,13 @@ export const runSettings = {
     Flag.withDescription("Stop a job that takes longer, e.g. student=90s, 10m or 2h. May be repeated"),
     Flag.atLeast(0)
   ),
+  strict: Flag.Boolean("strict").pipe(
+    Flag.withDescription(
+      "Refuse results that depend on what no key knows of: environment, files, clock, chance, network, " +
+        "locale, packages changed after their installation. With --force all is audited"
+    ),
+    Flag.withDefault(false)
+  ),
   inProcess: Flag.Boolean("in-process").pipe(
     Flag.withDescription("Run jobs in this process instead of in children, for a debugger"),
     Flag.withDefault(false)

@@ -46,9 +46,18 @@ export class PackageNotInstalled extends Error {
   }
 }
 
+export interface InstalledPackage {
+  readonly name: string
+  /** `<version> <integrity>`, or `<version> unlocked`. */
+  readonly identity: string
+  readonly folder: string
+}
+
 export interface LockedPackages {
   /** By name: `<version> <integrity>`, or `<version> unlocked` where no lock file covers it. */
   readonly identities: { readonly [name: string]: string }
+  /** Each of them where it lies. */
+  readonly installed: ReadonlyArray<InstalledPackage>
   /** Files that say so, there or not: while they are as they were, so are the identities. */
   readonly files: ReadonlyArray<string>
 }
@@ -89,6 +98,14 @@ class Installation {
   }
 }
 
+const identitiesOf = (installed: ReadonlyArray<InstalledPackage>): LockedPackages["identities"] =>
+  Object.fromEntries(
+    [...new Set(installed.map(({ name }) => name))].sort().map((name) => {
+      const found = installed.filter((one) => one.name === name).map(({ identity }) => identity)
+      return [name, [...new Set(found)].sort().join(", ")]
+    })
+  )
+
 /**
  * Looks packages up as Node would from `root`, and what they depend on from where they lie; what is optional
  * or a peer is left out. A name that stands for several versions has all of them, with commas between.
@@ -96,7 +113,7 @@ class Installation {
  */
 export const lockedPackages = (root: string, names: ReadonlyArray<string>): LockedPackages => {
   const installation = new Installation()
-  const identities = new Map<string, Set<string>>()
+  const installed: Array<InstalledPackage> = []
   const done = new Set<string>()
   const add = (name: string, from: string): boolean => {
     const found = installation.find(name, from)
@@ -104,7 +121,7 @@ export const lockedPackages = (root: string, names: ReadonlyArray<string>): Lock
     const { folder, json } = found
     if (done.has(folder)) return true
     done.add(folder)
-    identities.set(name, (identities.get(name) ?? new Set()).add(installation.identity(folder, json)))
+    installed.push({ name, identity: installation.identity(folder, json), folder })
     const { dependencies = {}, optionalDependencies = {} } = json
     for (const inner of Object.keys(dependencies)) {
       if (!(inner in optionalDependencies) && !isTypes(inner)) add(inner, realpathSync(folder))
@@ -112,9 +129,9 @@ export const lockedPackages = (root: string, names: ReadonlyArray<string>): Lock
     return true
   }
   for (const name of names) if (!add(name, root)) throw new PackageNotInstalled(name)
-  const sorted = [...identities].sort(([a], [b]) => (a < b ? -1 : 1))
   return {
-    identities: Object.fromEntries(sorted.map(([name, found]) => [name, [...found].sort().join(", ")])),
+    identities: identitiesOf(installed),
+    installed,
     files: [...installation.files].sort()
   }
 }

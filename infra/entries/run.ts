@@ -68,6 +68,7 @@ export const run = (pipeline: Pipeline, options: RunOptions = {}): Promise<RunOu
     const engine = engineLayer({
       settings,
       inProcess: false,
+      strict: false,
       childFile: childFile(),
       notices: runtimeNotices((line) => Effect.sync(() => onNotice?.(line)))
     })

@@ -12,17 +12,10 @@ import { gunzip } from "node:zlib"
 import { Effect } from "effect"
 import { readTar } from "../../lib/data/tar.ts"
 import type { Leak } from "../../lib/workflow/Leak.ts"
+import type { InstalledPackage } from "../code/lockedPackages.ts"
 
 const run = promisify(execFile)
 const inflate = promisify(gunzip)
-
-/** A package as a code closure names it. */
-export interface LockedPackage {
-  readonly name: string
-  /** `1.0.0 sha512-…`, or `1.0.0 unlocked`. */
-  readonly identity: string
-  readonly folder: string
-}
 
 /** What npm calls the archive of a package: `@scope/name` 1.0.0 → `scope-name-1.0.0.tgz`. */
 const archiveName = (name: string, version: string): string =>
@@ -40,7 +33,7 @@ const membersOf = async (name: string, archive: Uint8Array): Promise<ReadonlyMap
 /** Only what Node may load: people edit read-mes, and npm rewrites `package.json` of some packages. */
 const isCode = (path: string): boolean => /\.([cm]?js|json|node|wasm)$/.test(path) && path !== "package.json"
 
-const changedFile = async ({ folder, name }: LockedPackage, archive: Uint8Array) => {
+const changedFile = async ({ folder, name }: InstalledPackage, archive: Uint8Array) => {
   for (const [path, bytes] of await membersOf(name, archive)) {
     if (!isCode(path)) continue
     const found = await readFile(join(folder, path)).catch(() => undefined)
@@ -55,7 +48,7 @@ export interface PackageCheck {
   readonly unchecked: ReadonlyArray<string>
 }
 
-const verdictOn = async (one: LockedPackage, archives: string): Promise<Leak | "sound" | "unchecked"> => {
+const verdictOn = async (one: InstalledPackage, archives: string): Promise<Leak | "sound" | "unchecked"> => {
   const [version = "", integrity = ""] = one.identity.split(" ")
   const archive = await readFile(join(archives, archiveName(one.name, version))).catch(() => undefined)
   if (archive === undefined || integrityOf(archive) !== integrity) return "unchecked"
@@ -66,7 +59,7 @@ const verdictOn = async (one: LockedPackage, archives: string): Promise<Leak | "
 }
 
 /** Resolves with what npm could fetch; one package that it cannot have does not keep it from the others. */
-const fetchArchives = async (packages: ReadonlyArray<LockedPackage>, folder: string): Promise<void> => {
+const fetchArchives = async (packages: ReadonlyArray<InstalledPackage>, folder: string): Promise<void> => {
   const specs = packages.map(({ identity, name }) => `${name}@${identity.split(" ")[0]}`)
   const pack = (wanted: ReadonlyArray<string>) =>
     run("npm", ["pack", ...wanted, "--prefer-offline", "--ignore-scripts", "--silent"], { cwd: folder })
@@ -75,7 +68,7 @@ const fetchArchives = async (packages: ReadonlyArray<LockedPackage>, folder: str
   })
 }
 
-export const checkPackages = async (packages: ReadonlyArray<LockedPackage>): Promise<PackageCheck> => {
+export const checkPackages = async (packages: ReadonlyArray<InstalledPackage>): Promise<PackageCheck> => {
   const locked = packages.filter(({ identity }) => / sha512-/.test(identity))
   const folder = await mkdtemp(join(tmpdir(), "distillery-strict-"))
   try {

@@ -2,18 +2,18 @@
 import { appendFileSync, cpSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { assert, beforeAll, describe, it } from "vitest"
-import { lockedPackages } from "../../../infra/code/lockedPackages.ts"
+import { type InstalledPackage, lockedPackages } from "../../../infra/code/lockedPackages.ts"
 import { packageRootOf } from "../../../infra/code/packageRoot.ts"
-import { checkPackages, type LockedPackage } from "../../../infra/strict/packageContents.ts"
+import { checkPackages } from "../../../infra/strict/packageContents.ts"
 import { temporaryFolder } from "../../support/temporaryFolder.ts"
 
 const root = packageRootOf(import.meta.url)
-const identityOf = (name: string) => lockedPackages(root, [name]).identities[name]
 
-const copyOf = (name: string): LockedPackage => {
+const copyOf = (name: string): InstalledPackage => {
+  const { identity } = lockedPackages(root, [name]).installed.find((one) => one.name === name)!
   const folder = join(temporaryFolder(), name)
   cpSync(join(root, "node_modules", name), folder, { recursive: true })
-  return { name, identity: identityOf(name)!, folder }
+  return { name, identity, folder }
 }
 
 describe("installed packages (needs npm and its registry or cache)", () => {
