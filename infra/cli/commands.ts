@@ -6,6 +6,7 @@ import { Effect, Option, Schema } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { json, pipeline, set } from "./flags.ts"
 import { adopt, dag, explain } from "./pipelineCommands.ts"
+import { init } from "./projectCommands.ts"
 import { diff, lineage, log, show } from "./resultCommands.ts"
 import { runSettings } from "./runFlags.ts"
 import { schedule, scheduler } from "./scheduleCommands.ts"
@@ -164,6 +165,7 @@ export const distillery = Command.make("distillery").pipe(
     "Trains image classifiers with the Bag of Tricks, distils them, and keeps every result in a cache"
   ),
   Command.withSubcommands([
+    { group: "Begin", commands: [init] },
     { group: "Run", commands: [run, plan, explain, dag] },
     { group: "Look at results", commands: [log, show, diff, lineage, predict] },
     { group: "Keep the store", commands: [adopt] },

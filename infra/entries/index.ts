@@ -7,6 +7,7 @@
 export { DatasetInvalid } from "../../lib/data/DatasetInvalid.ts"
 export { ImageCodec } from "../../lib/data/ImageCodec.ts"
 export { SourceFiles } from "../../lib/data/SourceFiles.ts"
+export { withDefault } from "../../lib/models/withDefault.ts"
 export { BlobCorrupt, BlobRef, BlobStore } from "../../lib/storage/BlobStore.ts"
 export { Digest, Hasher } from "../../lib/storage/Digest.ts"
 export type { StoreError } from "../../lib/storage/ObjectStore.ts"

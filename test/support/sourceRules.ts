@@ -46,6 +46,12 @@ const importRules: ReadonlyArray<ImportRule> = [
   },
   { from: "infra/declarations.ts", own: [], packages: ["typescript", "node:"] },
   {
+    from: "infra/init/project/",
+    own: ["infra/init/project/"],
+    packages: ["distillery", "effect", "node:assert", "node:test"]
+  },
+  { from: "infra/init/", own: ["infra/", "lib/", "package.json"], packages: ["effect", "node:"] },
+  {
     from: "infra/",
     own: ["infra/", "lib/"],
     packages: [
