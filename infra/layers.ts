@@ -237,14 +237,26 @@ const indexOptions = ({ projectDir }: SettingsValue) => ({
   folder: join(projectDir, ".distillery", "inputs")
 })
 
+export interface PlanningOptions {
+  readonly settings: SettingsValue
+  /** Where the module of a pipeline of the user's own lies: its stages are found from there. */
+  readonly pipelineFile?: string | undefined
+}
+
 /** What the engine needs to plan, but to run nothing. */
 export const planningLayer = (
+  options: PlanningOptions
+): Layer.Layer<Capabilities | CodeClosure | ExternalInputs | Storage, StoreError> =>
+  planningWith(options.settings, codeLayer(options), undefined)
+
+const planningWith = (
   settings: SettingsValue,
-  notices?: RuntimeNotices
+  code: ReturnType<typeof codeLayer>,
+  notices: RuntimeNotices | undefined
 ): Layer.Layer<Capabilities | CodeClosure | ExternalInputs | Storage, StoreError> =>
   Layer.mergeAll(
     capabilitiesLayer(settings, notices),
-    codeLayer(settings),
+    code,
     indexedExternalInputsLayer(indexOptions(settings))
   ).pipe(Layer.provideMerge(storageLayer(settings)))
 
@@ -260,18 +272,18 @@ const builtSources = () =>
     ? readBuiltSources(fileURLToPath(new URL("./sources.json", import.meta.url)))
     : undefined
 
-const codeLayer = (settings: SettingsValue) =>
+const codeLayer = ({ pipelineFile, settings }: PlanningOptions) =>
   Layer.suspend(() =>
     codeClosureLayer({
       packageRoot: packageRootOf(import.meta.url),
       codeFolder: join(settings.projectDir, ".distillery", "code"),
       serviceFiles,
+      pipelineFile,
       builtSources: builtSources()
     })
   )
 
-export interface EngineOptions {
-  readonly settings: SettingsValue
+export interface EngineOptions extends PlanningOptions {
   readonly inProcess: boolean
   /** Whether results that depend on undeclared reads are refused; not in this process. */
   readonly strict: boolean
@@ -280,7 +292,10 @@ export interface EngineOptions {
   readonly notices: RuntimeNotices
 }
 
-const executorLayer = ({ childFile, inProcess, settings, strict }: EngineOptions) => {
+const executorLayer = (
+  { childFile, inProcess, settings, strict }: EngineOptions,
+  code: ReturnType<typeof codeLayer>
+) => {
   if (inProcess) {
     return inProcessExecutorLayer(stageServicesLayer({ settings, tensors: true, note: () => undefined }))
   }
@@ -288,7 +303,7 @@ const executorLayer = ({ childFile, inProcess, settings, strict }: EngineOptions
     childFile,
     environment: childEnvironment(settings.environment, settings.threads + 2)
   })
-  return (strict ? strictExecutorLayer(children) : children).pipe(Layer.provide(codeLayer(settings)))
+  return (strict ? strictExecutorLayer(children) : children).pipe(Layer.provide(code))
 }
 
 /** What cannot be signed cannot be published: that is told before a job starts. */
@@ -301,11 +316,14 @@ export const engineLayer = (
   Runner | Executor | Capabilities | CodeClosure | ExternalInputs | Storage,
   StoreError | KeyUnavailable,
   Reporter
-> =>
-  runnerLayer.pipe(
+> => {
+  // One of them for both: what is executed is what the plan has hashed.
+  const code = codeLayer(options)
+  return runnerLayer.pipe(
     Layer.provide(leasesLayer(options.settings.leaseSeconds * 1000)),
     Layer.provide(ownerLivenessLayer),
     Layer.merge(signerIsReady),
-    Layer.provideMerge(executorLayer(options)),
-    Layer.provideMerge(planningLayer(options.settings, options.notices))
+    Layer.provideMerge(executorLayer(options, code)),
+    Layer.provideMerge(planningWith(options.settings, code, options.notices))
   )
+}

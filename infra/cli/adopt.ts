@@ -9,7 +9,7 @@ import { oneLine } from "../reporting/paint.ts"
 import { shortDigest } from "../reporting/resultLines.ts"
 import { read } from "../settings.ts"
 import { UsageError } from "./errors.ts"
-import { findPipeline } from "./findPipeline.ts"
+import { findPipeline, pipelineFileOf } from "./findPipeline.ts"
 import { Output, printJson } from "./Output.ts"
 import { checkNames, namesOf, withOverrides } from "./selection.ts"
 
@@ -62,7 +62,10 @@ export const adopt = Effect.fn("adopt")(function* (flags: AdoptFlags) {
   const pipeline = yield* Effect.flatMap(findPipeline(flags.pipeline), (found) =>
     withOverrides(found, flags.set)
   )
-  const adopted = yield* Effect.provide(adoptAll(pipeline, flags), planningLayer(settings))
+  const adopted = yield* Effect.provide(
+    adoptAll(pipeline, flags),
+    planningLayer({ settings, pipelineFile: pipelineFileOf(flags.pipeline) })
+  )
   if (flags.json) {
     return yield* printJson({ schemaVersion: 1, pipeline: pipeline.name, adopted })
   }

@@ -8,7 +8,7 @@ import { graphOf, type PipelineGraph } from "../reporting/PipelineGraph.ts"
 import { type Paint, paintFor } from "../reporting/paint.ts"
 import { read } from "../settings.ts"
 import { UsageError } from "./errors.ts"
-import { findPipeline } from "./findPipeline.ts"
+import { findPipeline, pipelineFileOf } from "./findPipeline.ts"
 import { Output, printJson } from "./Output.ts"
 import { withOverrides } from "./selection.ts"
 
@@ -45,7 +45,12 @@ export const dag = Effect.fn("dag")(function* (flags: DagFlags) {
   const pipeline = yield* Effect.flatMap(findPipeline(flags.pipeline), (found) =>
     withOverrides(found, flags.set)
   )
-  const graph = graphOf(yield* Effect.provide(Plan.make(pipeline, {}), planningLayer(settings)))
+  const graph = graphOf(
+    yield* Effect.provide(
+      Plan.make(pipeline, {}),
+      planningLayer({ settings, pipelineFile: pipelineFileOf(flags.pipeline) })
+    )
+  )
   if (flags.json) return yield* printJson({ schemaVersion: 1, ...graph })
   if (flags.output === undefined) return yield* print(yield* drawn(graph, flags.format, paint))
   yield* write(flags.output, yield* drawn(graph, flags.format, paintFor(false)))

@@ -10,7 +10,7 @@ import * as Plan from "../../lib/workflow/Plan.ts"
 import { planningLayer } from "../layers.ts"
 import { type Explanation, explanationDocument, explanationLines } from "../reporting/explanations.ts"
 import { read } from "../settings.ts"
-import { findPipeline } from "./findPipeline.ts"
+import { findPipeline, pipelineFileOf } from "./findPipeline.ts"
 import { Output, printJson } from "./Output.ts"
 import { checkNames, namesOf, withOverrides } from "./selection.ts"
 
@@ -135,7 +135,7 @@ export const explain = Effect.fn("explain")(function* (flags: ExplainFlags) {
   yield* checkNames(pipeline, "JOB", names)
   const explanations = yield* Effect.flatMap(Plan.make(pipeline, {}), (plan) =>
     explanationsOf(plan, names)
-  ).pipe(Effect.provide(planningLayer(settings)))
+  ).pipe(Effect.provide(planningLayer({ settings, pipelineFile: pipelineFileOf(flags.pipeline) })))
   yield* flags.json
     ? printJson(explanationDocument(pipeline.name, explanations))
     : print(explanationLines(explanations, paint))

@@ -59,6 +59,10 @@ const fromFile = Effect.fn("findPipeline.fromFile")(function* (path: string) {
   })
 })
 
+/** Where the module of a pipeline of the user's own lies; `undefined` for a name of ours. */
+export const pipelineFileOf = (text: string): string | undefined =>
+  isModulePath(text) ? resolve(text) : undefined
+
 /**
  * A name from `pipelines/index.ts`, or the path of a module that exports `pipeline`. Fails with `UsageError`.
  */

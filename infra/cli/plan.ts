@@ -5,7 +5,7 @@ import { planningLayer } from "../layers.ts"
 import { planDocument, planLines } from "../reporting/planTable.ts"
 import { read } from "../settings.ts"
 import { AlreadyReported, exitCodes } from "./errors.ts"
-import { findPipeline } from "./findPipeline.ts"
+import { findPipeline, pipelineFileOf } from "./findPipeline.ts"
 import { Output, printJson } from "./Output.ts"
 import { type SelectionFlags, selectionFrom, withOverrides } from "./selection.ts"
 
@@ -23,7 +23,10 @@ export const plan = Effect.fn("plan")(function* (flags: PlanFlags) {
     withOverrides(found, flags.set)
   )
   const selection = yield* selectionFrom(pipeline, flags)
-  const made = yield* Effect.provide(Plan.make(pipeline, selection), planningLayer(settings))
+  const made = yield* Effect.provide(
+    Plan.make(pipeline, selection),
+    planningLayer({ settings, pipelineFile: pipelineFileOf(flags.pipeline) })
+  )
   yield* flags.json ? printJson(planDocument(made)) : print(planLines(made, paint))
   if (flags.check && Plan.pendingJobs(made).length > 0) {
     return yield* new AlreadyReported({ exitCode: exitCodes.pending })

@@ -16,7 +16,7 @@ import { countsLine, failedJobs, failureLines, resultLines } from "../reporting/
 import { read, type SettingsValue } from "../settings.ts"
 import { AlreadyReported, exitCodeOfTag, exitCodes, UsageError } from "./errors.ts"
 import { exportReport, reportFolder } from "./exportReport.ts"
-import { findPipeline } from "./findPipeline.ts"
+import { findPipeline, pipelineFileOf } from "./findPipeline.ts"
 import { nextSteps, quoted } from "./nextSteps.ts"
 import { Output, printJson } from "./Output.ts"
 import { runLogFolder } from "./runs.ts"
@@ -70,6 +70,7 @@ const execute = Effect.fn("execute")(function* (
   const { onFirst } = yield* StopRequests
   const engine = engineLayer({
     settings,
+    pipelineFile: pipelineFileOf(flags.pipeline),
     inProcess: flags.inProcess,
     strict: flags.strict,
     childFile: childFile(),

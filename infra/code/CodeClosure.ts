@@ -4,6 +4,7 @@
  * Hashed is what the stage's body reaches; executed is one bundle of contract and body, made of the same
  * sources with everything else blanked out. Services run from the build, and are hashed from their sources.
  */
+import { existsSync } from "node:fs"
 import { join } from "node:path"
 import { Context, Effect, Layer } from "effect"
 import { Hasher } from "../../lib/storage/Digest.ts"
@@ -20,6 +21,8 @@ import { fingerprint } from "../../lib/workflow/Fingerprint.ts"
 import { type BuiltSources, refuseStale } from "./builtSources.ts"
 import { Knowledge, type Known, type Names } from "./knowledge.ts"
 import type { CodeUnit } from "./learning.ts"
+import { SourceDigests } from "./SourceDigests.ts"
+import { userStages } from "./userStages.ts"
 
 /** Where the code of a stage lies. */
 export interface StageFiles {
@@ -35,8 +38,10 @@ export interface CodeOptions {
   readonly packageRoot: string
   /** Where bundles and what is known about them are kept. */
   readonly codeFolder: string
-  /** Default: `stages/<name>.ts` and `stages/<name>.run.ts` of this package. */
+  /** Default: the stages below `pipelineFile`, else `stages/<name>.ts` and `stages/<name>.run.ts` of ours. */
   readonly stageFiles?: StageFilesOf
+  /** The module of a pipeline of the user's own. */
+  readonly pipelineFile?: string | undefined
   /**
    * The implementing modules of each service that changes results, by the name in a stage's `resultServices`.
    */
@@ -114,9 +119,24 @@ const assembling = (hasher: Hasher["Service"]) => {
 
 type StageFilesOf = (stageName: string) => Promise<StageFiles>
 
-const ownStageFiles =
-  (root: string): StageFilesOf =>
-  async (name) => ({ root, contract: `stages/${name}.ts`, body: `stages/${name}.run.ts` })
+/** Throws an error for a stage that is not ours. */
+const ownStageFiles = ({ packageRoot: root, pipelineFile }: CodeOptions, name: string): StageFiles => {
+  const contract = `stages/${name}.ts`
+  if (existsSync(join(root, contract))) return { root, contract, body: `stages/${name}.run.ts` }
+  const searched = pipelineFile === undefined ? "no pipeline's module is known to" : `${pipelineFile} must`
+  throw new Error(
+    `it is none of distillery's; ${searched} import, by a relative path, the module that defines it by ` +
+      `Stage.make("${name}", { run: () => import("./…") })`
+  )
+}
+
+const stageFilesBy = (options: CodeOptions, sources: SourceDigests): StageFilesOf => {
+  const { pipelineFile, stageFiles } = options
+  if (stageFiles !== undefined) return stageFiles
+  if (pipelineFile === undefined) return async (name) => ownStageFiles(options, name)
+  const ofUser = userStages({ ...options, pipelineFile, sources })
+  return async (name) => (await ofUser(name)) ?? ownStageFiles(options, name)
+}
 
 const stageUnit = async (filesOf: StageFilesOf, stageName: string): Promise<CodeUnit> => {
   const { body, contract, root } = await filesOf(stageName)
@@ -125,14 +145,14 @@ const stageUnit = async (filesOf: StageFilesOf, stageName: string): Promise<Code
 
 /** What is known of the services of `options`, which are refused where they do not run as they stand. */
 const serviceKnowledge =
-  (options: CodeOptions, knowledge: Knowledge) =>
+  (options: CodeOptions, knowledge: Knowledge, sources: SourceDigests) =>
   async (service: string, names: Names): Promise<Known> => {
     const { builtSources, packageRoot, serviceFiles } = options
     const files = serviceFiles[service]
     if (files === undefined) throw new Error(`nothing is known to implement its service "${service}"`)
     const hashed = files.map((path) => ({ path, names: "all" as const }))
     const known = await knowledge.of({ root: packageRoot, hashed }, names)
-    const digestOf = (path: string) => knowledge.digestOfFile(join(packageRoot, path))
+    const digestOf = (path: string) => sources.of(join(packageRoot, path))
     if (builtSources !== undefined) refuseStale(service, builtSources, known.sources, digestOf)
     return known
   }
@@ -144,10 +164,12 @@ const attempt = <A>(stage: string, use: () => Promise<A>) =>
   })
 
 const make = (options: CodeOptions, hasher: Hasher["Service"]) => {
-  const { codeFolder, packageRoot, stageFiles = ownStageFiles(packageRoot) } = options
+  const { codeFolder, packageRoot } = options
+  const sources = new SourceDigests(join(codeFolder, "sources.index"))
+  const stageFiles = stageFilesBy(options, sources)
   const isEngine = (root: string, path: string) => root === packageRoot && isEnginePath(path)
-  const knowledge = new Knowledge({ codeFolder, isEngine })
-  const serviceKnown = serviceKnowledge(options, knowledge)
+  const knowledge = new Knowledge({ codeFolder, sources, isEngine })
+  const serviceKnown = serviceKnowledge(options, knowledge, sources)
   const assembled = assembling(hasher)
 
   const codeOf = Effect.fn("CodeClosure.of")(({ names, resultServices, stageName }: CodeRequest) =>

@@ -25,6 +25,9 @@ export const packageNameOf = (specifier: string): string | undefined => {
   return specifier.split("/", specifier.startsWith("@") ? 2 : 1).join("/")
 }
 
+/** What this package depends on comes in by the services that a stage asks for. */
+const ourName = "distillery"
+
 /** Packages without code. */
 const isTypes = (name: string): boolean => name.startsWith("@types/")
 
@@ -122,6 +125,7 @@ export const lockedPackages = (root: string, names: ReadonlyArray<string>): Lock
     if (done.has(folder)) return true
     done.add(folder)
     installed.push({ name, identity: installation.identity(folder, json), folder })
+    if (name === ourName) return true
     const { dependencies = {}, optionalDependencies = {} } = json
     for (const inner of Object.keys(dependencies)) {
       if (!(inner in optionalDependencies) && !isTypes(inner)) add(inner, realpathSync(folder))

@@ -2,6 +2,7 @@
  * `distillery/run`: what the commands `plan` and `run` do, as functions. Settings come from the environment,
  * as they do there; files lie below the working directory.
  */
+import { sep } from "node:path"
 import { Effect, Layer } from "effect"
 import type { Pipeline } from "../../lib/workflow/Pipeline.ts"
 import * as Plan from "../../lib/workflow/Plan.ts"
@@ -19,6 +20,11 @@ export type { RunOutcome } from "../../lib/workflow/Runner.ts"
 export type { Selection } from "../../lib/workflow/Selection.ts"
 
 export interface PlanOptions {
+  /**
+   * The module that defines the pipeline, for stages of your own, which are found from there:
+   * `import.meta.filename`. Default: the program that was started.
+   */
+  readonly pipelineFile?: string
   /** Default: everything. */
   readonly selection?: Selection
   /** Aborted: the promise rejects. */
@@ -26,15 +32,23 @@ export interface PlanOptions {
 }
 
 /** What a run would do and why, without doing it. Rejects with what makes a plan impossible. */
-export const plan = (pipeline: Pipeline, { selection = {}, signal }: PlanOptions = {}): Promise<Plan.Plan> =>
-  Effect.runPromise(
+export const plan = (pipeline: Pipeline, options: PlanOptions = {}): Promise<Plan.Plan> => {
+  const { pipelineFile = startedProgram(), selection = {}, signal } = options
+  return Effect.runPromise(
     Effect.flatMap(read, (settings) =>
-      Effect.provide(Plan.make(pipeline, selection), planningLayer(settings))
+      Effect.provide(Plan.make(pipeline, selection), planningLayer({ settings, pipelineFile }))
     ),
     signal && { signal }
   )
+}
 
-export interface RunOptions extends Partial<RunnerOptions> {
+/** A tool that runs programs (a test runner, say) defines no stages. */
+const startedProgram = (): string | undefined => {
+  const [, file] = process.argv
+  return file === undefined || file.includes(`${sep}node_modules${sep}`) ? undefined : file
+}
+
+export interface RunOptions extends Partial<RunnerOptions>, Pick<PlanOptions, "pipelineFile"> {
   /**
    * Aborted: nothing new starts and jobs stop at their next step, their state kept; the run then ends
    * "stopped".
@@ -61,12 +75,13 @@ const aborted = (signal: AbortSignal) =>
  * impossible.
  */
 export const run = (pipeline: Pipeline, options: RunOptions = {}): Promise<RunOutcome> => {
-  const { onEvent, onNotice, signal, ...runnerOptions } = options
+  const { onEvent, onNotice, pipelineFile = startedProgram(), signal, ...runnerOptions } = options
   const program = Effect.gen(function* () {
     const settings = yield* read
     const { concurrency, gpuConcurrency } = settings
     const engine = engineLayer({
       settings,
+      pipelineFile,
       inProcess: false,
       strict: false,
       childFile: childFile(),

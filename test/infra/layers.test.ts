@@ -67,7 +67,7 @@ const keysUnder = Effect.fn(function* (change: Partial<SettingsValue>) {
         })
       )
     })
-  }).pipe(Effect.provide(planningLayer({ ...settings, ...change })))
+  }).pipe(Effect.provide(planningLayer({ settings: { ...settings, ...change } })))
 })
 
 describe("layers", () => {
