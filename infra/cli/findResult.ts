@@ -46,10 +46,13 @@ const hexIn = (text: string): string | undefined => {
 
 const startsWith = (digest: string, hex: string): boolean => digest.startsWith(`sha256:${hex}`)
 
+/** A job key stands in each scope that has it. */
+const storedKeys = (hex: string) =>
+  Effect.map(Stream.runCollect(storedManifests(hex)), (stored) => [...new Set(stored.map(({ key }) => key))])
+
 /** Results whose content, or one of whose blobs, has a digest that begins so: all manifests are read. */
 const byContent = Effect.fn("findResult.byContent")(function* (hex: string) {
-  const stored = yield* Stream.runCollect(storedManifests(""))
-  const manifests = yield* Effect.forEach(stored, ({ key }) => soundManifest(key), { concurrency: 8 })
+  const manifests = yield* Effect.forEach(yield* storedKeys(""), soundManifest, { concurrency: 8 })
   return manifests.flatMap((manifest) => {
     if (manifest === undefined) return []
     const { digest, value } = manifest.output
@@ -63,7 +66,7 @@ const latestOf = (manifests: ReadonlyArray<Manifest>): Manifest | undefined =>
   [...manifests].sort((a, b) => (String(a.provenance.createdAt) < String(b.provenance.createdAt) ? 1 : -1))[0]
 
 const byDigest = Effect.fn("findResult.byDigest")(function* (text: string, hex: string) {
-  const keys = (yield* Stream.runCollect(storedManifests(hex))).map(({ key }) => key)
+  const keys = yield* storedKeys(hex)
   const [key] = keys
   if (key === undefined) return latestOf(yield* byContent(hex))
   if (keys.length > 1) return yield* severalKeys(text, keys)

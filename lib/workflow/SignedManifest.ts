@@ -16,12 +16,12 @@ export interface ManifestPlace {
   readonly key: Digest
 }
 
-const folder = "manifests/"
+export const manifestsFolder = "manifests/"
 
 /** `manifests/<scope>/ab/<the other 62 digits>.json` */
 export const manifestKey = ({ key, scope }: ManifestPlace): string => {
   const hex = hexOf(key)
-  return `${folder}${scope}/${hex.slice(0, 2)}/${hex.slice(2)}.json`
+  return `${manifestsFolder}${scope}/${hex.slice(0, 2)}/${hex.slice(2)}.json`
 }
 
 const decodeScope = Schema.decodeUnknownOption(Scope)

@@ -1,31 +1,18 @@
-/** Which manifests a store holds: for looking results up by a part of their key, and for sweeping. */
-import { Effect, Option, Schema, Stream } from "effect"
-import { Digest } from "../storage/Digest.ts"
+/** Which manifests a store holds, in every scope: to look results up by a part of their key, and to sweep. */
+import { Effect, Stream } from "effect"
 import { type ObjectInfo, ObjectStore, type StoreError } from "../storage/ObjectStore.ts"
+import { type ManifestPlace, manifestPlaceOf, manifestsFolder } from "./SignedManifest.ts"
 
-export interface StoredManifest {
-  readonly key: Digest
+export interface StoredManifest extends ManifestPlace {
   readonly info: ObjectInfo
 }
 
-const decodeDigest = Schema.decodeUnknownOption(Digest)
-
-/** `manifests/ab/<62 digits>.json` → its job key. */
-const jobKeyOf = ({ key }: ObjectInfo): Option.Option<Digest> => {
-  const [, head, rest] = /^manifests\/([0-9a-f]{2})\/([0-9a-f]{62})\.json$/.exec(key) ?? []
-  return head === undefined ? Option.none() : decodeDigest(`sha256:${head}${rest}`)
-}
-
-/** Those whose job key begins with these hexadecimal digits, in the order of keys. */
-export const storedManifests = (
-  hexPrefix: string
-): Stream.Stream<StoredManifest, StoreError, ObjectStore> => {
-  const [head, rest] = [hexPrefix.slice(0, 2), hexPrefix.slice(2)]
-  const prefix = head.length < 2 ? `manifests/${head}` : `manifests/${head}/${rest}`
-  return Stream.unwrap(Effect.map(ObjectStore, (store) => store.list(prefix))).pipe(
-    Stream.map((info) =>
-      Option.match(jobKeyOf(info), { onNone: () => [], onSome: (key) => [{ key, info }] })
-    ),
+/** Whoever wrote them, trusted or not: those whose job key begins with these hexadecimal digits. */
+export const storedManifests = (hexPrefix: string): Stream.Stream<StoredManifest, StoreError, ObjectStore> =>
+  Stream.unwrap(Effect.map(ObjectStore, (store) => store.list(manifestsFolder))).pipe(
+    Stream.map((info) => {
+      const place = manifestPlaceOf(info.key)
+      return place?.key.startsWith(`sha256:${hexPrefix}`) ? [{ ...place, info }] : []
+    }),
     Stream.flattenIterable
   )
-}
