@@ -284,7 +284,8 @@ const codeLayer = ({ pipelineFile, settings }: PlanningOptions) =>
   )
 
 export interface EngineOptions extends PlanningOptions {
-  readonly inProcess: boolean
+  /** Children that serve several jobs of the pool `cpu`, a child for each job, or this process. */
+  readonly executor: "warm" | "fresh" | "in-process"
   /** Whether results that depend on undeclared reads are refused; not in this process. */
   readonly strict: boolean
   /** The built entry of the child process. */
@@ -293,14 +294,15 @@ export interface EngineOptions extends PlanningOptions {
 }
 
 const executorLayer = (
-  { childFile, inProcess, settings, strict }: EngineOptions,
+  { childFile, executor, settings, strict }: EngineOptions,
   code: ReturnType<typeof codeLayer>
 ) => {
-  if (inProcess) {
+  if (executor === "in-process") {
     return inProcessExecutorLayer(stageServicesLayer({ settings, tensors: true, note: () => undefined }))
   }
   const children = childProcessExecutorLayer({
     childFile,
+    alwaysFresh: executor === "fresh",
     environment: childEnvironment(settings.environment, settings.threads + 2)
   })
   return (strict ? strictExecutorLayer(children) : children).pipe(Layer.provide(code))

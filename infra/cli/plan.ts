@@ -1,9 +1,11 @@
 /** `distillery plan` */
 import { Effect } from "effect"
+import { estimatePlan } from "../../lib/workflow/Estimate.ts"
 import * as Plan from "../../lib/workflow/Plan.ts"
 import { planningLayer } from "../layers.ts"
-import { planDocument, planLines } from "../reporting/planTable.ts"
-import { read } from "../settings.ts"
+import { type Expectation, planDocument, planLines } from "../reporting/planTable.ts"
+import { read, type SettingsValue } from "../settings.ts"
+import { freeBytes } from "../stores/freeSpace.ts"
 import { AlreadyReported, exitCodes } from "./errors.ts"
 import { findPipeline, pipelineFileOf } from "./findPipeline.ts"
 import { Output, printJson } from "./Output.ts"
@@ -16,6 +18,14 @@ export interface PlanFlags extends SelectionFlags {
   readonly check: boolean
 }
 
+/** What is pending is estimated; a store that is no folder has room for all. */
+const expectation = Effect.fn("expectation")(function* (settings: SettingsValue, made: Plan.Plan) {
+  const { concurrency, gpuConcurrency, store } = settings
+  const estimate = yield* estimatePlan(made, { cpu: concurrency, gpu: gpuConcurrency })
+  const free = store.kind === "folder" ? yield* freeBytes(store.folder) : undefined
+  return { estimate, freeBytes: free } satisfies Expectation
+})
+
 export const plan = Effect.fn("plan")(function* (flags: PlanFlags) {
   const { paint, print } = yield* Output
   const settings = yield* read
@@ -23,11 +33,14 @@ export const plan = Effect.fn("plan")(function* (flags: PlanFlags) {
     withOverrides(found, flags.set)
   )
   const selection = yield* selectionFrom(pipeline, flags)
-  const made = yield* Effect.provide(
-    Plan.make(pipeline, selection),
+  const { expected, made } = yield* Effect.provide(
+    Effect.gen(function* () {
+      const made = yield* Plan.make(pipeline, selection)
+      return { made, expected: yield* expectation(settings, made) }
+    }),
     planningLayer({ settings, pipelineFile: pipelineFileOf(flags.pipeline) })
   )
-  yield* flags.json ? printJson(planDocument(made)) : print(planLines(made, paint))
+  yield* flags.json ? printJson(planDocument(made, expected)) : print(planLines(made, paint, expected))
   if (flags.check && Plan.pendingJobs(made).length > 0) {
     return yield* new AlreadyReported({ exitCode: exitCodes.pending })
   }

@@ -34,10 +34,13 @@ export interface RunFlags extends SelectionFlags {
   readonly timeLimit: ReadonlyArray<string>
   readonly leaseTimeout: number | undefined
   readonly json: boolean
+  readonly executor: "warm" | "fresh" | "in-process"
   readonly inProcess: boolean
   readonly strict: boolean
   readonly quiet: boolean
 }
+
+const executorOf = ({ executor, inProcess }: RunFlags) => (inProcess ? "in-process" : executor)
 
 const shownBy = Effect.fn("shownBy")(function* (quiet: boolean) {
   const { canAnimate, errorPaint, tell } = yield* Output
@@ -71,7 +74,7 @@ const execute = Effect.fn("execute")(function* (
   const engine = engineLayer({
     settings,
     pipelineFile: pipelineFileOf(flags.pipeline),
-    inProcess: flags.inProcess,
+    executor: executorOf(flags),
     strict: flags.strict,
     childFile: childFile(),
     notices: runtimeNotices(reporter.announce)
@@ -136,7 +139,7 @@ const exitCodeOf = ({ report }: RunOutcome, signalled: number | undefined): numb
 
 export const run = Effect.fn("run")(function* (flags: RunFlags) {
   const { errorPaint, paint, print, tell } = yield* Output
-  if (flags.strict && flags.inProcess) {
+  if (flags.strict && executorOf(flags) === "in-process") {
     return yield* new UsageError({
       what: "--strict and --in-process exclude each other",
       why: "what a job reads is watched in a process of its own"

@@ -4,6 +4,8 @@ import { Flag } from "effect/cli"
 
 const Concurrency = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 1024 }))
 
+const executors = ["warm", "fresh", "in-process"] as const
+
 const WaitSeconds = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 31_536_000 }))
 
 export const runSettings = {
@@ -41,8 +43,15 @@ export const runSettings = {
     ),
     Flag.withDefault(false)
   ),
+  executor: Flag.Literals("executor", executors).pipe(
+    Flag.withDescription(
+      "Where jobs run: in children that serve several jobs of the pool cpu (warm), in a fresh child each, " +
+        "or in this process (default: warm)"
+    ),
+    Flag.withDefault("warm" as const)
+  ),
   inProcess: Flag.Boolean("in-process").pipe(
-    Flag.withDescription("Run jobs in this process instead of in children, for a debugger"),
+    Flag.withDescription("The same as --executor in-process, for a debugger"),
     Flag.withDefault(false)
   )
 }

@@ -82,7 +82,7 @@ export const run = (pipeline: Pipeline, options: RunOptions = {}): Promise<RunOu
     const engine = engineLayer({
       settings,
       pipelineFile,
-      inProcess: false,
+      executor: "warm",
       strict: false,
       childFile: childFile(),
       notices: runtimeNotices((line) => Effect.sync(() => onNotice?.(line)))

@@ -134,7 +134,7 @@ const retryText = ({
   waitSeconds
 }: Extract<SeenEvent, { _tag: "JobRetrying" }>) =>
   `attempt ${attempt} of ${attemptsMax} failed, tries again in ${waitSeconds.toFixed(1)} s: ` +
-  oneLine(error.message.split("\n")[0]!)
+  oneLine(error.message.split("\n")[0]!).replace(/:$/, "")
 
 /** The line of a job, or of an attempt, that is done with; `undefined` for events that end none. */
 export const finishedLine = (

@@ -1,5 +1,7 @@
 /** What a run would do, as a table or as a document. */
+import type { JobEstimate, PlanEstimate } from "../../lib/workflow/Estimate.ts"
 import type { JobState, Plan, PlannedJob } from "../../lib/workflow/Plan.ts"
+import { duration, metric } from "./numbers.ts"
 import { oneLine, type Paint } from "./paint.ts"
 import { table } from "./table.ts"
 
@@ -15,7 +17,17 @@ export interface PlanDocument {
     readonly state: "hit" | "will-run" | "waits" | "not-selected"
     readonly reason: string
     readonly changes: ReadonlyArray<{ readonly kind: string; readonly path: string; readonly text: string }>
+    /** `null` for what does not run, and where there is no past run. */
+    readonly estimate: JobEstimate | null
   }>
+  /** What is pending in all; `null` where nobody asked. */
+  readonly estimate: (Omit<PlanEstimate, "jobs"> & { readonly freeBytes: number | null }) | null
+}
+
+/** What past runs say, and the room that the store has; `undefined` where nobody knows that. */
+export interface Expectation {
+  readonly estimate: PlanEstimate
+  readonly freeBytes: number | undefined
 }
 
 type StateName = PlanDocument["jobs"][number]["state"]
@@ -26,12 +38,19 @@ const stateName = ({ selected, state }: PlannedJob): StateName => {
   return state._tag === "Miss" ? "will-run" : "waits"
 }
 
+const isPending = (state: StateName): boolean => state === "will-run" || state === "waits"
+
 const reasonOf = (state: JobState): string => {
   if (state._tag === "Hit") return ""
   return state._tag === "Miss" ? state.reason.text : `waits for ${state.on.join(", ")}`
 }
 
-export const planDocument = (plan: Plan): PlanDocument => {
+const totals = ({ estimate, freeBytes }: Expectation): PlanDocument["estimate"] => {
+  const { storedBytes, unknown, wallSeconds } = estimate
+  return { wallSeconds, storedBytes, unknown, freeBytes: freeBytes ?? null }
+}
+
+export const planDocument = (plan: Plan, expected?: Expectation): PlanDocument => {
   const jobs = plan.jobs.map((job) => ({
     name: job.name,
     stage: job.stage,
@@ -41,10 +60,12 @@ export const planDocument = (plan: Plan): PlanDocument => {
     changes:
       job.state._tag === "Miss"
         ? job.state.reason.changes.map(({ kind, path, text }) => ({ kind, path, text }))
-        : []
+        : [],
+    estimate: expected?.estimate.jobs[job.name] ?? null
   }))
-  const pending = jobs.filter(({ state }) => state === "will-run" || state === "waits").length
-  return { schemaVersion: 1, pipeline: plan.pipeline.name, pending, jobs }
+  const pending = jobs.filter(({ state }) => isPending(state)).length
+  const estimate = expected === undefined ? null : totals(expected)
+  return { schemaVersion: 1, pipeline: plan.pipeline.name, pending, jobs, estimate }
 }
 
 const shownState = (state: StateName, paint: Paint): string => {
@@ -67,17 +88,52 @@ const closing = (pending: number, total: number): string => {
   return `${pending} of ${total} jobs to do; ${rest}`
 }
 
-export const planLines = (plan: Plan, paint: Paint): ReadonlyArray<string> => {
-  const document = planDocument(plan)
-  const rows = document.jobs.map(({ name, reason, stage, state }) => [
-    paint.bold(name),
-    stage,
-    shownState(state, paint),
-    oneLine(reason)
+const bytes = (count: number): string => `${metric(count)}B`
+
+/** Lines on time and room; none where nothing is known. */
+const estimateLines = (estimate: PlanDocument["estimate"], paint: Paint): ReadonlyArray<string> => {
+  if (estimate === null) return []
+  const { freeBytes, storedBytes, unknown, wallSeconds } = estimate
+  const none = unknown.length === 1 ? "1 job has no past run" : `${unknown.length} jobs have no past run`
+  const about = `About ${duration(wallSeconds)} and ${bytes(storedBytes)}, as past runs took`
+  const said = unknown.length === 0 ? `${about}.` : `${about}; ${none}.`
+  if (freeBytes !== null && storedBytes > freeBytes) {
+    const room = `the store has room for ${bytes(freeBytes)}, and ${bytes(storedBytes)} are expected`
+    return [said, `${paint.red("warning")}: ${room}: free some, or point DISTILLERY_STORE elsewhere.`]
+  }
+  return [said]
+}
+
+const expectedCells = (
+  { estimate, state }: PlanDocument["jobs"][number],
+  paint: Paint
+): ReadonlyArray<string> => {
+  if (!isPending(state)) return ["", ""]
+  if (estimate === null) return [paint.dim("no past run"), ""]
+  return [duration(estimate.seconds), bytes(estimate.storedBytes)]
+}
+
+export const planLines = (plan: Plan, paint: Paint, expected?: Expectation): ReadonlyArray<string> => {
+  const document = planDocument(plan, expected)
+  const isExpected = document.estimate !== null && Object.keys(expected!.estimate.jobs).length > 0
+  const rows = document.jobs.map((job) => [
+    paint.bold(job.name),
+    job.stage,
+    shownState(job.state, paint),
+    ...(isExpected ? expectedCells(job, paint) : []),
+    oneLine(job.reason)
   ])
+  const expectedColumns = isExpected
+    ? [
+        { title: "takes", align: "right" as const },
+        { title: "stores", align: "right" as const }
+      ]
+    : []
+  const columns = [{ title: "job" }, { title: "stage" }, { title: "state" }, ...expectedColumns]
   return [
-    ...table([{ title: "job" }, { title: "stage" }, { title: "state" }, { title: "why" }], rows, paint),
+    ...table([...columns, { title: "why" }], rows, paint),
     "",
-    closing(document.pending, document.jobs.length)
+    closing(document.pending, document.jobs.length),
+    ...(isExpected ? estimateLines(document.estimate, paint) : [])
   ]
 }

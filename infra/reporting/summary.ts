@@ -2,6 +2,7 @@
 import type { Schema } from "effect"
 import type { Pipeline } from "../../lib/workflow/Pipeline.ts"
 import type { JobRecord, RunReport } from "../../lib/workflow/RunReport.ts"
+import { chosenParams } from "./chosenParams.ts"
 import { duration, metric, number, percent } from "./numbers.ts"
 import { type Paint, printable } from "./paint.ts"
 import type { Metrics, RunDocument } from "./RunDocument.ts"
@@ -105,19 +106,32 @@ const indented = (text: string, by: string): ReadonlyArray<string> =>
 export interface FailedJob {
   readonly job: JobRecord
   readonly params: Schema.JsonObject
+  /** Those of them that are no defaults. */
+  readonly chosen: Schema.JsonObject
   /** What runs this job alone again. */
   readonly rerun: string
 }
 
-/** Stage, job, params, the error, the end of its log, and how to run it alone. */
-export const failureLines = ({ job, params, rerun }: FailedJob, paint: Paint): ReadonlyArray<string> => {
+/** All params where they fit on a line, else those that were chosen. */
+const paramsText = ({ chosen, params }: FailedJob): string => {
+  const all = printable(JSON.stringify(params))
+  if (all.length <= 100) return all
+  return JSON.stringify(chosen) === JSON.stringify(params)
+    ? all
+    : `${printable(JSON.stringify(chosen))}, the others are the stage's defaults`
+}
+
+/** Stage, job, params, the error, earlier attempts, the end of its log, and how to run it alone. */
+export const failureLines = (failed: FailedJob, paint: Paint): ReadonlyArray<string> => {
+  const { job, rerun } = failed
   const { error } = job
   if (error === null) return []
   const tail = error.logTail.slice(-numTailLines)
   return [
     `${paint.red("error")}: job ${paint.bold(job.name)} (stage ${job.stage}) failed`,
     ...indented(error.message, "  "),
-    `  ${paint.dim("params")}  ${printable(JSON.stringify(params))}`,
+    ...job.notes.flatMap((note) => indented(note, "  ")),
+    `  ${paint.dim("params")}  ${paramsText(failed)}`,
     ...(tail.length === 0
       ? []
       : [`  ${paint.dim("log")}`, ...tail.flatMap((line) => indented(line, "    "))]),
@@ -132,8 +146,9 @@ export const failedJobs = (
 ): ReadonlyArray<FailedJob> =>
   report.jobs
     .filter((job) => job.state === "failed")
-    .map((job) => ({
-      job,
-      params: pipeline.jobs.find(({ name }) => name === job.name)?.ref.params ?? {},
-      rerun: rerun(job.name)
-    }))
+    .map((job) => {
+      const ref = pipeline.jobs.find(({ name }) => name === job.name)?.ref
+      const params = ref?.params ?? {}
+      const chosen = ref === undefined ? {} : chosenParams(ref.stage.params, params)
+      return { job, params, chosen, rerun: rerun(job.name) }
+    })

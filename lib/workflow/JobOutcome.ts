@@ -80,7 +80,9 @@ export const failed = Effect.fn("JobRun.failed")(function* (
 const tellRetry = Effect.fn("JobRun.tellRetry")(function* (planned: PlannedJob, failure: FailedAttempt) {
   const { emit } = yield* Reporter
   const { attempt, attemptsMax, error, waitMillis } = failure
-  const { logTail, message, tag } = failureOf(Cause.fail(error))
+  const { logTail, tag } = failureOf(Cause.fail(error))
+  // Without "the job failed", which is said already.
+  const message = error._tag === "StageFailed" ? error.reason : error.message
   const seconds = waitMillis / 1000
   yield* emit({
     _tag: "JobRetrying",

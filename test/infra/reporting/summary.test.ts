@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { clock, duration, metric, number, percent } from "../../../infra/reporting/numbers.ts"
 import { fitted, oneLine, paintFor, widthOf } from "../../../infra/reporting/paint.ts"
-import { planDocument, planLines } from "../../../infra/reporting/planTable.ts"
+import { type Expectation, planDocument, planLines } from "../../../infra/reporting/planTable.ts"
 import { runDocument } from "../../../infra/reporting/RunDocument.ts"
 import { countsLine, failedJobs, failureLines, resultLines } from "../../../infra/reporting/summary.ts"
 import { digest, jobCode, manifest, pipeline, planWith, record, reportOf } from "./fixtures.ts"
@@ -50,14 +50,22 @@ describe("the document of a run", () => {
       pipeline: "toy",
       seconds: 125.4,
       jobs: [
-        { name: "images", stage: "ingest", key: digest("a"), state: "hit", seconds: 0 },
-        { name: "teacher", stage: "pretrain", key: digest("a"), state: "ran", seconds: 120.5 },
+        { name: "images", stage: "ingest", key: digest("a"), state: "hit", seconds: 0, outputDigest: null },
+        {
+          name: "teacher",
+          stage: "pretrain",
+          key: digest("a"),
+          state: "ran",
+          seconds: 120.5,
+          outputDigest: null
+        },
         {
           name: "evaluate-teacher",
           stage: "evaluate",
           key: digest("a"),
           state: "failed",
           seconds: 0,
+          outputDigest: null,
           error: { tag: "StageFailed", message: "the loss is NaN\nat step 7" }
         }
       ],
@@ -158,9 +166,44 @@ describe("a plan", () => {
       key: digest("d"),
       state: "will-run",
       reason: "epochs 10 → 20",
-      changes: [{ kind: "param", path: "epochs", text: "epochs 10 → 20" }]
+      changes: [{ kind: "param", path: "epochs", text: "epochs 10 → 20" }],
+      estimate: null
     })
     assert.strictEqual(document.jobs[2]?.key, null)
+    assert.isNull(document.estimate)
+  })
+
+  const expected: Expectation = {
+    estimate: {
+      jobs: { teacher: { seconds: 125, storedBytes: 12_000_000, differs: ["epochs"] } },
+      unknown: ["evaluate-teacher"],
+      wallSeconds: 125,
+      storedBytes: 12_000_000
+    },
+    freeBytes: 50_000_000
+  }
+
+  it("says what past runs took, and of what there was none", () => {
+    assert.deepStrictEqual(planLines(plan, colourless, expected), [
+      "job               stage     state           takes   stores  why",
+      "images            ingest    hit",
+      "teacher           pretrain  will run         2:05  12.0 MB  epochs 10 → 20",
+      "evaluate-teacher  evaluate  waits     no past run           waits for teacher",
+      "",
+      "2 of 3 jobs to do; those that wait are hits if what they wait for comes out unchanged.",
+      "About 2:05 and 12.0 MB, as past runs took; 1 job has no past run."
+    ])
+    const document = planDocument(plan, expected)
+    assert.deepStrictEqual(document.jobs[1]!.estimate, expected.estimate.jobs.teacher)
+    assert.deepInclude(document.estimate, { wallSeconds: 125, freeBytes: 50_000_000 })
+  })
+
+  it("warns where the results will not fit", () => {
+    assert.strictEqual(
+      planLines(plan, colourless, { ...expected, freeBytes: 5_000_000 }).at(-1),
+      "warning: the store has room for 5.00 MB, and 12.0 MB are expected: free some, or point " +
+        "DISTILLERY_STORE elsewhere."
+    )
   })
 
   it("without anything pending says so", () => {
