@@ -37,7 +37,14 @@ const framesAbove = (cut: (...args: never) => unknown): ReadonlyArray<Frame> => 
   }))
 }
 
+/** Where Distillery's own modules lie: those built beside this one, or the sources. */
+const programFolder = import.meta.url.endsWith(".js")
+  ? new URL("./", import.meta.url).href
+  : new URL("../../", import.meta.url).href
+
+/** The package that a file belongs to; `undefined` for Distillery itself, wherever it is installed. */
 const packageOf = (file: string): string | undefined => {
+  if (file.startsWith(programFolder) && !file.slice(programFolder.length).includes("node_modules/")) return
   const parts = file.split(/[\\/]node_modules[\\/]/)
   if (parts.length < 2) return undefined
   const segments = parts.at(-1)!.split(/[\\/]/)

@@ -50,7 +50,6 @@ const isBelow = (path: string, folder: string): boolean =>
 
 /** `declared`: folders and files that the stage's contract names as external inputs. */
 export const trapFiles = (tell: Tell, declared: ReadonlyArray<string>): void => {
-  const temporary = os.tmpdir()
   const say = ([argument]: ReadonlyArray<unknown>): string | undefined => {
     const path = pathOf(argument)
     // A handle was opened by a path, which was seen then.
@@ -58,14 +57,7 @@ export const trapFiles = (tell: Tell, declared: ReadonlyArray<string>): void => 
     return declared.some((one) => isBelow(resolve(path), resolve(one))) ? undefined : path
   }
   for (const owner of [fs, fs.promises]) {
-    for (const name of withSync(reading)) {
-      trapMethod(owner, name, {
-        kind: "file",
-        say,
-        tell: (kind, what, cut) =>
-          tell(isBelow(resolve(what), temporary) ? "temporary folder" : kind, what, cut)
-      })
-    }
+    for (const name of withSync(reading)) trapMethod(owner, name, { kind: "file", say, tell })
     for (const name of withSync(listing)) trapMethod(owner, name, { kind: "directory", say, tell })
   }
 }
