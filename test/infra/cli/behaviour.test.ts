@@ -97,7 +97,7 @@ describe("what runs when", () => {
     assert.strictEqual(page(), right)
   })
 
-  it("T8: a result whose bytes in the store were changed, though not their number, is made again", async () => {
+  it("T8: a result whose bytes in the store were changed, to as many others, is made again", async () => {
     const right = page()
     const wrong = right.replace("three", "THREE")
     for (const file of blobsHolding("* lines\n* three")) writeFileSync(file, wrong)

@@ -1,4 +1,4 @@
-/** Twelve planted leaks, each in a job of its own: `run --strict` names them all, and says nothing of a clean job. */
+/** Twelve planted leaks, each in a job of its own: `run --strict` names them all, and no clean job. */
 import { appendFileSync, cpSync, readFileSync } from "node:fs"
 import { rm } from "node:fs/promises"
 import { join } from "node:path"
