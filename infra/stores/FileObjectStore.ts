@@ -58,7 +58,7 @@ const put = async (
   folders: Folders,
   key: string,
   bytes: Uint8Array,
-  condition: PutCondition | undefined
+  { condition, isVolatile }: { readonly condition: PutCondition | undefined; readonly isVolatile: boolean }
 ): Promise<ObjectInfo> => {
   const target = join(folders.objects, key)
   const onlyIfAbsent = condition?._tag === "Absent"
@@ -72,6 +72,7 @@ const put = async (
       temporaryFolder: folders.temporary,
       target,
       bytes,
+      isVolatile,
       onlyIfAbsent: onlyIfAbsent && { lockFile: lockOf(folders, key) },
       lastCheck: holds
     })
@@ -120,11 +121,11 @@ const make = (folders: Folders): ObjectStore["Service"] => {
         catch: translated(location, "look up", keys[0] ?? "", 0)
       }),
     get: (key) => reading("read", key, async (path) => new Uint8Array(await readFile(path))),
-    put: (key, bytes, condition) =>
+    put: (key, bytes, condition, durability) =>
       isObjectKey(key)
         ? Effect.uninterruptible(
             Effect.tryPromise({
-              try: () => put(folders, key, bytes, condition),
+              try: () => put(folders, key, bytes, { condition, isVolatile: durability === "volatile" }),
               catch: translated(location, "write", key, bytes.length)
             })
           )

@@ -10,13 +10,13 @@ import { makeFolder } from "./makeFolder.ts"
 export const errorCode = (error: unknown): string =>
   String((error as { readonly code?: unknown } | undefined)?.code ?? "unknown")
 
-/** Writes and syncs `bytes` under a name that nobody reads, for `publishFile` or `publishNewFile` to move. */
-const writeTemporary = async ({ bytes, mode, temporaryFolder }: AtomicWrite): Promise<string> => {
+/** Writes `bytes` under a name that nobody reads, for `publishFile` or `publishNewFile` to move. */
+const writeTemporary = async ({ bytes, isVolatile, mode, temporaryFolder }: AtomicWrite): Promise<string> => {
   const temporary = `${temporaryFolder}/${process.pid}-${randomBytes(8).toString("hex")}`
   const file = await open(temporary, "wx", mode)
   try {
     await file.writeFile(bytes)
-    await file.sync()
+    if (!isVolatile) await file.sync()
   } catch (error) {
     await file.close()
     await rm(temporary, { force: true })
@@ -47,6 +47,8 @@ export interface AtomicWrite {
   readonly onlyIfAbsent: false | { readonly lockFile: string }
   /** Permissions of the new file, lessened by the process's umask. */
   readonly mode?: number
+  /** A power cut may take it, or leave it empty. */
+  readonly isVolatile?: boolean
   /** Asked when the bytes are on disk, right before they are moved; `false` gives the write up. */
   readonly lastCheck?: () => Promise<boolean>
 }
@@ -85,7 +87,7 @@ export const writeAtomically = async (write: AtomicWrite): Promise<Stats | undef
     const stats = await stat(temporary)
     if (write.onlyIfAbsent) await moveIfAbsent(temporary, write.target, write.onlyIfAbsent.lockFile)
     else await rename(temporary, write.target)
-    await syncFolder(dirname(write.target))
+    if (!write.isVolatile) await syncFolder(dirname(write.target))
     return stats
   } finally {
     await rm(temporary, { force: true })

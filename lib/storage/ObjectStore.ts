@@ -83,6 +83,9 @@ export type PutCondition =
   | { readonly _tag: "Absent" }
   | { readonly _tag: "Version"; readonly version: string }
 
+/** `volatile`: it need not outlive a power cut, so a store may spare the time that takes. */
+export type Durability = "durable" | "volatile"
+
 export class ObjectStore extends Context.Service<
   ObjectStore,
   {
@@ -102,7 +105,8 @@ export class ObjectStore extends Context.Service<
     readonly put: (
       key: string,
       bytes: Uint8Array,
-      condition?: PutCondition
+      condition?: PutCondition,
+      durability?: Durability
     ) => Effect.Effect<ObjectInfo, StoreError>
     /** Removing what is absent succeeds. */
     readonly remove: (key: string) => Effect.Effect<void, StoreError>

@@ -25,6 +25,7 @@ const makeNonce = Effect.map(
 )
 
 interface Standing {
+  /** Of `record` or one before it: a swap of this version that succeeds proves that it was the record's. */
   readonly version: string
   /** `undefined` where it is unreadable. */
   readonly record: LeaseRecord | undefined
@@ -41,7 +42,8 @@ interface Sighting extends Standing {
 /** Reading and writing lease records; shared by all leases of a process. */
 interface Records {
   readonly leaseMillis: number
-  readonly stand: (key: Digest) => Effect.Effect<Standing, StoreError>
+  /** `known` is returned where it still stands. */
+  readonly stand: (key: Digest, known?: Standing) => Effect.Effect<Standing, StoreError>
   /**
    * Writes if the condition holds, and returns the version; `None` where another's record stands there. A
    * write of our own that we know nothing of, its answer being lost, is swapped for this one.
@@ -57,14 +59,15 @@ interface Records {
 const numSwapsMax = 5
 
 const makeRecords = (store: ObjectStore["Service"], leaseMillis: number): Records => {
-  const stand = Effect.fn("Leases.stand")(function* (key: Digest) {
-    // In this order: a swap of this version that succeeds proves that the text read was the version's.
+  const stand = Effect.fn("Leases.stand")(function* (key: Digest, known?: Standing) {
     const { version } = yield* store.head(leaseKey(key))
+    if (known?.version === version) return known
     const text = new TextDecoder().decode(yield* store.get(leaseKey(key)))
     return { version, record: Option.getOrUndefined(decode(text)) } satisfies Standing as Standing
   })
   const put = (key: Digest, record: LeaseRecord, condition: PutCondition) =>
-    store.put(leaseKey(key), new TextEncoder().encode(`${encode(record)}\n`), condition).pipe(
+    // No owner outlives a power cut, so its lease need not.
+    store.put(leaseKey(key), new TextEncoder().encode(`${encode(record)}\n`), condition, "volatile").pipe(
       Effect.map((info) => Option.some(info.version)),
       Effect.catchTag("PreconditionFailed", () => Effect.succeed(Option.none<string>()))
     )
@@ -142,9 +145,9 @@ const makeWatch = (records: Records, liveness: OwnerLiveness["Service"]) => {
   const sightings = new Map<Digest, Sighting>()
   const sight = Effect.fn("Leases.sight")(function* (key: Digest) {
     const askedMillis = yield* monotonicMillis
-    const standing = yield* records.stand(key)
-    const nowMillis = yield* monotonicMillis
     const before = sightings.get(key)
+    const standing = yield* records.stand(key, before)
+    const nowMillis = yield* monotonicMillis
     const leaseMillis = standing.record?.leaseMillis ?? records.leaseMillis
     const isSame = before?.version === standing.version
     // Who slept through half a lease, maybe together with the owner, has not seen that it was silent.

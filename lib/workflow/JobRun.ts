@@ -161,8 +161,7 @@ const execute = Effect.fn("JobRun.execute")(function* (
       runId: scope.runId
     }
   }
-  yield* confirm
-  const published = yield* (yield* ManifestStore).publish(made, { replace: planned.forced })
+  const published = yield* (yield* ManifestStore).publish(made, { replace: planned.forced, confirm })
   yield* Effect.ignore(ResumePoint.clear(key))
   const note = publishedNote(published)
   if (note !== undefined) yield* emit({ _tag: "JobNote", job: planned.name, line: note })

@@ -23,6 +23,16 @@ export type Published =
   | { readonly _tag: "Adopted"; readonly manifest: Manifest }
   | { readonly _tag: "Replaced"; readonly manifest: Manifest; readonly previous: Lookup }
 
+export interface PublishOptions {
+  /** Puts a forced result over a healthy one. */
+  readonly replace: boolean
+  /**
+   * Asked before each write, when what it replaces has been looked at: whoever is deposed in between fails
+   * here, or finds something else standing there.
+   */
+  readonly confirm?: Effect.Effect<void, StoreError>
+}
+
 export type Find = (key: Digest) => Effect.Effect<Lookup, StoreError>
 
 export class ManifestStore extends Context.Service<
@@ -36,10 +46,10 @@ export class ManifestStore extends Context.Service<
     readonly survey: (pipeline: string) => Effect.Effect<Find, StoreError>
     /** Writes the pipeline's index, if there is news, with these jobs in it. Without it plans are slower. */
     readonly keep: (pipeline: string, keys: ReadonlyArray<Digest>) => Effect.Effect<void>
-    /** `replace` puts a forced result over a healthy one. All blobs must be stored before. */
+    /** All blobs must be stored before. */
     readonly publish: (
       manifest: Manifest,
-      options: { readonly replace: boolean }
+      options: PublishOptions
     ) => Effect.Effect<Published, StoreError | KeyUnavailable>
     /** Earlier manifests of a job of this name, latest first: what misses are explained against. */
     readonly recent: (pipeline: string, job: string) => Effect.Effect<ReadonlyArray<Manifest>, StoreError>
@@ -56,7 +66,7 @@ const takeSlot = Effect.fn("ManifestStore.takeSlot")(function* (
   finder: ManifestFinder,
   manifest: Manifest,
   bytes: Uint8Array,
-  replace: boolean
+  { confirm = Effect.void, replace }: PublishOptions
 ) {
   const store = yield* ObjectStore
   const place = { scope: (yield* Signer).scope, key: manifest.jobKey }
@@ -65,6 +75,7 @@ const takeSlot = Effect.fn("ManifestStore.takeSlot")(function* (
   if (previous._tag === "Found" && !replace) {
     return { _tag: "Adopted", manifest: previous.manifest } as Published
   }
+  yield* confirm
   yield* store.put(manifestKey(place), bytes, { _tag: "Version", version })
   return { _tag: "Replaced", manifest, previous } as Published
 })
@@ -75,7 +86,7 @@ const isLostRace = (error: StoreError): boolean =>
 const publish = Effect.fn("ManifestStore.publish")(function* (
   finder: ManifestFinder,
   manifest: Manifest,
-  replace: boolean
+  options: PublishOptions
 ) {
   const store = yield* ObjectStore
   const { scope, sign } = yield* Signer
@@ -83,9 +94,10 @@ const publish = Effect.fn("ManifestStore.publish")(function* (
   const payload = JSON.parse(JSON.stringify(manifest)) as Schema.Json
   const signature = yield* sign(manifestMessage(place, payload))
   const bytes = envelopeBytes(scope, signature, payload)
-  const attempt = store.put(manifestKey(place), bytes, { _tag: "Absent" }).pipe(
+  const attempt = (options.confirm ?? Effect.void).pipe(
+    Effect.andThen(store.put(manifestKey(place), bytes, { _tag: "Absent" })),
     Effect.as({ _tag: "Published", manifest } as Published),
-    Effect.catchTag("PreconditionFailed", () => takeSlot(finder, manifest, bytes, replace))
+    Effect.catchTag("PreconditionFailed", () => takeSlot(finder, manifest, bytes, options))
   )
   const published = yield* Effect.retry(attempt, { times: 20, while: isLostRace })
   if (published._tag !== "Adopted") yield* finder.learn(scope, signature.keyId, manifest)
@@ -151,7 +163,7 @@ export const manifestStoreLayer: Layer.Layer<ManifestStore, never, Services> = L
       find: (key) => finder.find(key),
       survey: (pipeline) => Effect.provideContext(survey(finder, pipeline), context),
       keep: (pipeline, keys) => Effect.ignore(Effect.provideContext(keep(finder, pipeline, keys), context)),
-      publish: (manifest, { replace }) => Effect.provideContext(publish(finder, manifest, replace), context),
+      publish: (manifest, options) => Effect.provideContext(publish(finder, manifest, options), context),
       recent: (pipeline, job) => Effect.provideContext(recent(finder, pipeline, job), context)
     }
   })

@@ -50,8 +50,8 @@ export interface Flight<A, E, R> {
   /** The result, if it is there by now: an equal job of this run, or another run, may have published it. */
   readonly find: Effect.Effect<Option.Option<A>, DefinitionError | StoreError, R>
   /**
-   * Makes the result. `confirm` is to be run right before it is published: it does not return where the lease
-   * is lost, and the computing is interrupted.
+   * Makes the result. `confirm` is to be run right before anything is published: it does not return where the
+   * lease is lost, and the computing is interrupted.
    */
   readonly compute: (confirm: Effect.Effect<void, StoreError>) => Effect.Effect<A, E, R>
   /** What it ends with where nothing may start any more. */
@@ -155,18 +155,23 @@ const waited = Effect.fnUntraced(function* <A, E, R>(
   return (yield* Clock.currentTimeMillis) - startedMillis
 })
 
+const lostNote = "another run took it over, because this one gave no sign of life for too long"
+
 /**
  * Computes under the lease of the key, or waits for whoever holds it and looks again. Fails with
  * `LeaseTimeout` where the others take too long.
  */
 export const singleFlight = Effect.fn("singleFlight")(function* <A, E, R>(flight: Flight<A, E, R>) {
+  const { emit } = yield* Reporter
   let leftMillis = flight.waitMillisMax ?? 0
   let wasLost = false
   for (;;) {
     const landing = yield* attempt(flight)
     if (landing._tag === "Done") return landing.value
-    if (landing._tag === "Lost") wasLost = true
-    else leftMillis = Math.max(0, leftMillis - (yield* waited(flight, landing.by, leftMillis)))
+    if (landing._tag === "Lost") {
+      wasLost = true
+      yield* emit({ _tag: "JobNote", job: flight.job, line: lostNote })
+    } else leftMillis = Math.max(0, leftMillis - (yield* waited(flight, landing.by, leftMillis)))
     const found = yield* flight.find
     if (Option.isSome(found)) {
       // What our own body saved after it was deposed serves nobody any more.

@@ -59,7 +59,7 @@ const publishedTrail = (folder: string, { outputDigest }: { readonly outputDiges
   const files = readdirSync(join(objects, "manifests"), { recursive: true, withFileTypes: true })
   const manifests = files
     .filter((entry) => entry.isFile())
-    .map((entry) => JSON.parse(readFileSync(join(entry.parentPath, entry.name), "utf8")))
+    .map((entry) => JSON.parse(readFileSync(join(entry.parentPath, entry.name), "utf8")).payload)
   const { output, provenance } = manifests.find((manifest) => manifest.output.digest === outputDigest)
   const hex = output.value.bytes.blob.slice("sha256:".length)
   const blob = join(objects, "blobs", "sha256", hex.slice(0, 2), hex.slice(2))
