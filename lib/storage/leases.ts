@@ -1,5 +1,5 @@
 /** `Leases` on any `ObjectStore` with conditional writes. */
-import { Clock, DateTime, Effect, Layer, Option, Random, Ref, Schema, Semaphore } from "effect"
+import { Clock, DateTime, Effect, Layer, Option, Random, Ref, Schema } from "effect"
 import type { Digest } from "./Digest.ts"
 import {
   type Acquisition,
@@ -97,7 +97,7 @@ interface Held {
   readonly confirmedMillis: number
 }
 
-/** The owner's side of a lease. Its writes take turns: a renewal must not overtake the release. */
+/** The owner's side of a lease. Of two writes at once, each wins as well as the other: both have its nonce. */
 const makeLease = Effect.fnUntraced(function* (
   records: Records,
   key: Digest,
@@ -105,7 +105,6 @@ const makeLease = Effect.fnUntraced(function* (
   acquired: Held
 ) {
   const held = yield* Ref.make(acquired)
-  const turns = yield* Semaphore.make(1)
   const lost = new LeaseLost({ key, epoch: record.epoch })
   const write = Effect.fnUntraced(function* (state: LeaseRecord["state"]) {
     const confirmedMillis = yield* monotonicMillis
@@ -115,7 +114,7 @@ const makeLease = Effect.fnUntraced(function* (
     const written = yield* records.swap(key, { ...record, state, sequence }, condition)
     if (Option.isNone(written)) return yield* lost
     yield* Ref.set(held, { version: written.value, sequence, confirmedMillis })
-  }, turns.withPermit)
+  })
   const beatMillis = records.leaseMillis / 3
   const renew = write("held")
   const confirm = Effect.gen(function* () {
