@@ -97,7 +97,7 @@ interface Held {
   readonly confirmedMillis: number
 }
 
-/** The owner's side of a lease. Of two writes at once, each wins as well as the other: both have its nonce. */
+/** The owner's side of a lease. Two writes at once do no harm: each finds the other's to be its own. */
 const makeLease = Effect.fnUntraced(function* (
   records: Records,
   key: Digest,
