@@ -17,6 +17,7 @@ import { TensorRuntime } from "../lib/tensor/Runtime.ts"
 import { Capabilities, type CodeClosure } from "../lib/workflow/CodeClosure.ts"
 import type { Executor } from "../lib/workflow/Executor.ts"
 import type { ExternalInputs } from "../lib/workflow/ExternalInputs.ts"
+import { FoldPolicy } from "../lib/workflow/Fold.ts"
 import { type ManifestStore, manifestStoreLayer } from "../lib/workflow/ManifestStore.ts"
 import type { Reporter } from "../lib/workflow/Reporter.ts"
 import { type Runner, runnerLayer } from "../lib/workflow/Runner.ts"
@@ -140,7 +141,8 @@ const bodyServicesLayer = ({ note, settings, tensors }: BodyServicesOptions) =>
   Layer.mergeAll(
     imageCodecLayer,
     sourceFilesLayer(settings, note),
-    tensors ? tensorRuntimeLayer(settings) : noTensorRuntime
+    tensors ? tensorRuntimeLayer(settings) : noTensorRuntime,
+    Layer.succeed(FoldPolicy, { states: settings.keepStates })
   )
 
 export const stageServicesLayer = (

@@ -32,6 +32,8 @@ export interface SettingsValue {
   readonly gpuConcurrency: number
   /** How long a run may give no sign of life before another takes its work over. */
   readonly leaseSeconds: number
+  /** States that a fold of a job leaves in the store: its last two, and fork points. */
+  readonly keepStates: number
   /** What child processes may be given a part of. */
   readonly environment: { readonly [name: string]: string | undefined }
 }
@@ -102,7 +104,8 @@ const settings = Config.all({
   threads: count("DISTILLERY_THREADS", availableParallelism()),
   concurrency: count("DISTILLERY_CONCURRENCY", availableParallelism()),
   gpuConcurrency: count("DISTILLERY_GPU_CONCURRENCY", 1),
-  leaseSeconds: count("DISTILLERY_LEASE_SECONDS", 30, 3600)
+  leaseSeconds: count("DISTILLERY_LEASE_SECONDS", 30, 3600),
+  keepStates: count("DISTILLERY_KEEP_STATES", 6)
 })
 
 /** `DISTILLERY_THREADS is wrong: expected an integer`, from the schema's words and the path it gives. */
@@ -138,6 +141,7 @@ export const read: Effect.Effect<SettingsValue, SettingsInvalid> = Effect.gen(fu
     concurrency: found.concurrency,
     gpuConcurrency: found.gpuConcurrency,
     leaseSeconds: found.leaseSeconds,
+    keepStates: found.keepStates,
     environment: process.env
   }
 }).pipe(Effect.mapError((error) => new SettingsInvalid({ message: wordsOf(error) })))

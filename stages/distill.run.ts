@@ -48,7 +48,8 @@ export const run = Effect.fn("distill")(function* (args: {
   readonly params: typeof DistillParams.Type
   readonly inputs: Inputs
 }) {
-  const { architecture, combination, temperature, training } = args.params
+  const { training, ...acting } = args.params
+  const { architecture, combination, temperature } = acting
   const { dataset, teacher } = args.inputs
   const { classes, preprocessing } = dataset
   yield* checkTeacher(args.inputs)
@@ -69,6 +70,7 @@ export const run = Effect.fn("distill")(function* (args: {
       combination
     }),
     params: training,
+    acting,
     dataset: yield* Effect.flatMap(blobs.get(dataset.train.tensors), decodeLabelledImages),
     validation:
       dataset.validation === null

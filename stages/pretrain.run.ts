@@ -15,7 +15,8 @@ export const run = Effect.fn("pretrain")(function* (args: {
   readonly params: typeof PretrainParams.Type
   readonly inputs: ValuesOf<typeof pretrainInputs>
 }) {
-  const { architecture, training } = args.params
+  const { training, ...acting } = args.params
+  const { architecture } = acting
   const { classes, preprocessing, train, validation } = args.inputs.dataset
   const blobs = yield* BlobStore
   const classifier = yield* loadClassifier({
@@ -27,6 +28,7 @@ export const run = Effect.fn("pretrain")(function* (args: {
     classifier,
     task: classificationTask(classifier),
     params: training,
+    acting,
     dataset: yield* Effect.flatMap(blobs.get(train.tensors), decodeLabelledImages),
     validation:
       validation === null

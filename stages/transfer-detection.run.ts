@@ -58,7 +58,8 @@ export const run = Effect.fn("transfer-detection")(function* (args: {
   readonly params: Params
   readonly inputs: Inputs
 }) {
-  const { anchors: choice, head, training } = args.params
+  const { training, ...acting } = args.params
+  const { anchors: choice, head } = acting
   const { classifier, dataset } = args.inputs
   const { classes, preprocessing, validation } = dataset
   const { height, width } = preprocessing
@@ -80,6 +81,7 @@ export const run = Effect.fn("transfer-detection")(function* (args: {
     task: detectionTask(detector, first.specs),
     batches: detectionBatches({ dataset: train, normalization: preprocessing, anchors, ...training }),
     params: training,
+    acting,
     firstWeights: () => first.weights,
     validation:
       validation === null

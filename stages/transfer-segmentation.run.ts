@@ -24,7 +24,8 @@ export const run = Effect.fn("transfer-segmentation")(function* (args: {
   readonly params: typeof TransferSegmentationParams.Type
   readonly inputs: Inputs
 }) {
-  const { head, training } = args.params
+  const { training, ...acting } = args.params
+  const { head } = acting
   const { classifier, dataset } = args.inputs
   const { classes, preprocessing, validation } = dataset
   const { architecture } = classifier
@@ -54,6 +55,7 @@ export const run = Effect.fn("transfer-segmentation")(function* (args: {
       ...training
     }),
     params: training,
+    acting,
     firstWeights: () => first.weights,
     validation:
       validation === null

@@ -60,13 +60,16 @@ export const runStage = async <P, PE, I, A, E, R>(
   const outside = recordsOf(stage.stageName, { stage: erased, params }).pipe(
     Effect.provide(testExternalsLayer)
   )
+  const inputs = encodedInputs(erased, args.inputs as { readonly [name: string]: unknown })
+  const base = digestOf(JSON.stringify([stage.stageName, inputs]))
   const request = {
     jobName: stage.stageName,
     jobKey: digestOf(stage.stageName),
     stage: erased,
     params,
     externals: await Effect.runPromise(outside),
-    inputs: encodedInputs(erased, args.inputs as { readonly [name: string]: unknown })
+    inputs,
+    foldOrigin: { base, runId: "test", fromScratch: false }
   }
   const ran = runBody(request, {
     onSignal: (signal) => Effect.sync(() => void signals.push(signal)),

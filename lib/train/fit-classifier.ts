@@ -1,5 +1,5 @@
 /** What pretraining and distillation share: batches, first weights and validation of a classifier. */
-
+import type { Schema } from "effect"
 import type { Normalization } from "../data/augment/normalization.ts"
 import { classificationBatches, type LabelledImages } from "../data/batches.ts"
 import type { Classifier } from "../models/Classifier.ts"
@@ -14,6 +14,8 @@ export interface FitClassifierOptions<E> {
   readonly classifier: Classifier
   readonly task: ClassificationTask
   readonly params: TrainingParams
+  /** What acts on the training besides `params`: of the job's own params, the architecture, ... */
+  readonly acting: Schema.Json
   readonly dataset: LabelledImages
   readonly validation: LabelledImages | undefined
   readonly normalization: Normalization
@@ -22,7 +24,7 @@ export interface FitClassifierOptions<E> {
 
 /** Trains a classifier: see {@link fitTask}. */
 export const fitClassifier = <E>(options: FitClassifierOptions<E>) => {
-  const { classifier, dataset, host, normalization, params, task, validation } = options
+  const { acting, classifier, dataset, host, normalization, params, task, validation } = options
   const { augment, batchSize, initializer, labelSmoothing, seed } = params
   const { numClasses } = classifier
   return fitTask({
@@ -37,6 +39,7 @@ export const fitClassifier = <E>(options: FitClassifierOptions<E>) => {
       augment
     }),
     params,
+    acting,
     firstWeights: () =>
       initializeWeights(classifier.weights, initializer, RandomStream.make(seed, "weights")),
     validation: validation && classifierValidation({ classifier, dataset: validation, normalization }),

@@ -5,6 +5,7 @@
 import { Context, type Effect, Schema } from "effect"
 import type { Digest } from "../storage/Digest.ts"
 import type { ExternalRecords } from "./ExternalInputs.ts"
+import type { FoldOrigin } from "./Fold.ts"
 import type { Progress } from "./JobContext.ts"
 import type { Leak } from "./Leak.ts"
 import type { AnyStage } from "./Stage.ts"
@@ -21,6 +22,7 @@ export interface JobRequest {
   readonly watch?: { readonly declared: ReadonlyArray<string> }
   /** What the job reads from outside the store. */
   readonly externals: ExternalRecords
+  readonly foldOrigin: FoldOrigin
 }
 
 export interface JobResult {

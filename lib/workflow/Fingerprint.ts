@@ -72,6 +72,10 @@ export interface JobIdentity {
   readonly externals: { readonly [name: string]: Digest }
 }
 
+/** Most jobs read nothing from outside: their keys do not mention it. */
+const mentioned = (externals: JobIdentity["externals"]) =>
+  Object.keys(externals).length > 0 ? { externals } : {}
+
 /**
  * Two jobs with equal keys are the same job. The engine's own meaning stands under the version in the prefix.
  */
@@ -81,8 +85,16 @@ export const jobKey = (hasher: Hasher["Service"], identity: JobIdentity): Digest
     code: identity.code,
     params: identity.params,
     inputs: identity.inputs,
-    // Most jobs read nothing from outside: their keys do not mention it.
-    ...(Object.keys(identity.externals).length > 0 && { externals: identity.externals })
+    ...mentioned(identity.externals)
+  })
+
+/** What jobs share whatever their params, their stage, code and inputs: where the keys of a fold begin. */
+export const foldBase = (hasher: Hasher["Service"], identity: Omit<JobIdentity, "params">): Digest =>
+  fingerprint(hasher, "fold-base/1", {
+    stage: identity.stage,
+    code: identity.code,
+    inputs: identity.inputs,
+    ...mentioned(identity.externals)
   })
 
 /**

@@ -5,6 +5,7 @@ import { Context, type Effect, type Option, Schema } from "effect"
 import type { BlobCorrupt } from "../storage/BlobStore.ts"
 import type { Digest } from "../storage/Digest.ts"
 import type { StoreError } from "../storage/ObjectStore.ts"
+import type { Fold, FoldOptions } from "./Fold.ts"
 
 /**
  * One line of a job's progress. `done` of `total` in `unit`; `facts` are shown as they come ("loss",
@@ -37,6 +38,8 @@ export class JobContext extends Context.Service<
     readonly loadResumePoint: Effect.Effect<Option.Option<Uint8Array>, StoreError | BlobCorrupt>
     /** Replaces the saved state, atomically: a kill at any moment leaves the old or the new one. */
     readonly saveResumePoint: (bytes: Uint8Array) => Effect.Effect<void, StoreError>
+    /** For work that goes step by step: states between the steps, shared by all jobs that begin alike. */
+    readonly fold: (options: FoldOptions) => Effect.Effect<Fold>
     /** Recorded in the manifest as provenance, outside the key (backend, threads, images/s, ...). */
     readonly provenance: (facts: Schema.JsonObject) => Effect.Effect<void>
   }

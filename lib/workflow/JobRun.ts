@@ -3,12 +3,12 @@ import { DateTime, Effect, Option, Schema, Semaphore } from "effect"
 import { BlobStore } from "../storage/BlobStore.ts"
 import { type Digest, Hasher } from "../storage/Digest.ts"
 import type { StoreError } from "../storage/ObjectStore.ts"
-import { Executor, type JobSignal } from "./Executor.ts"
-import { unchanged } from "./ExternalInputs.ts"
-import { artifactDigest, type NotCanonical } from "./Fingerprint.ts"
+import { Executor, type JobRequest, type JobSignal } from "./Executor.ts"
+import { externalDigests, unchanged } from "./ExternalInputs.ts"
+import { artifactDigest, foldBase, type NotCanonical } from "./Fingerprint.ts"
 import type { Progress } from "./JobContext.ts"
 import { blank, failed, hit, type JobOutcome, noted, skipped, withRetries } from "./JobOutcome.ts"
-import { blobsOf, type Manifest } from "./Manifest.ts"
+import { blobsOf, inputDigests, type Manifest } from "./Manifest.ts"
 import { ManifestStore, type Published } from "./ManifestStore.ts"
 import { lookUp, type Plan, type PlannedJob, type Settled, settle } from "./Plan.ts"
 import { Reporter } from "./Reporter.ts"
@@ -109,17 +109,43 @@ const signalled = (job: string, signal: JobSignal): RunEvent => {
   }
 }
 
+const requestOf = Effect.fnUntraced(function* (
+  scope: RunScope,
+  planned: PlannedJob,
+  key: Digest,
+  { code, externals, inputs }: Settled,
+  manifestOf: (name: string) => Manifest
+) {
+  const { stage, params } = planned.job.ref
+  const base = foldBase(yield* Hasher, {
+    stage: planned.stage,
+    code: code.identity.digest,
+    inputs: inputDigests(inputs),
+    externals: externalDigests(externals)
+  })
+  return {
+    jobName: planned.name,
+    jobKey: key,
+    stage,
+    params,
+    inputs: requestInputs(planned, manifestOf),
+    externals,
+    foldOrigin: { base, runId: scope.runId, fromScratch: planned.forced }
+  } satisfies JobRequest
+})
+
 /** Executes, publishes while `confirm` says that the lease is ours, and only then forgets the saved state. */
 const execute = Effect.fn("JobRun.execute")(function* (
   scope: RunScope,
   planned: PlannedJob,
   key: Digest,
-  { code, inputs }: Settled,
+  settled: Settled,
   manifestOf: (name: string) => Manifest,
   confirm: Effect.Effect<void, StoreError>
 ) {
   const { emit } = yield* Reporter
   const executor = yield* Executor
+  const { code, inputs } = settled
   const { stage, params } = planned.job.ref
   yield* emit({ _tag: "JobStarted", job: planned.name, key })
   let reached: Progress | undefined
@@ -128,14 +154,7 @@ const execute = Effect.fn("JobRun.execute")(function* (
     return emit(signalled(planned.name, signal))
   }
   const started = yield* DateTime.now
-  const request = {
-    jobName: planned.name,
-    jobKey: key,
-    stage,
-    params,
-    inputs: requestInputs(planned, manifestOf),
-    externals: planned.externals
-  }
+  const request = yield* requestOf(scope, planned, key, settled, manifestOf)
   const limitMillis = scope.timeLimits[planned.name] ?? stage.timeLimitMillis
   const result = yield* limited({ jobName: planned.name, limitMillis, reached: () => reached }, (control) =>
     executor.execute(request, onSignal, control)

@@ -7,6 +7,7 @@ import type { Hasher } from "../storage/Digest.ts"
 import type { ObjectStore } from "../storage/ObjectStore.ts"
 import { type JobError, JobInterrupted, type JobRequest, type JobSignal, StageFailed } from "./Executor.ts"
 import { externalDigests } from "./ExternalInputs.ts"
+import * as Fold from "./Fold.ts"
 import { JobContext } from "./JobContext.ts"
 import * as ResumePoint from "./ResumePoint.ts"
 import type { AnyStage } from "./Stage.ts"
@@ -46,21 +47,26 @@ const contextOf = Effect.fn("runBody.contextOf")(function* (
 ) {
   const services = yield* Effect.context<ObjectStore | Hasher>()
   const note = (line: string) => link.onSignal({ _tag: "Note", line })
+  const provenance = (more: Schema.JsonObject) => Ref.update(facts, (sofar) => ({ ...sofar, ...more }))
+  const { foldOrigin, jobKey } = request
   return JobContext.of({
     jobName: request.jobName,
     externals: externalDigests(request.externals),
     report: (progress) => link.onSignal({ _tag: "Progress", progress }),
     note,
     stopRequested: link.stopRequested,
-    loadResumePoint: ResumePoint.load(request.jobKey).pipe(
+    loadResumePoint: ResumePoint.load(jobKey).pipe(
       Effect.tap(({ problem }) =>
         problem === undefined ? Effect.void : note(`its saved state is not used: ${problem}; it starts anew`)
       ),
       Effect.map(({ bytes }) => bytes),
       Effect.provideContext(services)
     ),
-    saveResumePoint: (bytes) => Effect.provideContext(ResumePoint.save(request.jobKey, bytes), services),
-    provenance: (more) => Ref.update(facts, (sofar) => ({ ...sofar, ...more }))
+    saveResumePoint: (bytes) =>
+      Effect.provideContext(ResumePoint.save(jobKey, foldOrigin.runId, bytes), services),
+    fold: (options) =>
+      Effect.provideContext(Fold.make({ ...foldOrigin, jobKey, note, provenance }, options), services),
+    provenance
   })
 })
 

@@ -45,6 +45,7 @@ const settings: SettingsValue = {
   concurrency: 2,
   gpuConcurrency: 1,
   leaseSeconds: 30,
+  keepStates: 6,
   environment: {}
 }
 
@@ -80,7 +81,7 @@ describe("layers", () => {
     ["the cache", { cacheDir: join(base, "another cache") }],
     ["the mirror", { mirrorDir: base }],
     ["the backend", { backend: "portable" }],
-    ["threads and concurrency", { threads: 1, concurrency: 7 }],
+    ["threads, concurrency and states", { threads: 1, concurrency: 7, keepStates: 1 }],
     ["the lease", { leaseSeconds: 7 }],
     ["the environment", { environment: { LANG: "tr_TR.UTF-8", TZ: "Asia/Tokyo" } }]
   ] as const)("%s is a setting: no key moves with it", ([, change]) =>

@@ -1,4 +1,4 @@
-/** Detectors and segmenters that were stopped go on from their state, and reach the same bytes. */
+/** Detectors and segmenters go on from states that are there, and reach the same bytes. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Option, Ref } from "effect"
 import { JobContext } from "../../lib/workflow/JobContext.ts"
@@ -7,12 +7,11 @@ import { TransferDetectionParams } from "../../stages/transfer-detection.ts"
 import { run as transferSegmentation } from "../../stages/transfer-segmentation.run.ts"
 import { TransferSegmentationParams } from "../../stages/transfer-segmentation.ts"
 import { portable } from "../support/runtimes.ts"
-import { blobsLayer, jobLayer } from "../support/stageServices.ts"
+import { blobsLayer, foldingJob, jobLayer } from "../support/stageServices.ts"
 import { storedBoxes, storedClassifier, storedMasks } from "../support/transferCases.ts"
 
 const architecture = { family: "resnet", depth: 10, width: 4 } as const
 const training = {
-  epochs: 2,
   batchSize: 4,
   learningRate: 0.01,
   augment: { flip: true, scale: [0.8, 1.25] }
@@ -23,30 +22,37 @@ const layer = Layer.mergeAll(jobLayer(), portable.layer, blobsLayer)
 const stoppedJob = Effect.fnUntraced(function* (saved: Ref.Ref<Option.Option<Uint8Array>>, asks: number) {
   const asked = yield* Ref.make(0)
   return JobContext.of({
-    ...(yield* JobContext),
+    ...(yield* foldingJob("transfer")),
     stopRequested: Ref.modify(asked, (count) => [count >= asks, count + 1] as const),
     loadResumePoint: Ref.get(saved),
     saveResumePoint: (bytes) => Ref.set(saved, Option.some(bytes))
   })
 })
 
-const detector = Effect.gen(function* () {
+const detector = Effect.fnUntraced(function* (epochs: number) {
   const inputs = { dataset: yield* storedBoxes, classifier: yield* storedClassifier(architecture) }
   const head = { channels: 8, extraLevels: 0, towerConvs: 1 }
-  return yield* transferDetection({ params: TransferDetectionParams.make({ head, training }), inputs })
+  return yield* transferDetection({
+    params: TransferDetectionParams.make({ head, training: { ...training, epochs } }),
+    inputs
+  })
 })
 
-const segmenter = Effect.gen(function* () {
+const segmenter = Effect.fnUntraced(function* (epochs: number) {
   const inputs = { dataset: yield* storedMasks, classifier: yield* storedClassifier(architecture) }
-  return yield* transferSegmentation({ params: TransferSegmentationParams.make({ training }), inputs })
+  return yield* transferSegmentation({
+    params: TransferSegmentationParams.make({ training: { ...training, epochs } }),
+    inputs
+  })
 })
 
-// Two steps an epoch: stopped within the first, and after it.
+// Two steps an epoch: stopped within the first, after it, and within the second.
 const suite = <A, E extends { readonly _tag: string }>(
   name: string,
-  stage: Effect.Effect<A, E, Layer.Success<typeof layer>>
-) =>
-  it.effect.each([1, 2])(`${name}: goes on from step %i to the same bytes`, (steps) =>
+  stageFor: (epochs: number) => Effect.Effect<A, E, Layer.Success<typeof layer>>
+) => {
+  const stage = stageFor(2)
+  it.effect.each([1, 2, 3])(`${name}: goes on from step %i to the same bytes`, (steps) =>
     Effect.gen(function* () {
       const whole = yield* stage
       const saved = yield* Ref.make(Option.none<Uint8Array>())
@@ -63,7 +69,18 @@ const suite = <A, E extends { readonly _tag: string }>(
     }).pipe(Effect.provide(layer))
   )
 
-describe("a transfer that was stopped", () => {
+  it.effect(`${name}: after a run of its warm-up alone, executes the epochs that are left`, () =>
+    Effect.gen(function* () {
+      const record = { executed: [], notes: [] }
+      yield* Effect.provideServiceEffect(stageFor(1), JobContext, foldingJob("warm-up"))
+      const longer = yield* Effect.provideServiceEffect(stage, JobContext, foldingJob("both", record))
+      assert.deepStrictEqual(record.executed, [2])
+      assert.deepStrictEqual(longer, yield* stage)
+    }).pipe(Effect.provide(layer))
+  )
+}
+
+describe("a transfer that was begun", () => {
   suite("detector", detector)
   suite("segmenter", segmenter)
 })

@@ -1,6 +1,7 @@
 /** The contract of `Executor`: every implementation passes this suite unchanged. */
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, type Layer, type Schema } from "effect"
+import { digestOf } from "../../infra/hashing.ts"
 import { BlobStore } from "../../lib/storage/BlobStore.ts"
 import { Hasher } from "../../lib/storage/Digest.ts"
 import type { ObjectStore } from "../../lib/storage/ObjectStore.ts"
@@ -8,25 +9,28 @@ import { Executor, type JobControl, type JobRequest, type JobSignal } from "../.
 import { fingerprint } from "../../lib/workflow/Fingerprint.ts"
 import type { AnyStage } from "../../lib/workflow/Stage.ts"
 import { add } from "../fixtures/toy/add.ts"
+import { chain } from "../fixtures/toy/chain.ts"
 import { misbehave } from "../fixtures/toy/misbehave.ts"
 import { steps } from "../fixtures/toy/steps.ts"
 import { until } from "../support/processes.ts"
 
 type Services = Executor | ObjectStore | BlobStore | Hasher
 
-const requestOf = Effect.fnUntraced(function* (
+export const requestOf = Effect.fnUntraced(function* (
   stage: unknown,
   params: Schema.JsonObject,
   inputs: JobRequest["inputs"] = {}
 ) {
   const jobKey = fingerprint(yield* Hasher, "test/1", { params })
+  const foldOrigin = { base: jobKey, runId: "run", fromScratch: false }
   return {
     jobName: "toy",
     jobKey,
     stage: stage as AnyStage,
     params,
     inputs,
-    externals: {}
+    externals: {},
+    foldOrigin
   } satisfies JobRequest
 })
 
@@ -158,6 +162,36 @@ export const executorSuite = (name: string, layer: Layer.Layer<Services, unknown
         yield* Deferred.succeed(kill, undefined)
         assert.strictEqual((yield* Effect.flip(Fiber.join(running)))._tag, "WorkerLost")
       }))
+
+    it.effect("a fold goes on from the states of jobs that began alike, unless from scratch", () =>
+      Effect.gen(function* () {
+        const jobs = [
+          { elements: ["a", "b", "c"], executed: ["a", "b", "c"] },
+          { elements: ["a", "b", "c", "d"], executed: ["d"], found: 3 },
+          { elements: ["a", "b", "x"], executed: ["x"], found: 2 },
+          { elements: ["a", "b", "x"], executed: ["a", "b", "x"], fromScratch: true, runId: "other run" },
+          {
+            elements: ["a", "b", "c", "d", "e"],
+            executed: ["a", "b", "c", "d", "e"],
+            base: digestOf("other")
+          }
+        ]
+        for (const { elements, executed, found, ...origin } of jobs) {
+          const signals: Array<JobSignal> = []
+          const request = yield* requestOf(chain, { elements })
+          const foldOrigin = { ...request.foldOrigin, base: digestOf("code"), ...origin }
+          const { provenance, value } = yield* execute({ ...request, foldOrigin }, signals)
+          assert.deepStrictEqual(
+            notesOf(signals),
+            executed.map((element) => `element ${element}`)
+          )
+          const facts = found === undefined ? {} : { fold: { elements: elements.length, found } }
+          assert.deepStrictEqual(provenance, facts)
+          const trail = yield* (yield* BlobStore).get((value as never as { bytes: never }).bytes)
+          assert.strictEqual(new TextDecoder().decode(trail), `${elements.join(" ")} `)
+        }
+      }).pipe(Effect.provide(layer))
+    )
 
     test("an interrupted job ends", () =>
       Effect.gen(function* () {

@@ -1,8 +1,11 @@
 /** The services a stage's body needs, in memory: a blob store, and a job that records what it is told. */
 import { Effect, Layer, Option } from "effect"
-import { hasherLayer } from "../../infra/hashing.ts"
+import { digestOf, hasherLayer } from "../../infra/hashing.ts"
 import { blobStoreLayer } from "../../lib/storage/blobs.ts"
+import type { Hasher } from "../../lib/storage/Digest.ts"
 import { memoryObjectStoreLayer } from "../../lib/storage/MemoryObjectStore.ts"
+import type { ObjectStore } from "../../lib/storage/ObjectStore.ts"
+import * as Fold from "../../lib/workflow/Fold.ts"
 import { JobContext, type Progress } from "../../lib/workflow/JobContext.ts"
 
 export interface JobRecord {
@@ -22,6 +25,7 @@ export const jobLayer = (record: JobRecord = { progress: [], notes: [] }): Layer
     stopRequested: Effect.succeed(false),
     loadResumePoint: Effect.succeed(Option.none()),
     saveResumePoint: () => Effect.void,
+    fold: () => Effect.succeed({ latest: () => Effect.succeed(Option.none()), save: () => Effect.void }),
     provenance: () => Effect.void
   })
 
@@ -30,3 +34,37 @@ export const blobsLayer = blobStoreLayer.pipe(
   Layer.provideMerge(memoryObjectStoreLayer),
   Layer.provideMerge(hasherLayer)
 )
+
+/** What `foldingJob` saw: epochs that were executed, and saved. */
+export interface FoldRecord {
+  readonly executed: Array<number>
+  readonly notes: Array<string>
+}
+
+/** A job whose folds keep their states in the store around it; jobs of one stage, code and inputs. */
+export const foldingJob = Effect.fnUntraced(function* (
+  name: string,
+  { executed, notes }: FoldRecord = { executed: [], notes: [] }
+) {
+  const services = yield* Effect.context<ObjectStore | Hasher>()
+  const note = (line: string) => Effect.sync(() => void notes.push(line))
+  const job = {
+    jobKey: digestOf(name),
+    base: digestOf("stage, code, inputs"),
+    runId: "run",
+    fromScratch: false,
+    note,
+    provenance: () => Effect.void
+  }
+  return JobContext.of({
+    ...(yield* JobContext),
+    note,
+    fold: Effect.fnUntraced(function* (options) {
+      const { latest, save } = yield* Effect.provide(Fold.make(job, options), services)
+      return {
+        latest,
+        save: (done, bytes) => Effect.tap(save(done, bytes), () => Effect.sync(() => executed.push(done)))
+      }
+    })
+  })
+})

@@ -56,9 +56,9 @@ const jobProcessOf = (pid: number): number => {
   return found
 }
 
-/** Whether a state to resume from is saved: its pointer is written last, a state without one is not used. */
+/** Whether the state of an epoch is saved: its pointer is written last, a state without one is not used. */
 const hasSaved = (store: string): boolean => {
-  const folder = join(store, "objects", "resume")
+  const folder = join(store, "objects", "folds")
   if (!existsSync(folder)) return false
   return readdirSync(folder, { recursive: true }).some((name) => String(name).endsWith("pointer.json"))
 }

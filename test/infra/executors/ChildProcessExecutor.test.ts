@@ -2,13 +2,10 @@ import { assert, describe, it } from "@effect/vitest"
 import { Cause, Deferred, Effect, Exit, Fiber, Layer } from "effect"
 import { CodeBundles } from "../../../infra/code/CodeClosure.ts"
 import { childEnvironment } from "../../../infra/executors/childEnvironment.ts"
-import { Hasher } from "../../../lib/storage/Digest.ts"
 import { Executor, type JobSignal } from "../../../lib/workflow/Executor.ts"
-import { fingerprint } from "../../../lib/workflow/Fingerprint.ts"
-import type { AnyStage } from "../../../lib/workflow/Stage.ts"
 import { misbehave } from "../../fixtures/toy/misbehave.ts"
 import { steps } from "../../fixtures/toy/steps.ts"
-import { execute, executorSuite } from "../../suites/executor.ts"
+import { execute, executorSuite, requestOf } from "../../suites/executor.ts"
 import { isAlive, until } from "../../support/processes.ts"
 import { temporaryFolder } from "../../support/temporaryFolder.ts"
 import { toyChildren, toyCode, toyStorage } from "../../support/toyCode.ts"
@@ -17,12 +14,7 @@ const layer = toyChildren(temporaryFolder())
 executorSuite("child process", layer)
 
 const misbehaving = Effect.fnUntraced(function* (how: string, signals: Array<JobSignal> = []) {
-  const jobKey = fingerprint(yield* Hasher, "test/1", how)
-  const stage = misbehave as unknown as AnyStage
-  return yield* execute(
-    { jobName: "toy", jobKey, stage, params: { how }, inputs: {}, externals: {} },
-    signals
-  )
+  return yield* execute(yield* requestOf(misbehave, { how }), signals)
 })
 
 describe("a child", () => {
@@ -81,13 +73,8 @@ describe("a job whose code is still being looked up", () => {
       ).pipe(Layer.provideMerge(toyCode(folder)))
       const error = yield* Effect.gen(function* () {
         const executor = yield* Executor
-        const stage = steps as unknown as AnyStage
-        const params = { steps: 3, millisPerStep: 1 }
-        const jobKey = fingerprint(yield* Hasher, "test/1", params)
-        const job = executor.execute(
-          { jobName: "toy", jobKey, stage, params, inputs: {}, externals: {} },
-          () => Effect.void
-        )
+        const request = yield* requestOf(steps, { steps: 3, millisPerStep: 1 })
+        const job = executor.execute(request, () => Effect.void)
         const running = yield* Effect.forkChild(job)
         yield* Deferred.await(asked)
         yield* executor.requestStop
@@ -102,15 +89,11 @@ describe("a job whose code is still being looked up", () => {
 describe("a reporter that breaks", () => {
   it.effect("ends its job with that defect, and not this process", () =>
     Effect.gen(function* () {
-      const jobKey = fingerprint(yield* Hasher, "test/1", "broken reporter")
-      const stage = steps as unknown as AnyStage
       // For hours, were the child not killed.
-      const params = { steps: 100_000, millisPerStep: 50 }
+      const request = yield* requestOf(steps, { steps: 100_000, millisPerStep: 50 })
       const executor = yield* Executor
       const exit = yield* Effect.exit(
-        executor.execute({ jobName: "toy", jobKey, stage, params, inputs: {}, externals: {} }, () =>
-          Effect.die(new Error("the screen is gone"))
-        )
+        executor.execute(request, () => Effect.die(new Error("the screen is gone")))
       )
       assert.isTrue(Exit.isFailure(exit))
       if (Exit.isFailure(exit)) assert.match(Cause.pretty(exit.cause), /the screen is gone/)

@@ -4,14 +4,11 @@
  */
 import { assert, it, layer } from "@effect/vitest"
 import { Effect } from "effect"
-import { Hasher } from "../../../lib/storage/Digest.ts"
 import type { JobSignal } from "../../../lib/workflow/Executor.ts"
-import { fingerprint } from "../../../lib/workflow/Fingerprint.ts"
-import type { AnyStage } from "../../../lib/workflow/Stage.ts"
 import { litter, litters } from "../../fixtures/toy/litter.ts"
 import { misbehave } from "../../fixtures/toy/misbehave.ts"
 import { steps } from "../../fixtures/toy/steps.ts"
-import { execute } from "../../suites/executor.ts"
+import { execute, requestOf } from "../../suites/executor.ts"
 import { isAlive, until } from "../../support/processes.ts"
 import { temporaryFolder } from "../../support/temporaryFolder.ts"
 import { toyChildren } from "../../support/toyCode.ts"
@@ -20,16 +17,7 @@ const children = toyChildren(temporaryFolder())
 type Litter = (typeof litters)[number]
 
 const run = Effect.fnUntraced(function* (stage: unknown, params: object, signals: Array<JobSignal> = []) {
-  const jobKey = fingerprint(yield* Hasher, "test/1", JSON.stringify(params))
-  const request = {
-    jobName: "toy",
-    jobKey,
-    stage: stage as AnyStage,
-    params: params as never,
-    inputs: {},
-    externals: {}
-  }
-  return yield* execute(request, signals)
+  return yield* execute(yield* requestOf(stage, params as never), signals)
 })
 
 const littering = Effect.fnUntraced(function* (leaves: Litter, signals: Array<JobSignal> = []) {

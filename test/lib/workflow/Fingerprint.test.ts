@@ -2,7 +2,14 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
 import { hasherLayer } from "../../../infra/hashing.ts"
 import { type Digest, Hasher } from "../../../lib/storage/Digest.ts"
-import { artifactDigest, canonicalJson, jobKey, preImage } from "../../../lib/workflow/Fingerprint.ts"
+import {
+  artifactDigest,
+  canonicalJson,
+  foldBase,
+  jobKey,
+  preImage
+} from "../../../lib/workflow/Fingerprint.ts"
+import { stateKeys } from "../../../lib/workflow/Fold.ts"
 
 const digest = (character: string) => `sha256:${character.repeat(64)}` as Digest
 
@@ -83,6 +90,27 @@ describe("golden digests", () => {
         artifactDigest(hasher, "metrics", { top1: 0.9 }),
         "sha256:64e61d3a66e8a39fdb8356c1084c252d4ead153c6331f1ac5df15d967b388f72"
       )
+    })
+  )
+
+  // printf 'fold-base/1\n{"code":"sha256:a…","inputs":{…},"stage":"distill"}' | sha256sum
+  it.effect("of where the folds of a job begin", () =>
+    withHasher((hasher) => {
+      const base = foldBase(hasher, { ...identity, externals: {} })
+      assert.strictEqual(base, "sha256:70c8e53fe4785bda4e0a0e9e0b0fbcc6a121dff6f360b014a7bc25e2419e1518")
+      assert.notStrictEqual(foldBase(hasher, { ...identity, externals: { images: digest("e") } }), base)
+    })
+  )
+
+  // printf 'fold/1\n{"before":"sha256:a…","element":{"seed":1}}' | sha256sum, and so on with its digest
+  it.effect("of the states of a fold", () =>
+    withHasher((hasher) => {
+      const keys = stateKeys(hasher, digest("a"), { start: { seed: 1 }, elements: [0.1, "b"] })
+      assert.deepStrictEqual<ReadonlyArray<string>>(keys, [
+        "sha256:405ffda1e35ab5531dfba49be9912b1770985d4334a1c83dcbb6f1a7e82e496c",
+        "sha256:ca0f3b5c0e81bb45ef33ab4f1eaf3aaeea2ccb503b914692c4a44b2bd072b8bc",
+        "sha256:23d047d3db525ebf234c9b0eb35b251c5293fc4dbc835c555e5e7db8fd0b61b0"
+      ])
     })
   )
 

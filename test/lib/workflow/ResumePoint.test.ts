@@ -15,7 +15,7 @@ const keys = Effect.gen(function* () {
 it.effect("the latest state is loaded, and only it is kept", () =>
   Effect.gen(function* () {
     assert.deepStrictEqual(yield* ResumePoint.load(key), { bytes: Option.none(), problem: undefined })
-    for (const text of ["one", "two", "two", "three"]) yield* ResumePoint.save(key, bytes(text))
+    for (const text of ["one", "two", "two", "three"]) yield* ResumePoint.save(key, "run", bytes(text))
     assert.deepStrictEqual((yield* ResumePoint.load(key)).bytes, Option.some(bytes("three")))
     assert.lengthOf(yield* keys, 2)
     assert.isTrue(Option.isNone((yield* ResumePoint.load(digestOf("other job"))).bytes))
@@ -32,12 +32,12 @@ const damages = [
 ] as const
 it.effect.each(damages)("%s count as no state, with the reason", ([, object, content, problem]) =>
   Effect.gen(function* () {
-    yield* ResumePoint.save(key, bytes("state"))
+    yield* ResumePoint.save(key, "run", bytes("state"))
     const store = yield* ObjectStore
     if (content === undefined) yield* store.remove(object)
     else yield* store.put(object, bytes(content))
     assert.deepStrictEqual(yield* ResumePoint.load(key), { bytes: Option.none(), problem })
-    yield* ResumePoint.save(key, bytes("state"))
+    yield* ResumePoint.save(key, "run", bytes("state"))
     assert.deepStrictEqual((yield* ResumePoint.load(key)).bytes, Option.some(bytes("state")))
   }).pipe(Effect.provide(memoryStorage))
 )

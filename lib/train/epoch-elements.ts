@@ -1,0 +1,43 @@
+/**
+ * Training as a fold over epochs: what acts in every epoch, and what acts in one. Two runs whose first epochs
+ * are described alike have the same states there.
+ */
+import type { Schema } from "effect"
+import { type LrScheduleOptions, learningRateAt } from "./lr-schedules.ts"
+import type { OptimizationParams } from "./TrainingParams.ts"
+
+/**
+ * The params but for those that act only through the learning rates of an epoch. Batches, augmentation and
+ * their order are functions of (seed, epoch, example), so the seed stands for all of them.
+ */
+export const actingAlways = <P extends OptimizationParams>(params: P) => {
+  const { epochs, learningRate, lrSchedule, warmupEpochs, ...always } = params
+  return always
+}
+
+/**
+ * An epoch's description: which it is, the learning rates of its steps, and how many steps each one holds.
+ * Constant and stepped rates do not depend on how many epochs there are; a cosine's do, so a cosine over more
+ * epochs shares its warm-up and nothing after it.
+ */
+const epochElement = (options: LrScheduleOptions, epoch: number): Schema.Json => {
+  const learningRates: Array<number> = []
+  const numSteps: Array<number> = []
+  for (let step = 0; step < options.stepsPerEpoch; step++) {
+    const rate = learningRateAt(options, epoch * options.stepsPerEpoch + step)
+    if (learningRates.at(-1) === rate) numSteps[numSteps.length - 1]!++
+    else {
+      learningRates.push(rate)
+      numSteps.push(1)
+    }
+  }
+  return { epoch, learningRates, numSteps }
+}
+
+export const epochElements = (options: LrScheduleOptions): ReadonlyArray<Schema.Json> =>
+  Array.from({ length: options.epochs }, (_, epoch) => epochElement(options, epoch))
+
+/** Epochs that are done where the schedule turns: there another run may go on with another tail. */
+export const turningPoints = ({ lrSchedule, warmupEpochs }: OptimizationParams): ReadonlyArray<number> => [
+  ...new Set([warmupEpochs, ...(lrSchedule.kind === "step" ? lrSchedule.milestones : [])])
+]
