@@ -9,6 +9,7 @@ import type { SourceFiles } from "../lib/data/SourceFiles.ts"
 import type { BlobStore } from "../lib/storage/BlobStore.ts"
 import { blobStoreLayer } from "../lib/storage/blobs.ts"
 import type { Hasher } from "../lib/storage/Digest.ts"
+import type { OwnerLiveness } from "../lib/storage/Lease.ts"
 import { leasesLayer } from "../lib/storage/leases.ts"
 import type { ObjectStore, StoreError } from "../lib/storage/ObjectStore.ts"
 import { type KeyUnavailable, Signer, type Verifier } from "../lib/storage/Signature.ts"
@@ -71,6 +72,10 @@ export const storageLayer = (
     Layer.provideMerge(signingLayer(settings.signing)),
     Layer.provideMerge(hasherLayer)
   )
+
+/** For what looks after the store, runs that go on there included. */
+export const keepingLayer = (settings: SettingsValue): Layer.Layer<Storage | OwnerLiveness, StoreError> =>
+  Layer.merge(storageLayer(settings), ownerLivenessLayer)
 
 const libraryOptions = ({ cacheDir, tensorflowDir }: SettingsValue) => ({
   directory: tensorflowDir,

@@ -10,6 +10,7 @@ import { init } from "./projectCommands.ts"
 import { diff, lineage, log, show } from "./resultCommands.ts"
 import { runSettings } from "./runFlags.ts"
 import { schedule, scheduler } from "./scheduleCommands.ts"
+import { gc, verify } from "./storeCommands.ts"
 
 const jobs = (name: string, description: string) =>
   Flag.String(name).pipe(Flag.withMetavar("JOB[,JOB...]"), Flag.withDescription(description), Flag.atLeast(0))
@@ -168,7 +169,7 @@ export const distillery = Command.make("distillery").pipe(
     { group: "Begin", commands: [init] },
     { group: "Run", commands: [run, plan, explain, dag] },
     { group: "Look at results", commands: [log, show, diff, lineage, predict] },
-    { group: "Keep the store", commands: [adopt] },
+    { group: "Keep the store", commands: [adopt, gc, verify] },
     { group: "Schedule", commands: [schedule, scheduler] },
     { group: "Find out", commands: [list] }
   ])

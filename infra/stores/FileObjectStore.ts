@@ -22,7 +22,7 @@ import {
 import { isObjectKey, keyRule } from "../../lib/storage/objectKeys.ts"
 import { digestOf } from "../hashing.ts"
 import { errorCode, withLockFile, writeAtomically } from "./atomicFiles.ts"
-import { infoOf, isAbsence, presentVersion, stampOf, versionOf } from "./fileVersions.ts"
+import { infoFrom, infoOf, isAbsence, presentVersion, stampOf } from "./fileVersions.ts"
 import { makeFolder } from "./makeFolder.ts"
 import { formatFile, formatProblem, formatText } from "./storeFormat.ts"
 
@@ -77,7 +77,7 @@ const put = async (
       lastCheck: holds
     })
     if (stats === undefined) throw lost()
-    return { key, sizeBytes: stats.size, version: versionOf(stats, bytes) }
+    return infoFrom(key, stats, bytes)
   }
   if (!onlyIfAbsent) return withLockFile(lockOf(folders, key), write)
   if ((await presentVersion(target, key)) !== undefined) throw lost()

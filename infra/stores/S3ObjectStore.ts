@@ -56,9 +56,15 @@ const get = async (opened: Opened, key: string, signal: AbortSignal): Promise<Ui
   }
 }
 
-const infoFrom = (key: string, sizeBytes: number | undefined, version: string | undefined): ObjectInfo => {
+interface Answer {
+  readonly sizeBytes: number | undefined
+  readonly version: string | undefined
+  readonly modifiedAt: Date | undefined
+}
+
+const infoFrom = (key: string, { modifiedAt, sizeBytes, version }: Answer): ObjectInfo => {
   if (version === undefined) throw new Error("the server gives no ETag")
-  return { key, sizeBytes: sizeBytes ?? 0, version }
+  return { key, sizeBytes: sizeBytes ?? 0, version, modifiedAtMillis: (modifiedAt ?? new Date()).getTime() }
 }
 
 const head = async (opened: Opened, key: string, abortSignal: AbortSignal): Promise<ObjectInfo> => {
@@ -67,7 +73,11 @@ const head = async (opened: Opened, key: string, abortSignal: AbortSignal): Prom
     const found = await client.send(new HeadObjectCommand({ Bucket: bucket, Key: objectKey }), {
       abortSignal
     })
-    return infoFrom(key, found.ContentLength, found.ETag)
+    return infoFrom(key, {
+      sizeBytes: found.ContentLength,
+      version: found.ETag,
+      modifiedAt: found.LastModified
+    })
   } catch (error) {
     throw isAbsence(error as S3Failure, "HEAD") ? new ObjectNotFound({ key }) : error
   }
@@ -81,7 +91,7 @@ const put = async (
 ): Promise<ObjectInfo> => {
   try {
     const version = await upload(objectOf(opened, `objects/${key}`), bytes, sizes, options)
-    return { key, sizeBytes: bytes.length, version }
+    return infoFrom(key, { sizeBytes: bytes.length, version, modifiedAt: undefined })
   } catch (error) {
     if (!(error instanceof ConditionLost)) throw error
     throw new PreconditionFailed({ key, condition: conditionText(options.condition!) })
@@ -114,7 +124,9 @@ const listPage = async (
     }),
     { abortSignal }
   )
-  const infos = (page.Contents ?? []).map(({ ETag, Key = "", Size }) => infoFrom(Key.slice(root), Size, ETag))
+  const infos = (page.Contents ?? []).map(({ ETag, Key = "", LastModified, Size }) =>
+    infoFrom(Key.slice(root), { sizeBytes: Size, version: ETag, modifiedAt: LastModified })
+  )
   // Consoles leave objects named like folders.
   const ours = infos.filter(({ key }) => isObjectKey(key))
   return [ours, page.IsTruncated === true ? Option.some(page.NextContinuationToken) : Option.none()]

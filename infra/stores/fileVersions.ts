@@ -12,17 +12,24 @@ export const isAbsence = (error: unknown): boolean =>
 /** Larger objects are told apart by inode and times; reading them for a version would cost too much. */
 const hashedVersionBytesMax = 65_536
 
-/** `content` may be absent where it is large. */
-export const versionOf = (stats: Stats, content: Uint8Array | undefined): string =>
+const versionOf = (stats: Stats, content: Uint8Array | undefined): string =>
   content === undefined || stats.size > hashedVersionBytesMax
     ? `${stats.ino}-${stats.size}-${stats.mtimeMs}`
     : digestOf(content)
+
+/** `content` may be absent where it is large. */
+export const infoFrom = (key: string, stats: Stats, content: Uint8Array | undefined): ObjectInfo => ({
+  key,
+  sizeBytes: stats.size,
+  version: versionOf(stats, content),
+  modifiedAtMillis: stats.mtimeMs
+})
 
 export const infoOf = async (path: string, key: string): Promise<ObjectInfo> => {
   const stats = await stat(path)
   if (!stats.isFile()) throw Object.assign(new Error("not a file"), { code: "EISDIR" })
   const content = stats.size <= hashedVersionBytesMax ? await readFile(path) : undefined
-  return { key, sizeBytes: stats.size, version: versionOf(stats, content) }
+  return infoFrom(key, stats, content)
 }
 
 export const presentVersion = async (path: string, key: string): Promise<string | undefined> => {

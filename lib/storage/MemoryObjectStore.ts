@@ -1,7 +1,7 @@
 /**
  * An `ObjectStore` that lives as long as its layer: for tests, and the plainest statement of the contract.
  */
-import { Effect, Layer, Stream } from "effect"
+import { Clock, Effect, Layer, Stream } from "effect"
 import { Hasher } from "./Digest.ts"
 import {
   type ObjectInfo,
@@ -50,7 +50,8 @@ const make = (hasher: Hasher["Service"]): ObjectStore["Service"] => {
       if (condition !== undefined && !holds(condition, objects.get(key))) {
         return yield* new PreconditionFailed({ key, condition: conditionText(condition) })
       }
-      const info = { key, sizeBytes: bytes.length, version: hasher.digest(bytes) }
+      const modifiedAtMillis = yield* Clock.currentTimeMillis
+      const info = { key, sizeBytes: bytes.length, version: hasher.digest(bytes), modifiedAtMillis }
       objects.set(key, { info, bytes: bytes.slice() })
       return info
     }),

@@ -67,6 +67,8 @@ export interface ObjectInfo {
   readonly sizeBytes: number
   /** Opaque; changes whenever the bytes do. */
   readonly version: string
+  /** When it was written last, by the store's clock; milliseconds since 1970. */
+  readonly modifiedAtMillis: number
 }
 
 /** What an object looks like from outside. */

@@ -1,5 +1,5 @@
 /** `BlobStore` on any `ObjectStore`: `blobs/sha256/ab/<the other 62 digits>`, verified on reading. */
-import { Effect, Layer } from "effect"
+import { Clock, Effect, Layer, Option } from "effect"
 import { BlobCorrupt, type BlobRef, BlobStore } from "./BlobStore.ts"
 import { type Digest, Hasher, hexOf } from "./Digest.ts"
 import { ObjectStore } from "./ObjectStore.ts"
@@ -10,6 +10,9 @@ export const blobKey = (digest: Digest): string => {
   return `blobs/sha256/${hex.slice(0, 2)}/${hex.slice(2)}`
 }
 
+/** A blob older than this is written again when it is put: what is swept goes by age. */
+export const freshMillis = 30 * 60_000
+
 const make = (store: ObjectStore["Service"], hasher: Hasher["Service"]): BlobStore["Service"] => {
   const has = (ref: BlobRef) =>
     Effect.map(store.stamps([blobKey(ref.blob)]), ([found]) => found?.sizeBytes === ref.sizeBytes)
@@ -19,13 +22,20 @@ const make = (store: ObjectStore["Service"], hasher: Hasher["Service"]): BlobSto
     if (found !== ref.blob) return yield* new BlobCorrupt({ blob: ref.blob, found })
     return bytes
   })
+  /** Whether it is there whole, and young enough for nobody to sweep it before its job is published. */
+  const isThere = Effect.fn("BlobStore.isThere")(function* (ref: BlobRef) {
+    const found = yield* Effect.option(store.head(blobKey(ref.blob)))
+    if (Option.isNone(found) || found.value.sizeBytes !== ref.sizeBytes) return false
+    const ageMillis = (yield* Clock.currentTimeMillis) - found.value.modifiedAtMillis
+    return ageMillis < freshMillis && hasher.digest(yield* store.get(blobKey(ref.blob))) === ref.blob
+  })
   return {
     has,
     put: Effect.fn("BlobStore.put")(function* (bytes) {
       const ref: BlobRef = { blob: hasher.digest(bytes), sizeBytes: bytes.length }
       // What is there is read, not trusted: else a damaged blob could never be repaired by rerunning its job.
       // On a remote store that is one download in place of one upload, and only where a job ran once more.
-      if ((yield* has(ref)) && hasher.digest(yield* store.get(blobKey(ref.blob))) === ref.blob) return ref
+      if (yield* isThere(ref)) return ref
       yield* store.put(blobKey(ref.blob), bytes)
       return ref
     }),

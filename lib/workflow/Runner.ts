@@ -7,8 +7,8 @@
  */
 import { Context, DateTime, Deferred, Effect, Layer, Random } from "effect"
 import type { BlobStore } from "../storage/BlobStore.ts"
-import type { Hasher } from "../storage/Digest.ts"
-import type { Leases } from "../storage/Lease.ts"
+import type { Digest, Hasher } from "../storage/Digest.ts"
+import type { Leases, OwnerLiveness } from "../storage/Lease.ts"
 import { ObjectStore } from "../storage/ObjectStore.ts"
 import type { Capabilities, CodeClosure } from "./CodeClosure.ts"
 import { Executor } from "./Executor.ts"
@@ -18,6 +18,7 @@ import { makeJobSlots, type RunScope, runJob } from "./JobRun.ts"
 import { writeJson } from "./jsonObjects.ts"
 import type { Manifest } from "./Manifest.ts"
 import { ManifestStore } from "./ManifestStore.ts"
+import { whileOpen } from "./OpenRuns.ts"
 import type { Pipeline } from "./Pipeline.ts"
 import * as Plan from "./Plan.ts"
 import { Reporter } from "./Reporter.ts"
@@ -89,6 +90,9 @@ const walk = Effect.fn("Runner.walk")(function* (scope: RunScope) {
 const leaselessNote =
   "the store decides no conditional writes: runs that start together may compute the same job twice"
 
+const hitsOf = ({ jobs }: Plan.Plan): ReadonlyArray<Digest> =>
+  jobs.flatMap(({ state }) => (state._tag === "Hit" ? [state.key] : []))
+
 const run = Effect.fn("Runner.run")(function* (
   pipeline: Pipeline,
   options: RunOptions,
@@ -103,7 +107,10 @@ const run = Effect.fn("Runner.run")(function* (
   const slots = yield* makeJobSlots({ cpu: options.concurrency, gpu: options.gpuConcurrency ?? 1 })
   const starts = yield* makeStartRule(stop, options.keepGoing ?? false)
   const { timeLimits = {}, waitMillisMax } = options
-  const outcomes = yield* walk({ plan, runId, slots, starts, timeLimits, waitMillisMax })
+  const walked = walk({ plan, runId, slots, starts, timeLimits, waitMillisMax })
+  const outcomes = yield* Plan.pendingJobs(plan).length === 0
+    ? walked
+    : whileOpen(runId, hitsOf(plan), walked)
   const jobs = outcomes.map((outcome) => outcome.record)
   yield* (yield* ManifestStore).keep(
     pipeline.name,
@@ -129,6 +136,7 @@ const run = Effect.fn("Runner.run")(function* (
 
 type RunnerServices =
   | Leases
+  | OwnerLiveness
   | ManifestStore
   | ObjectStore
   | BlobStore

@@ -1,0 +1,67 @@
+/** The part of the command line that keeps the store in order. */
+import { Effect, Schema } from "effect"
+import { Command, Flag } from "effect/cli"
+import { json } from "./flags.ts"
+
+export const gc = Command.make(
+  "gc",
+  {
+    keepRuns: Flag.Int("keep-runs").pipe(
+      Flag.withMetavar("N"),
+      Flag.withDescription("Keep all results of the latest N runs (default: 10)"),
+      Flag.withSchema(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 100_000 }))),
+      Flag.withDefault(10)
+    ),
+    olderThan: Flag.String("older-than").pipe(
+      Flag.withMetavar("TIME"),
+      Flag.withDescription("Keep what was written within this time, as 14d or 12h (default: 14d)"),
+      Flag.withDefault("14d")
+    ),
+    yes: Flag.Boolean("yes").pipe(
+      Flag.withAlias("y"),
+      Flag.withDescription("Remove it; without this nothing is removed, only shown"),
+      Flag.withDefault(false)
+    ),
+    json
+  },
+  (flags) =>
+    Effect.flatMap(
+      Effect.promise(() => import("./gc.ts")),
+      (module) => module.gc(flags)
+    )
+).pipe(
+  Command.withDescription(
+    "Show, and with --yes remove, what nobody needs: results that are neither the latest of a job nor of " +
+      "the latest runs, nor young, nor what such were made from. Runs may go on meanwhile"
+  ),
+  Command.withShortDescription("Remove results that nobody needs (shows first)"),
+  Command.withExamples([
+    { command: "distillery gc", description: "What would go, by pipeline and job?" },
+    { command: "distillery gc --keep-runs 3 --older-than 2d --yes", description: "Remove it" }
+  ])
+)
+
+export const verify = Command.make(
+  "verify",
+  {
+    repair: Flag.Boolean("repair").pipe(
+      Flag.withDescription("Remove what is damaged, so that its jobs run again"),
+      Flag.withDefault(false)
+    ),
+    json
+  },
+  (flags) =>
+    Effect.flatMap(
+      Effect.promise(() => import("./verify.ts")),
+      (module) => module.verify(flags)
+    )
+).pipe(
+  Command.withDescription(
+    "Read every result and every blob, and say what is damaged. Exit codes: 0 all is well, 4 damage was found"
+  ),
+  Command.withShortDescription("Check every result and blob for damage"),
+  Command.withExamples([
+    { command: "distillery verify", description: "Is the store sound?" },
+    { command: "distillery verify --repair", description: "Remove what is damaged" }
+  ])
+)

@@ -1,0 +1,183 @@
+/**
+ * What of a store nobody needs any more, and its removal: mark and sweep.
+ *
+ * Kept is the latest result of every job, what the latest runs made or found, what goes on, whatever is
+ * younger than the grace period, and all that these were made from. Runs may go on meanwhile: they say what
+ * they read (`OpenRuns`), a blob that is stored anew is young again (`blobs`), and a result is published only
+ * when its blobs are there.
+ */
+import { Clock, Effect } from "effect"
+import { freshMillis } from "../storage/blobs.ts"
+import type { Digest } from "../storage/Digest.ts"
+import { type ObjectInfo, ObjectStore } from "../storage/ObjectStore.ts"
+import { openRuns } from "./OpenRuns.ts"
+import {
+  blobIn,
+  everyObject,
+  type HeldManifest,
+  keysOfRuns,
+  latestKeys,
+  leasesAmong,
+  manifestsAmong
+} from "./StoreContents.ts"
+
+export interface GarbageOptions {
+  /** What was written within it is kept. */
+  readonly graceMillis: number
+  /** All results of the latest so many runs are kept. */
+  readonly keepRuns: number
+}
+
+export type GarbageKind = "result" | "blob" | "state" | "record"
+
+/** An object to remove; `owner` is the job whose result it belongs to: `pipeline/job`. */
+export interface Garbage {
+  readonly info: ObjectInfo
+  readonly kind: GarbageKind
+  readonly owner: string | undefined
+}
+
+export interface GarbageFound {
+  readonly garbage: ReadonlyArray<Garbage>
+  readonly numObjects: number
+  readonly sizeBytes: number
+  readonly numOpenRuns: number
+}
+
+/** All that the roots were made from, and they themselves. */
+const reachable = (roots: Iterable<Digest>, manifests: ReadonlyArray<HeldManifest>): ReadonlySet<Digest> => {
+  const reads = new Map<Digest, Array<Digest>>()
+  for (const one of manifests) reads.set(one.key, [...(reads.get(one.key) ?? []), ...one.reads])
+  const seen = new Set<Digest>()
+  const next = [...roots]
+  for (let key = next.pop(); key !== undefined; key = next.pop()) {
+    if (seen.has(key)) continue
+    seen.add(key)
+    next.push(...(reads.get(key) ?? []))
+  }
+  return seen
+}
+
+const ownerOf = ({ manifest }: HeldManifest): string | undefined =>
+  manifest === undefined ? undefined : `${manifest.pipeline}/${manifest.job}`
+
+/** States are kept or removed whole: `resume/<key>/…`, `folds/ab/<62 digits>.…`. */
+const stemOf = ({ key }: ObjectInfo): string => /^(resume\/[^/]+\/|folds\/[^.]+\.)/.exec(key)?.[0] ?? key
+
+/** By stem, the time of the youngest object under it. */
+const youngest = (objects: ReadonlyArray<ObjectInfo>): ReadonlyMap<string, number> => {
+  const times = new Map<string, number>()
+  for (const info of objects) {
+    const stem = stemOf(info)
+    times.set(stem, Math.max(times.get(stem) ?? 0, info.modifiedAtMillis))
+  }
+  return times
+}
+
+interface Ages {
+  readonly now: number
+  /** Older than this is out of grace. */
+  readonly cutoff: number
+}
+
+/** No younger than what a run that goes on may have stored; clocks of machines differ by minutes at most. */
+const agesOf = (now: number, graceMillis: number, startedAt: ReadonlyArray<number>): Ages => {
+  const oldest = Math.min(now, ...startedAt)
+  return { now, cutoff: Math.min(now - graceMillis, oldest - 2 * freshMillis) }
+}
+
+const stateGarbage = (objects: ReadonlyArray<ObjectInfo>, { cutoff }: Ages): ReadonlyArray<Garbage> => {
+  const states = objects.filter(({ key }) => key.startsWith("resume/") || key.startsWith("folds/"))
+  const times = youngest(states)
+  return states
+    .filter((info) => times.get(stemOf(info))! < cutoff)
+    .map((info) => ({ info, kind: "state", owner: undefined }))
+}
+
+const blobGarbage = (
+  objects: ReadonlyArray<ObjectInfo>,
+  manifests: ReadonlyArray<HeldManifest>,
+  isKept: (one: HeldManifest) => boolean,
+  { cutoff }: Ages
+): ReadonlyArray<Garbage> => {
+  const needed = new Set<Digest>()
+  const owners = new Map<Digest, string | undefined>()
+  for (const one of manifests) {
+    for (const { blob } of one.blobs) {
+      if (isKept(one)) needed.add(blob)
+      else owners.set(blob, ownerOf(one))
+    }
+  }
+  return objects.flatMap((info): ReadonlyArray<Garbage> => {
+    const digest = blobIn(info.key)
+    if (digest === undefined || needed.has(digest) || info.modifiedAtMillis >= cutoff) return []
+    return [{ info, kind: "blob", owner: owners.get(digest) }]
+  })
+}
+
+/** Looks, and removes nothing. */
+export const findGarbage = Effect.fn("Garbage.find")(function* (options: GarbageOptions) {
+  const now = yield* Clock.currentTimeMillis
+  const { forgotten, open } = yield* openRuns
+  const objects = yield* everyObject
+  const manifests = yield* manifestsAmong(objects)
+  const leases = yield* leasesAmong(objects)
+  const ages = agesOf(
+    now,
+    options.graceMillis,
+    open.map(({ startedAt }) => Date.parse(startedAt))
+  )
+  const young = manifests.filter(({ info }) => info.modifiedAtMillis >= ages.cutoff)
+  const roots = [
+    ...(yield* latestKeys(objects)),
+    ...(yield* keysOfRuns(objects, options.keepRuns)),
+    ...open.flatMap(({ keys }) => keys),
+    ...young.map(({ key }) => key)
+  ]
+  const live = reachable(roots, manifests)
+  const isKept = ({ info, key, manifest }: HeldManifest): boolean =>
+    live.has(key) || manifest === undefined || info.modifiedAtMillis >= ages.cutoff
+  const results = manifests.filter((one) => !isKept(one))
+  const records = [
+    ...objects.filter(({ key }) => forgotten.includes(key)),
+    ...leases.filter(({ info }) => info.modifiedAtMillis < ages.cutoff).map(({ info }) => info)
+  ]
+  const garbage: ReadonlyArray<Garbage> = [
+    ...results.map((one): Garbage => ({ info: one.info, kind: "result", owner: ownerOf(one) })),
+    ...blobGarbage(objects, manifests, isKept, ages),
+    ...stateGarbage(objects, ages),
+    ...records.map((info): Garbage => ({ info, kind: "record", owner: undefined }))
+  ]
+  const sizeBytes = objects.reduce((sum, info) => sum + info.sizeBytes, 0)
+  return {
+    garbage,
+    numObjects: objects.length,
+    sizeBytes,
+    numOpenRuns: open.length
+  } satisfies GarbageFound as GarbageFound
+})
+
+/** Listings and look-ups of one store may give times of another precision. */
+const isRewritten = (before: ObjectInfo, now: ObjectInfo): boolean =>
+  now.modifiedAtMillis - before.modifiedAtMillis >= 2000
+
+/**
+ * Removes what was found, manifests before the blobs they name, but for what was written since: somebody
+ * needs it again. Gives what was removed.
+ */
+export const sweep = Effect.fn("Garbage.sweep")(function* (garbage: ReadonlyArray<Garbage>) {
+  const store = yield* ObjectStore
+  const removeOne = Effect.fnUntraced(function* (one: Garbage) {
+    const now = yield* Effect.option(store.head(one.info.key))
+    if (now._tag === "None" || isRewritten(one.info, now.value)) return []
+    yield* store.remove(one.info.key)
+    return [one]
+  })
+  const results = garbage.filter(({ kind }) => kind === "result")
+  const others = garbage.filter(({ kind }) => kind !== "result")
+  const removed = [
+    ...(yield* Effect.forEach(results, removeOne, { concurrency: 16 })),
+    ...(yield* Effect.forEach(others, removeOne, { concurrency: 16 }))
+  ]
+  return removed.flat()
+})

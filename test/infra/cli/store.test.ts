@@ -1,0 +1,202 @@
+/** Keeping the store: what gc takes and leaves, also while a run goes on; what verify finds and repairs. */
+import { createHash } from "node:crypto"
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { assert, beforeAll, describe, it } from "vitest"
+import { until } from "../../support/processes.ts"
+import { distillery, project, start } from "./builtProgram.ts"
+
+const objects = join(project, ".distillery", "store", "objects")
+
+const filesIn = (folder: string): ReadonlyArray<string> =>
+  existsSync(join(objects, folder))
+    ? readdirSync(join(objects, folder), { recursive: true, encoding: "utf8" })
+        .map((file) => join(objects, folder, file))
+        .filter((file) => statSync(file).isFile())
+    : []
+
+/** As if all of it had been written long ago. */
+const age = (days: number, files: ReadonlyArray<string>): void => {
+  const then = new Date(Date.now() - days * 86_400_000)
+  for (const file of files) utimesSync(file, then, then)
+}
+
+const jsonOf = async (...args: ReadonlyArray<string>) => {
+  const { stderr, stdout } = await distillery([...args, "--json"])
+  assert.isNotEmpty(stdout, stderr)
+  return JSON.parse(stdout)
+}
+
+const run = async (...args: ReadonlyArray<string>) => {
+  const { code, stderr } = await distillery(["run", "./toy.ts", "--quiet", ...args])
+  assert.strictEqual(code, 0, stderr)
+}
+
+const pending = async (...args: ReadonlyArray<string>) => (await jsonOf("plan", "./toy.ts", ...args)).pending
+
+const seed = (value: number) => ["--set", `scenes.source.seed=${value}`]
+
+describe("gc", () => {
+  beforeAll(async () => {
+    await run(...seed(1))
+    await run(...seed(2))
+    await run()
+  }, 60_000)
+
+  it("takes nothing that is young, or of the latest runs", async () => {
+    const { code, stdout } = await distillery(["gc", "--yes"])
+    assert.strictEqual(code, 0)
+    assert.match(stdout, /^Nothing to remove: the store holds /)
+    age(30, filesIn(""))
+    const kept = await jsonOf("gc", "--keep-runs", "3")
+    const owners = kept.groups.map((group: { owner: string }) => group.owner)
+    assert.deepStrictEqual([owners, kept.removed], [["leases and records of runs that are gone"], false])
+  })
+
+  it("shows what would go, and takes it only when told so", async () => {
+    const before = filesIn("").length
+    const shown = await distillery(["gc", "--keep-runs", "2"])
+    assert.strictEqual(shown.code, 0)
+    assert.match(shown.stdout, /^of +results +objects +size\n/)
+    assert.match(shown.stdout, /^toy\/teacher +1 +2 +.*B$/m)
+    assert.match(shown.stdout, /^Would remove .*B of .*B$/m)
+    assert.strictEqual(shown.stderr, "Nothing was removed yet: add --yes to do it\n")
+    assert.strictEqual(filesIn("").length, before)
+    const taken = await jsonOf("gc", "--keep-runs", "2", "--yes")
+    assert.strictEqual(taken.removed, true)
+    assert.isBelow(filesIn("").length, before)
+    assert.deepStrictEqual([await pending(), await pending(...seed(2)), await pending(...seed(1))], [0, 0, 4])
+    assert.strictEqual((await distillery(["verify"])).code, 0)
+    assert.match((await distillery(["gc", "--keep-runs", "2"])).stdout, /^Nothing to remove/)
+  }, 30_000)
+
+  it("leaves the latest result of every job and what it was made from, whatever its age", async () => {
+    await distillery(["gc", "--keep-runs", "0", "--older-than", "1d", "--yes"])
+    assert.deepStrictEqual([await pending(), await pending(...seed(2))], [0, 4])
+    assert.strictEqual((await distillery(["verify"])).code, 0)
+  }, 30_000)
+
+  it("takes old states, leases, bytes that nobody names, and nothing it does not know", async () => {
+    const put = (path: string) => {
+      writeFileSync(join(objects, path), "x")
+      return join(objects, path)
+    }
+    const orphan = join(objects, "blobs/sha256/ab", "c".repeat(62))
+    const resume = join(objects, "resume", "d".repeat(64))
+    for (const folder of ["blobs/sha256/ab", `resume/${"d".repeat(64)}`, "unknown"])
+      await import("node:fs/promises").then(({ mkdir }) => mkdir(join(objects, folder), { recursive: true }))
+    writeFileSync(orphan, "orphan")
+    const unknown = put("unknown/thing.json")
+    const state = put(`resume/${"d".repeat(64)}/pointer.json`)
+    age(30, [orphan, unknown, state])
+    const { groups } = await jsonOf("gc")
+    assert.sameMembers(
+      groups.map((group: { owner: string }) => group.owner),
+      ["blobs that no result names", "saved states of jobs that were not finished"]
+    )
+    writeFileSync(join(resume, "e".repeat(64)), "young")
+    await distillery(["gc", "--yes"])
+    assert.deepStrictEqual([orphan, unknown, state].map(existsSync), [false, true, true])
+  }, 30_000)
+
+  it("takes nothing from a run that goes on: neither what it read, nor what it stored", async () => {
+    await run(...seed(5), "--to", "prepared")
+    await run(...seed(8), "--to", "prepared")
+    const going = start(["run", "./toy.ts", ...seed(5), "--set", "teacher.training.epochs=5000"])
+    let told = ""
+    going.stderr.on("data", (chunk) => {
+      told += chunk
+    })
+    await until(() => told.includes("teacher: epoch"))
+    age(30, filesIn("manifests"))
+    age(30, filesIn("blobs"))
+    const during = await jsonOf("gc", "--keep-runs", "0", "--older-than", "0d", "--yes")
+    assert.strictEqual(during.numOpenRuns, 1)
+    const ended = new Promise((resolve) => going.on("close", resolve))
+    going.kill("SIGTERM")
+    assert.strictEqual(await ended, 143)
+    assert.strictEqual(await pending(...seed(5), "--to", "prepared"), 0)
+    const after = await jsonOf("gc", "--keep-runs", "0", "--older-than", "0d", "--yes")
+    assert.strictEqual(after.numOpenRuns, 0)
+    assert.strictEqual(await pending(...seed(5), "--to", "prepared"), 2)
+    assert.strictEqual(await pending(), 0)
+  }, 60_000)
+
+  it("sweeping beside runs that publish leaves a store that is sound", async () => {
+    age(30, filesIn(""))
+    const runs = [6, 7].map((value) => distillery(["run", "./toy.ts", "--quiet", ...seed(value)]))
+    const sweeps = [1, 2].map(() => distillery(["gc", "--keep-runs", "0", "--older-than", "0d", "--yes"]))
+    for (const { code, stderr } of await Promise.all([...runs, ...sweeps]))
+      assert.strictEqual(code, 0, stderr)
+    assert.strictEqual((await distillery(["verify"])).code, 0)
+    assert.strictEqual(await pending(...seed(7)), 0)
+  }, 60_000)
+
+  it("a time that is none is a mistake of usage", async () => {
+    const { code, stderr } = await distillery(["gc", "--older-than", "yesterday"])
+    assert.strictEqual(code, 2)
+    assert.match(stderr, /^error: --older-than: "yesterday" is no time\n {2}Write days or hours: 14d, 12h\n/)
+  })
+})
+
+describe("verify", () => {
+  const damage = (): string => {
+    const { blobs } = JSON.parse(readFileSync(join(project, "shown.json"), "utf8"))
+    const hex = blobs[0].blob.slice("sha256:".length)
+    const file = join(objects, "blobs", "sha256", hex.slice(0, 2), hex.slice(2))
+    const bytes = readFileSync(file)
+    bytes[10]! ^= 1
+    writeFileSync(file, bytes)
+    return file
+  }
+  const remember = async () =>
+    writeFileSync(join(project, "shown.json"), JSON.stringify(await jsonOf("show", "toy/teacher")))
+
+  it("finds one flipped bit, says whose it is, and repairs so that the job runs again", async () => {
+    await run()
+    await remember()
+    const file = damage()
+    const found = await distillery(["verify"])
+    assert.strictEqual(found.code, 4)
+    assert.match(
+      found.stdout,
+      /^damaged {2}blobs\/sha256\/.*\n {2}it holds other bytes than its name says .*\n {2}of toy\/teacher\n/
+    )
+    assert.include(found.stdout, "npx distillery verify --repair")
+    assert.strictEqual((await jsonOf("verify")).damage.length, 1)
+    const repaired = await distillery(["verify", "--repair"])
+    assert.strictEqual(repaired.code, 0, repaired.stdout)
+    assert.isFalse(existsSync(file))
+    assert.strictEqual((await distillery(["verify"])).code, 0)
+    assert.isAbove(await pending(), 0)
+    await run()
+    assert.strictEqual(
+      createHash("sha256").update(readFileSync(file)).digest("hex").slice(2),
+      file.slice(-62)
+    )
+    assert.strictEqual((await distillery(["verify"])).code, 0)
+  }, 60_000)
+
+  it("finds manifests that are torn, and blobs that are gone", async () => {
+    const [manifest] = filesIn("manifests")
+    writeFileSync(manifest!, readFileSync(manifest!, "utf8").slice(0, 100))
+    rmSync(damage())
+    const { code, stdout } = await distillery(["verify"])
+    assert.strictEqual(code, 4)
+    assert.match(stdout, /^damaged {2}manifests\/.*\n {2}its manifest is unreadable\n/m)
+    assert.match(
+      stdout,
+      /^damaged {2}manifests\/.*\n {2}its blob sha256:[0-9a-f]+ is missing\n {2}of toy\/teacher$/m
+    )
+    assert.strictEqual((await distillery(["verify", "--repair"])).code, 0)
+    assert.strictEqual((await distillery(["verify"])).code, 0)
+  }, 30_000)
+
+  it("an empty store is sound", async () => {
+    const environment = { DISTILLERY_STORE: join(project, "empty") }
+    const { code, stdout } = await distillery(["verify"], { environment })
+    assert.strictEqual(code, 0)
+    assert.match(stdout, /^ok {2}0 results and 0 blobs/)
+    assert.match((await distillery(["gc"], { environment })).stdout, /^Nothing to remove/)
+  })
+})
