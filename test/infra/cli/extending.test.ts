@@ -48,10 +48,8 @@ const run = async (storeFolder: string, ...sets: ReadonlyArray<string>) => {
   const manifests = join(storeFolder, "objects/manifests")
   const name = `${key.slice("sha256:".length + 2)}.json`
   const file = readdirSync(manifests, { recursive: true }).find((path) => String(path).endsWith(name))
-  return {
-    outputDigest,
-    fold: JSON.parse(readFileSync(join(manifests, String(file)), "utf8")).provenance.fold
-  }
+  const { payload } = JSON.parse(readFileSync(join(manifests, String(file)), "utf8"))
+  return { outputDigest, fold: payload.provenance.fold }
 }
 
 const numStates = () =>
