@@ -22,7 +22,7 @@ import { FoldPolicy } from "../lib/workflow/Fold.ts"
 import { type ManifestStore, manifestStoreLayer } from "../lib/workflow/ManifestStore.ts"
 import type { Reporter } from "../lib/workflow/Reporter.ts"
 import { type Runner, runnerLayer } from "../lib/workflow/Runner.ts"
-import { readBuiltSources } from "./code/builtSources.ts"
+import { type BuiltSources, readBuiltSources } from "./code/builtSources.ts"
 import { codeClosureLayer } from "./code/CodeClosure.ts"
 import { packageRootOf } from "./code/packageRoot.ts"
 import { childProcessExecutorLayer } from "./executors/ChildProcessExecutor.ts"
@@ -273,11 +273,15 @@ const serviceFiles = {
   TensorRuntime: ["infra/tensorflow/NativeRuntime.ts", "infra/tensorflow/PortableRuntime.ts"]
 }
 
+let readSources: BuiltSources | undefined
+
 /** Beside this module in `dist/`; sources that run as they are need no check. */
-const builtSources = () =>
-  import.meta.url.endsWith(".js")
-    ? readBuiltSources(fileURLToPath(new URL("./sources.json", import.meta.url)))
-    : undefined
+const builtSources = (): BuiltSources | undefined => {
+  if (import.meta.url.endsWith(".js")) {
+    readSources ??= readBuiltSources(fileURLToPath(new URL("./sources.json", import.meta.url)))
+  }
+  return readSources
+}
 
 const codeLayer = ({ pipelineFile, settings }: PlanningOptions) =>
   Layer.suspend(() =>
@@ -286,7 +290,7 @@ const codeLayer = ({ pipelineFile, settings }: PlanningOptions) =>
       codeFolder: join(settings.projectDir, ".distillery", "code"),
       serviceFiles,
       pipelineFile,
-      builtSources: builtSources()
+      builtSources
     })
   )
 

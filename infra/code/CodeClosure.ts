@@ -46,8 +46,8 @@ export interface CodeOptions {
    * The implementing modules of each service that changes results, by the name in a stage's `resultServices`.
    */
   readonly serviceFiles: { readonly [service: string]: ReadonlyArray<string> }
-  /** What the running build was made of; absent where services run from their sources. */
-  readonly builtSources?: BuiltSources | undefined
+  /** What the running build was made of; `undefined` where services run from their sources. */
+  readonly builtSources?: () => BuiltSources | undefined
 }
 
 /** A file with exactly the code that was hashed: it exports the stage, its body included. */
@@ -138,24 +138,34 @@ const stageFilesBy = (options: CodeOptions, sources: SourceDigests): StageFilesO
   return async (name) => (await ofUser(name)) ?? ownStageFiles(options, name)
 }
 
-const stageUnit = async (filesOf: StageFilesOf, stageName: string): Promise<CodeUnit> => {
-  const { body, contract, root } = await filesOf(stageName)
-  return { root, hashed: [{ path: body, names: ["run"] }], executed: { path: contract, stageName } }
+/** Each stage's files are looked for once. */
+const stageUnitsBy = (filesOf: StageFilesOf) => {
+  const units = new Map<string, Promise<CodeUnit>>()
+  const unitOf = async (stageName: string): Promise<CodeUnit> => {
+    const { body, contract, root } = await filesOf(stageName)
+    return { root, hashed: [{ path: body, names: ["run"] }], executed: { path: contract, stageName } }
+  }
+  return (stageName: string): Promise<CodeUnit> => {
+    const unit = units.get(stageName) ?? unitOf(stageName)
+    units.set(stageName, unit)
+    return unit
+  }
 }
 
-/** What is known of the services of `options`, which are refused where they do not run as they stand. */
-const serviceKnowledge =
-  (options: CodeOptions, knowledge: Knowledge, sources: SourceDigests) =>
-  async (service: string, names: Names): Promise<Known> => {
-    const { builtSources, packageRoot, serviceFiles } = options
+/** The code of services, which are refused where they do not run as they stand. */
+const serviceUnitsBy = ({ packageRoot: root, serviceFiles }: CodeOptions) => {
+  const units = new Map<string, CodeUnit>()
+  return (service: string): CodeUnit => {
     const files = serviceFiles[service]
     if (files === undefined) throw new Error(`nothing is known to implement its service "${service}"`)
-    const hashed = files.map((path) => ({ path, names: "all" as const }))
-    const known = await knowledge.of({ root: packageRoot, hashed }, names)
-    const digestOf = (path: string) => sources.of(join(packageRoot, path))
-    if (builtSources !== undefined) refuseStale(service, builtSources, known.sources, digestOf)
-    return known
+    const unit = units.get(service) ?? {
+      root,
+      hashed: files.map((path) => ({ path, names: "all" as const }))
+    }
+    units.set(service, unit)
+    return unit
   }
+}
 
 const attempt = <A>(stage: string, use: () => Promise<A>) =>
   Effect.tryPromise({
@@ -164,28 +174,58 @@ const attempt = <A>(stage: string, use: () => Promise<A>) =>
   })
 
 const make = (options: CodeOptions, hasher: Hasher["Service"]) => {
-  const { codeFolder, packageRoot } = options
+  const { builtSources, codeFolder, packageRoot } = options
   const sources = new SourceDigests(join(codeFolder, "sources.index"))
-  const stageFiles = stageFilesBy(options, sources)
+  const stageUnit = stageUnitsBy(stageFilesBy(options, sources))
+  const serviceUnit = serviceUnitsBy(options)
   const isEngine = (root: string, path: string) => root === packageRoot && isEnginePath(path)
   const knowledge = new Knowledge({ codeFolder, sources, isEngine })
-  const serviceKnown = serviceKnowledge(options, knowledge, sources)
   const assembled = assembling(hasher)
+  /** What was found sound: stages by their name, services by theirs and a colon. */
+  const sound = new Map<string, CodeUnit>()
 
-  const codeOf = Effect.fn("CodeClosure.of")(({ names, resultServices, stageName }: CodeRequest) =>
-    attempt(stageName, async () => {
-      const known = await knowledge.of(await stageUnit(stageFiles, stageName), names)
-      const parts = [{ prefix: "", known }]
-      for (const service of resultServices) {
-        parts.push({ prefix: `${service}:`, known: await serviceKnown(service, names) })
-      }
-      return assembled(parts)
+  const serviceKnown = async (service: string, names: Names): Promise<Known> => {
+    const unit = serviceUnit(service)
+    const known = await knowledge.of(unit, names)
+    const digestOf = (path: string) => sources.of(join(packageRoot, path))
+    const built = builtSources?.()
+    if (built !== undefined) refuseStale(service, built, known.sources, digestOf)
+    sound.set(`${service}:`, unit)
+    return known
+  }
+
+  /** Jobs are many and stages few: what was found for one job is told to the next without a promise. */
+  const readyParts = ({ names, resultServices, stageName }: CodeRequest) => {
+    const parts: Array<Part> = []
+    for (const prefix of ["", ...resultServices.map((service) => `${service}:`)]) {
+      const unit = sound.get(prefix === "" ? stageName : prefix)
+      const known = unit && knowledge.ready(unit, names)
+      if (known === undefined) return undefined
+      parts.push({ prefix, known })
+    }
+    return parts
+  }
+
+  const findParts = async ({ names, resultServices, stageName }: CodeRequest) => {
+    const unit = await stageUnit(stageName)
+    const parts: Array<Part> = [{ prefix: "", known: await knowledge.of(unit, names) }]
+    sound.set(stageName, unit)
+    for (const service of resultServices) {
+      parts.push({ prefix: `${service}:`, known: await serviceKnown(service, names) })
+    }
+    return parts
+  }
+
+  const codeOf = (request: CodeRequest) =>
+    Effect.suspend(() => {
+      const ready = readyParts(request)
+      if (ready !== undefined) return Effect.succeed(assembled(ready))
+      return attempt(request.stageName, async () => assembled(await findParts(request)))
     })
-  )
 
   const check = Effect.fn("CodeClosure.check")(({ resultServices, stageName }: Omit<CodeRequest, "names">) =>
     attempt(stageName, async () => {
-      await knowledge.check(await stageUnit(stageFiles, stageName))
+      await knowledge.check(await stageUnit(stageName))
       for (const service of resultServices) await serviceKnown(service, () => new Set())
     })
   )
@@ -193,7 +233,7 @@ const make = (options: CodeOptions, hasher: Hasher["Service"]) => {
   const bundleOf = Effect.fn("CodeBundles.of")(
     ({ inputs, params, stage: { stageName } }: Pick<JobRequest, "stage" | "params" | "inputs">) =>
       attempt(stageName, async () => {
-        const unit = await stageUnit(stageFiles, stageName)
+        const unit = await stageUnit(stageName)
         const known = await knowledge.of(unit, () => namesIn([params, inputs]))
         return { file: known.bundle!, root: unit.root }
       })

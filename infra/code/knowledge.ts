@@ -46,11 +46,18 @@ export interface KnowledgeOptions {
 /** A job's names, gathered when a registry asks for them. */
 export type Names = () => ReadonlySet<string>
 
+const fitting =
+  (names: Names) =>
+  ({ asked, named }: Known): boolean =>
+    asked.every((key) => names().has(key) === named.includes(key))
+
 export class Knowledge {
   readonly #options: KnowledgeOptions
   readonly #records: Records<Truth>
   /** What is true of each unit, when those before have looked at it. */
   readonly #units = new Map<string, Promise<Truth>>()
+  /** The same where nobody looks any more. */
+  readonly #settled = new Map<CodeUnit, Truth>()
   #analyst: Promise<Analyst> | undefined
 
   constructor(options: KnowledgeOptions) {
@@ -60,11 +67,19 @@ export class Knowledge {
 
   /** Rejects with an error whose message says what is wrong with the code, with file and line. */
   async of(unit: CodeUnit, names: Names): Promise<Known> {
-    const fits = ({ asked, named }: Known) => asked.every((key) => names().has(key) === named.includes(key))
-    const { known } = await this.#inTurn(unit, async (truth) =>
+    const ready = this.ready(unit, names)
+    if (ready !== undefined) return ready
+    const fits = fitting(names)
+    const truth = await this.#inTurn(unit, async (truth) =>
       truth.known.some(fits) ? truth : { ...truth, known: [...truth.known, await this.#learn(unit, names)] }
     )
-    return known.find(fits)!
+    this.#settled.set(unit, truth)
+    return truth.known.find(fits)!
+  }
+
+  /** What `of` has found for this very unit before: jobs are many, stages few. */
+  ready(unit: CodeUnit, names: Names): Known | undefined {
+    return this.#settled.get(unit)?.known.find(fitting(names))
   }
 
   /** Rejects as `of` does, for what can be told without a job's names. */

@@ -98,7 +98,7 @@ const declared = ({ params, stage }: Applied): ReadonlyArray<External> =>
   stage.externals?.(Schema.decodeUnknownSync(stage.params)(params) as never) ?? []
 
 /** What a job reads from outside, as it is now. Fails where that cannot be read. */
-export const recordsOf = Effect.fn("ExternalInputs.recordsOf")(function* (job: string, applied: Applied) {
+export const recordsOf = Effect.fnUntraced(function* (job: string, applied: Applied) {
   const records: Record<string, ExternalRecord> = {}
   for (const { kind, name, path, pinned, standsFor } of declared(applied)) {
     if (records[name] !== undefined) {

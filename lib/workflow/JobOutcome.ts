@@ -53,7 +53,7 @@ export const skipped = Effect.fn("JobRun.skipped")(function* (
   return { record, manifest: undefined } satisfies JobOutcome as JobOutcome
 })
 
-export const hit = Effect.fn("JobRun.hit")(function* (planned: PlannedJob, key: Digest, manifest: Manifest) {
+export const hit = Effect.fnUntraced(function* (planned: PlannedJob, key: Digest, manifest: Manifest) {
   const { emit } = yield* Reporter
   yield* emit({ _tag: "JobHit", job: planned.name, key })
   const outputDigest = manifest.output.digest

@@ -194,7 +194,7 @@ const execute = Effect.fn("JobRun.execute")(function* (
   } satisfies JobOutcome as JobOutcome
 })
 
-const proceed = Effect.fn("JobRun.proceed")(function* (
+const proceed = Effect.fnUntraced(function* (
   scope: RunScope,
   planned: PlannedJob,
   before: ReadonlyMap<string, JobOutcome>

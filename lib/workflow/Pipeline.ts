@@ -68,18 +68,23 @@ export const dependenciesOf = (job: PipelineJob): ReadonlyArray<string> => [
 const sorted = (jobs: ReadonlyArray<PipelineJob>): ReadonlyArray<PipelineJob> => {
   const byName = new Map(jobs.map((job) => [job.name, job]))
   const done = new Set<string>()
+  /** The jobs on the way to the one that is visited. */
+  const path = new Set<string>()
   const order: Array<PipelineJob> = []
-  const visit = (job: PipelineJob, path: ReadonlyArray<string>): void => {
+  const visit = (job: PipelineJob): void => {
     if (done.has(job.name)) return
-    if (path.includes(job.name)) {
-      const cycle = [...path.slice(path.indexOf(job.name)), job.name].join(" → ")
+    if (path.has(job.name)) {
+      const names = [...path]
+      const cycle = [...names.slice(names.indexOf(job.name)), job.name].join(" → ")
       throw new DefinitionError({ where: `job "${job.name}"`, message: `the jobs form a cycle: ${cycle}` })
     }
-    for (const name of dependenciesOf(job)) visit(byName.get(name)!, [...path, job.name])
+    path.add(job.name)
+    for (const name of dependenciesOf(job)) visit(byName.get(name)!)
+    path.delete(job.name)
     done.add(job.name)
     order.push(job)
   }
-  for (const job of jobs) visit(job, [])
+  for (const job of jobs) visit(job)
   return order
 }
 

@@ -98,7 +98,7 @@ export interface Settled extends Identified {
 }
 
 /** The inputs and the code of a job. The code is today's for what its params and inputs name. */
-export const settle = Effect.fn("Plan.settle")(function* (
+export const settle = Effect.fnUntraced(function* (
   { externals, job }: Identified,
   manifestOf: (job: string) => Manifest
 ) {
@@ -123,11 +123,7 @@ export const describe = ({ code, externals, inputs, job }: Settled): JobDescript
 })
 
 /** Looks a job up: a hit needs a sound manifest whose value still fits the stage's type. */
-export const lookUp = Effect.fn("Plan.lookUp")(function* (
-  pipeline: string,
-  settled: Settled,
-  isForced: boolean
-) {
+export const lookUp = Effect.fnUntraced(function* (pipeline: string, settled: Settled, isForced: boolean) {
   const store = yield* ManifestStore
   const { code, externals, job } = settled
   const description = describe(settled)
@@ -181,12 +177,15 @@ const capabilityParam = (params: Schema.JsonObject, capability: string): string 
   return leaf === undefined ? "its params" : `${leaf[0]} = ${leaf[1]}`
 }
 
-const checkCapabilities = Effect.fn("Plan.checkCapabilities")(function* (planned: PlannedJob) {
+/** Whether it may run, and has something to ask of the machine. */
+const mayAsk = ({ job, selected, state }: PlannedJob): boolean =>
+  selected && state._tag !== "Hit" && job.ref.stage.capabilities !== undefined
+
+const checkCapabilities = Effect.fnUntraced(function* (planned: PlannedJob) {
   const { stage, params } = planned.job.ref
-  if (stage.capabilities === undefined || !planned.selected || planned.state._tag === "Hit") return
   const { refusal } = yield* Capabilities
   const decoded = Schema.decodeUnknownSync(stage.params)(params)
-  for (const capability of stage.capabilities(decoded as never)) {
+  for (const capability of stage.capabilities?.(decoded as never) ?? []) {
     const reason = yield* refusal(capability)
     if (reason !== undefined) {
       const param = capabilityParam(params, capability)
@@ -202,22 +201,21 @@ const reasonText = (state: JobState): string => {
 
 const checkUpstream = (jobs: ReadonlyArray<PlannedJob>): Effect.Effect<void, UpstreamMissing> => {
   const missing = jobs.filter((job) => !job.selected && job.state._tag !== "Hit")
-  const reader = jobs.find(
-    (job) => job.selected && job.dependsOn.some((d) => missing.some((m) => m.name === d))
-  )
+  const names = new Set(missing.map(({ name }) => name))
+  const reader = jobs.find((job) => job.selected && job.dependsOn.some((name) => names.has(name)))
   if (reader === undefined) return Effect.void
   const named = missing.map((job) => ({ job: job.name, reason: reasonText(job.state) }))
   return new UpstreamMissing({ job: reader.name, missing: named })
 }
 
 /** Which code it needs, its inputs may decide; that there is some can be told before. */
-const waits = Effect.fn("Plan.waits")(function* ({ ref: { stage } }: PipelineJob, on: ReadonlyArray<string>) {
+const waits = Effect.fnUntraced(function* ({ ref: { stage } }: PipelineJob, on: ReadonlyArray<string>) {
   const { resultServices = [], stageName } = stage
   yield* (yield* CodeClosure).check({ stageName, resultServices })
   return { _tag: "Waits", on } satisfies JobState as JobState
 })
 
-const planJob = Effect.fn("Plan.planJob")(function* (
+const planJob = Effect.fnUntraced(function* (
   pipeline: Pipeline,
   selected: Selected,
   job: PipelineJob,
@@ -250,6 +248,14 @@ const planJob = Effect.fn("Plan.planJob")(function* (
   } satisfies PlannedJob
 })
 
+const planJobs = Effect.fn("Plan.planJobs")(function* (pipeline: Pipeline, selected: Selected) {
+  const planned = new Map<string, PlannedJob>()
+  for (const job of selected.jobs) {
+    planned.set(job.name, yield* planJob(pipeline, selected, job, planned))
+  }
+  return [...planned.values()]
+})
+
 /** Plans a pipeline, or the part of it that is selected. */
 export const make = Effect.fn("Plan.make")(function* (pipeline: Pipeline, selection: Selection) {
   const selected = yield* Effect.try({
@@ -258,16 +264,11 @@ export const make = Effect.fn("Plan.make")(function* (pipeline: Pipeline, select
   })
   const store = yield* ManifestStore
   const find = yield* store.survey(pipeline.name)
-  const planned = new Map<string, PlannedJob>()
-  for (const job of selected.jobs) {
-    const made = planJob(pipeline, selected, job, planned)
-    planned.set(job.name, yield* Effect.provideService(made, ManifestStore, { ...store, find }))
-  }
-  const jobs = [...planned.values()]
+  const jobs = yield* Effect.provideService(planJobs(pipeline, selected), ManifestStore, { ...store, find })
   const hits = jobs.flatMap(({ state }) => (state._tag === "Hit" ? [state.key] : []))
   yield* store.keep(pipeline.name, hits)
   yield* checkUpstream(jobs)
-  yield* Effect.forEach(jobs, checkCapabilities, { discard: true })
+  yield* Effect.forEach(jobs.filter(mayAsk), checkCapabilities, { discard: true })
   return { pipeline, jobs } satisfies Plan
 })
 

@@ -72,19 +72,26 @@ const makeRunId = Effect.gen(function* () {
 
 /** Every job waits for its inputs' outcomes and settles its own, whatever happens to it. */
 const walk = Effect.fn("Runner.walk")(function* (scope: RunScope) {
-  const outcomes = new Map<string, Deferred.Deferred<JobOutcome>>()
-  for (const planned of scope.plan.jobs) outcomes.set(planned.name, yield* Deferred.make<JobOutcome>())
-  return yield* Effect.forEach(
-    scope.plan.jobs,
+  const settled = new Map<string, JobOutcome>()
+  const waited = new Map<string, Deferred.Deferred<JobOutcome>>()
+  for (const planned of scope.plan.jobs) {
+    // Most jobs are hits most of the time: they need no fiber.
+    if (planned.state._tag === "Hit") settled.set(planned.name, yield* runJob(scope, planned, settled))
+    else waited.set(planned.name, yield* Deferred.make<JobOutcome>())
+  }
+  const outcomeOf = (name: string) =>
+    settled.has(name) ? Effect.succeed(settled.get(name)!) : Deferred.await(waited.get(name)!)
+  yield* Effect.forEach(
+    scope.plan.jobs.filter(({ name }) => waited.has(name)),
     Effect.fnUntraced(function* (planned) {
       const inputs = new Map<string, JobOutcome>()
-      for (const name of planned.dependsOn) inputs.set(name, yield* Deferred.await(outcomes.get(name)!))
+      for (const name of planned.dependsOn) inputs.set(name, yield* outcomeOf(name))
       const outcome = yield* runJob(scope, planned, inputs)
-      yield* Deferred.succeed(outcomes.get(planned.name)!, outcome)
-      return outcome
+      yield* Deferred.succeed(waited.get(planned.name)!, outcome)
     }),
-    { concurrency: "unbounded" }
+    { concurrency: "unbounded", discard: true }
   )
+  return yield* Effect.forEach(scope.plan.jobs, ({ name }) => outcomeOf(name))
 })
 
 const leaselessNote =
