@@ -47,6 +47,7 @@ const closure = (start: ReadonlyArray<string>, next: Next): ReadonlySet<string> 
 }
 
 const check = (pipeline: Pipeline, option: string, names: ReadonlyArray<string>): void => {
+  if (names.length === 0) return
   const known = pipeline.jobs.map((job) => job.name)
   const unknown = names.find((name) => !known.includes(name))
   if (unknown === undefined) return
@@ -69,7 +70,15 @@ const selectedNames = (pipeline: Pipeline, selection: Selection, reads: Next): R
   const all = pipeline.jobs.map((job) => job.name)
   const isRange = from !== undefined || downstream !== undefined || to !== undefined
   if (only !== undefined && !isRange) return new Set(only)
-  const readBy: Next = (name) => all.filter((job) => reads(job).includes(name))
+  const readers = new Map<string, Array<string>>()
+  for (const job of all) {
+    for (const name of reads(job)) {
+      const others = readers.get(name)
+      if (others === undefined) readers.set(name, [job])
+      else others.push(job)
+    }
+  }
+  const readBy: Next = (name) => readers.get(name) ?? []
   const starts =
     from === undefined && downstream === undefined
       ? new Set(all)

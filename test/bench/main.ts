@@ -10,7 +10,8 @@ const areas: {
   readonly [name: string]: () => Promise<{ readonly measure: () => Promise<ReadonlyArray<Row>> }>
 } = {
   step: () => import("./step.bench.ts"),
-  cli: () => import("./cli.bench.ts")
+  cli: () => import("./cli.bench.ts"),
+  engine: () => import("./engine.bench.ts")
 }
 
 const [area, ...flags] = process.argv.slice(2)

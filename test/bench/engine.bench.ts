@@ -1,0 +1,5 @@
+/** The engine: what it costs beside the work of the stages. */
+import { hitCases } from "./engine/hits.ts"
+import type { Row } from "./Row.ts"
+
+export const measure = async (): Promise<ReadonlyArray<Row>> => [...hitCases()]

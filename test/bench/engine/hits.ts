@@ -1,0 +1,87 @@
+/**
+ * Pipelines of which nothing has changed: 1, 100 and 1,000 jobs in ten parallel chains, planned and run by the
+ * built program as a project of the user's own calls it. CPU seconds of the whole process and its descendants.
+ */
+import { execFileSync } from "node:child_process"
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { median, type Row, row } from "../Row.ts"
+
+const packageRoot = join(import.meta.dirname, "../../..")
+const numRuns = 7
+
+const contract = `import { Schema } from "effect"
+import { Artifact, BlobRef, Stage } from "distillery"
+const Text = Artifact.type("text", Schema.Struct({ bytes: BlobRef }))
+export const link = Stage.make("link", {
+  params: Schema.Struct({ index: Schema.Int }),
+  inputs: { before: Stage.many(Text) },
+  output: Text,
+  run: () => import("./link.run.ts")
+})
+`
+const body = `import { Effect } from "effect"
+import { BlobStore } from "distillery"
+export const run = Effect.fn("link")(function* ({ inputs, params }) {
+  const blobs = yield* BlobStore
+  const texts = yield* Effect.forEach(Object.values(inputs.before), ({ bytes }) => blobs.get(bytes))
+  const text = texts.map((bytes) => new TextDecoder().decode(bytes)).join("")
+  return { bytes: yield* blobs.put(new TextEncoder().encode(text + params.index + "\\n")) }
+})
+`
+const pipeline = (numJobs: number) => `import { Pipeline } from "distillery"
+import { link } from "./link.ts"
+const refs = {}
+for (let index = 0; index < ${numJobs}; index++) {
+  const before = index < 10 ? {} : { it: refs[\`link-\${index - 10}\`] }
+  refs[\`link-\${index}\`] = link({ params: { index }, inputs: { before } })
+}
+export const pipeline = Pipeline.make("chains-${numJobs}", "ten chains", refs)
+`
+
+const makeProject = (): string => {
+  const project = mkdtempSync(join(tmpdir(), "distillery-bench-"))
+  mkdirSync(join(project, "node_modules"))
+  symlinkSync(packageRoot, join(project, "node_modules", "distillery"))
+  symlinkSync(join(packageRoot, "node_modules", "effect"), join(project, "node_modules", "effect"))
+  writeFileSync(join(project, "package.json"), '{ "name": "chains", "type": "module" }\n')
+  writeFileSync(join(project, "link.ts"), contract)
+  writeFileSync(join(project, "link.run.ts"), body)
+  return project
+}
+
+const distillery = (project: string, ...args: ReadonlyArray<string>): number => {
+  const command = [join(import.meta.dirname, "spent.py"), process.execPath, join(packageRoot, "dist/main.js")]
+  const env = { ...process.env, XDG_CONFIG_HOME: join(project, "home") }
+  const said = execFileSync("python3", [...command, ...args], { cwd: project, encoding: "utf8", env })
+  const { cpuSeconds, status, stderr } = JSON.parse(said)
+  if (status !== 0) throw new Error(`${args.join(" ")} ended with ${status}:\n${stderr}`)
+  return cpuSeconds
+}
+
+const goals: ReadonlyArray<readonly [numJobs: number, cpuSeconds: number]> = [
+  [1, 0.15],
+  [100, 0.2],
+  [1000, 0.4]
+]
+
+export const hitCases = (): ReadonlyArray<Row> => {
+  const project = makeProject()
+  try {
+    return goals.flatMap(([numJobs, goal]) => {
+      const file = `./chains-${numJobs}.ts`
+      writeFileSync(join(project, file), pipeline(numJobs))
+      distillery(project, "run", file, "--in-process", "--quiet")
+      return ["plan", "run"].map((command) => {
+        // The first of them finds the code that the others have compiled.
+        distillery(project, command, file)
+        const times = Array.from({ length: numRuns }, () => distillery(project, command, file))
+        const jobs = numJobs === 1 ? "1 hit" : `${numJobs.toLocaleString("en")} hits`
+        return row({ name: `${command} of ${jobs}`, value: median(times), unit: "CPU-s", goal })
+      })
+    })
+  } finally {
+    rmSync(project, { recursive: true })
+  }
+}
