@@ -1,6 +1,7 @@
 /**
- * Pipelines of which nothing has changed: 1, 100 and 1,000 jobs in ten parallel chains, planned and run by the
- * built program as a project of the user's own calls it. CPU seconds of the whole process and its descendants.
+ * Pipelines of which nothing has changed: 1, 100 and 1,000 jobs in ten parallel chains, planned and run by
+ * the built program as a project of the user's own calls it. CPU seconds of the whole process and its
+ * descendants.
  */
 import { execFileSync } from "node:child_process"
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
