@@ -54,8 +54,8 @@ export interface SourceModule {
   readonly exports: ReadonlyMap<string, Exported>
   /** `export * from`. */
   readonly stars: ReadonlyArray<Mention>
-  /** Modules that are evaluated before this one. */
-  readonly evaluated: ReadonlyArray<Mention>
+  /** What is evaluated before this one; `isBare`: for what it does, not for what it exports. */
+  readonly evaluated: ReadonlyArray<Mention & { readonly isBare: boolean }>
 }
 
 /** What `export default` binds where the declaration has no name of its own. */
@@ -142,6 +142,10 @@ const exportsOf = (node: Syntax, parts: ReadonlyArray<Part>): ReadonlyArray<read
   ]
 }
 
+/** `import "./acts.ts"` */
+const isBareImport = ({ specifiers, type }: Syntax): boolean =>
+  type === "ImportDeclaration" && list(specifiers).length === 0
+
 const mentionOf = (node: Syntax): Mention => ({ specifier: nameOf(node.source), offset: node.range[0] })
 
 /** Throws `CodeRefusedAt`. */
@@ -172,7 +176,9 @@ export const readModule = (path: string, source: string, parse: Parse): SourceMo
     stars: links
       .filter(({ exported, type }) => type === "ExportAllDeclaration" && exported === null)
       .map(mentionOf),
-    evaluated: links.filter(({ source: from }) => from != null).map(mentionOf)
+    evaluated: links
+      .filter(({ source: from }) => from != null)
+      .map((node) => ({ ...mentionOf(node), isBare: isBareImport(node) }))
   }
 }
 

@@ -83,14 +83,10 @@ class Reaching {
     if (this.modules.has(module)) return
     this.modules.set(module, new Set())
     refusedAt(module.path, module.source, () => {
-      for (const { offset, specifier } of module.evaluated) {
+      for (const { isBare, offset, specifier } of module.evaluated) {
         const place = this.#graph.place(module, specifier, offset)
         if (place._tag === "Own") this.#queue.push(() => this.#evaluate(this.#graph.module(place.path)!))
-      }
-      for (const node of module.links) {
-        const isBare =
-          node.type === "ImportDeclaration" && (node.specifiers as ReadonlyArray<unknown>).length === 0
-        if (isBare) this.#takePlace(this.#graph.place(module, nameOfSource(node.source), node.range[0]))
+        else if (isBare) this.#takePlace(place)
       }
     })
     for (const { parts } of module.statements) {
@@ -203,8 +199,6 @@ class Reaching {
     })
   }
 }
-
-const nameOfSource = (source: unknown): string => (source as { readonly value: string }).value
 
 const missing = (
   module: SourceModule,
