@@ -59,7 +59,10 @@ export const planDocument = (plan: Plan, expected?: Expectation): PlanDocument =
     reason: reasonOf(job.state),
     changes:
       job.state._tag === "Miss"
-        ? job.state.reason.changes.map(({ kind, path, text }) => ({ kind, path, text }))
+        ? job.state.reason.changes.map(({ file, kind, line, path, text }) => ({
+            ...{ kind, path, text },
+            ...(file !== undefined && { file, line })
+          }))
         : [],
     estimate: expected?.estimate.jobs[job.name] ?? null
   }))

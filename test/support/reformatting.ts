@@ -1,4 +1,4 @@
-/** Writes a module down in another way that means the same: spaces, comments, quotes, parentheses, semicolons. */
+/** Writes a module down in another way that means the same: comments, quotes, parentheses, semicolons. */
 import { childrenOf, isSyntax, type Syntax } from "../../infra/code/erasure.ts"
 import { loadParser } from "../../infra/code/parsing.ts"
 

@@ -1,4 +1,4 @@
-/** Every construct of the language, and what is hashed of it: a change of these bytes moves everybody's keys. */
+/** Every construct, and what is hashed of it: a change of these bytes moves everybody's keys. */
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "vitest"

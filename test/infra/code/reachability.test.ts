@@ -59,7 +59,8 @@ const cases: ReadonlyArray<Case> = [
     what: "the base of a class, its decorations by statements, and what a static block acts on",
     sources: {
       "body.ts":
-        "const seen = new Set()\nclass Base {}\nexport class run extends Base { static { seen.add(this) } }\n" +
+        "const seen = new Set()\nclass Base {}\n" +
+        "export class run extends Base { static { seen.add(this) } }\n" +
         "class Alone extends Base {}\n"
     },
     reached: ["body.ts#Base", "body.ts#run", "body.ts#seen"]
@@ -75,7 +76,9 @@ const cases: ReadonlyArray<Case> = [
   {
     what: "nothing of a module that only types are imported from",
     sources: {
-      "body.ts": `import type { T } from "./a.ts"\nimport { type U } from "./a.ts"\nexport const run = (t: T, u: U) => 1`,
+      "body.ts":
+        `import type { T } from "./a.ts"\nimport { type U } from "./a.ts"\n` +
+        `export const run = (t: T, u: U) => 1`,
       "a.ts": `${a}install(two)`
     },
     reached: ["body.ts#run"]
@@ -88,7 +91,9 @@ const cases: ReadonlyArray<Case> = [
   {
     what: "one member of a namespace, and all where it is passed on",
     sources: {
-      "body.ts": `import * as a from "./a.ts"\nimport * as b from "./b.ts"\nexport const run = [a.two, Object.keys(b)]`,
+      "body.ts":
+        `import * as a from "./a.ts"\nimport * as b from "./b.ts"\n` +
+        `export const run = [a.two, Object.keys(b)]`,
       "a.ts": a,
       "b.ts": a
     },
@@ -198,8 +203,10 @@ describe("packages and Node's modules", () => {
 
   it("are reached by declarations that use them, or by an import for what it does", () => {
     const { outside, specifiers } = reached(
-      `import { a, b as c } from "used"\nimport { d } from "idle"\nimport "acts"\nimport * as fs from "fs"\n` +
-        `import { Stage } from "./lib/workflow/Stage.ts"\nconst idle = d\nexport const run = [a, fs.readFileSync, Stage]`
+      `import { a, b as c } from "used"\nimport { d } from "idle"\nimport "acts"\n` +
+        `import * as fs from "fs"\n` +
+        `import { Stage } from "./lib/workflow/Stage.ts"\nconst idle = d\n` +
+        `export const run = [a, fs.readFileSync, Stage]`
     )
     assert.deepStrictEqual([...outside].sort(), ["acts#*", "node:fs#*", "used#a"])
     assert.deepStrictEqual([...specifiers].sort(), ["acts", "node:fs", "used"])
@@ -214,7 +221,9 @@ describe("what cannot be followed is refused:", () => {
     ["missing", /body\.ts:2: ".\/a.ts" exports no "missing"/],
     ["all.missing", /body\.ts:2: a\.ts exports no "missing"/]
   ])("%s", (expression, message) => {
-    const body = `import { missing } from "./a.ts"; import * as all from "./a.ts"\nexport const run = (name) => ${expression}`
+    const body =
+      `import { missing } from "./a.ts"; import * as all from "./a.ts"\n` +
+      `export const run = (name) => ${expression}`
     assert.throws(() => ids({ "body.ts": body, "a.ts": a }), message)
   })
 
@@ -230,7 +239,8 @@ describe("what cannot be followed is refused:", () => {
 
   it("and not what only types say", () => {
     const text =
-      "declare enum E { A }\ndeclare namespace N { const a: number }\ndeclare global { var x: 1 }\nabstract class C { abstract a(): void }"
+      "declare enum E { A }\ndeclare namespace N { const a: number }\n" +
+      "declare global { var x: 1 }\nabstract class C { abstract a(): void }"
     assert.deepStrictEqual(ids({ "body.ts": `${text}\nexport const run = 1` }), ["body.ts#run"])
   })
 })

@@ -94,7 +94,8 @@ describe("a name that is declared elsewhere", () => {
     ["as a member of its module", 'import * as all from "./a.ts"\nexport const run = () => all.x'],
     [
       "beside a type",
-      'import { type T, x } from "./a.ts"\nimport type { U } from "./gone.ts"\nexport const run = (): T | U => x'
+      'import { type T, x } from "./a.ts"\nimport type { U } from "./gone.ts"\n' +
+        "export const run = (): T | U => x"
     ]
   ])("is hashed as what it means when it is imported %s", (_, body) =>
     assert.deepStrictEqual(imagesOfBody(body, lib), expected)

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs"
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Deferred, Effect, Exit, Fiber, Layer } from "effect"
 import { CodeBundles } from "../../../infra/code/CodeClosure.ts"
@@ -30,6 +31,16 @@ describe("a child", () => {
   it.effect("that exits by itself is told with its exit code", () =>
     Effect.gen(function* () {
       assert.deepInclude(yield* Effect.flip(misbehaving("exit")), { _tag: "WorkerLost", how: "exit code 3" })
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("whose body breaks is told with the line of its source", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(misbehaving("die"))
+      const lines = readFileSync("test/fixtures/toy/misbehave.run.ts", "utf8").split("\n")
+      const line = lines.findIndex((text) => text.includes('"a bug"')) + 1
+      assert.include(error.message, "TypeError: a bug")
+      assert.include(error.message, `test/fixtures/toy/misbehave.run.ts:${line}:`)
     }).pipe(Effect.provide(layer))
   )
 
