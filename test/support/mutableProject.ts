@@ -8,7 +8,7 @@ import { cpSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } f
 import { dirname, join } from "node:path"
 import { packageRootOf } from "../../infra/code/packageRoot.ts"
 import { RandomStream } from "../../lib/tensor/random.ts"
-import { type GeneratedDeclaration, generateCode, reachedFrom } from "./generatedCode.ts"
+import { type GeneratedCode, type GeneratedDeclaration, generateCode, reachedFrom } from "./generatedCode.ts"
 import { temporaryFolder } from "./temporaryFolder.ts"
 
 const packageRoot = packageRootOf(import.meta.url)
@@ -21,6 +21,11 @@ const packageDependencies: { readonly [name: string]: ReadonlyArray<string> } = 
   delta: []
 }
 const importable = ["alpha", "beta", "gamma"]
+
+const packageJsonOf = (name: string, version: string): string => {
+  const dependencies = Object.fromEntries(packageDependencies[name]!.map((one) => [one, "1.0.0"]))
+  return JSON.stringify({ name, version, type: "module", main: "index.js", dependencies })
+}
 
 export interface MutableJob {
   readonly name: string
@@ -74,18 +79,71 @@ const refOf = (job: number): string => {
 
 const jobNumbers = [0, 1, 2, 3, 4, 5]
 
+const makeLock = () => ({
+  lockfileVersion: 3,
+  packages: Object.fromEntries(
+    Object.keys(packageDependencies).map((name) => [
+      `node_modules/${name}`,
+      { version: "1.0.0", integrity: `sha512-${name}` }
+    ])
+  )
+})
+
+const copyDistillery = (copy: string): void => {
+  for (const part of ["infra", "lib", "stages", "pipelines", "package.json", "tsconfig.json"]) {
+    cpSync(join(packageRoot, part), join(copy, part), { recursive: true })
+  }
+  symlinkSync(join(packageRoot, "node_modules"), join(copy, "node_modules"))
+}
+
+type Write = (path: string, text: string) => void
+
+const writePackages = (write: Write): void => {
+  for (const name of Object.keys(packageDependencies)) {
+    write(`node_modules/${name}/package.json`, packageJsonOf(name, "1.0.0"))
+    write(`node_modules/${name}/index.js`, "export const value = 1\n")
+  }
+  write("package-lock.json", JSON.stringify(makeLock()))
+  write("package.json", '{ "name": "mutable", "type": "module" }')
+}
+
+const contractsHead = `import { Schema } from "effect"
+import { Artifact, Stage } from "distillery"
+const Total = Artifact.type("total", Schema.TaggedStruct("Total", { value: Schema.Number }))
+`
+
+const pipelineText = (): string =>
+  [
+    'import { Pipeline } from "distillery"',
+    'import * as stages from "./stages/contracts.ts"',
+    ...jobNumbers.map(refOf),
+    `const refs = { ${jobNumbers.map((job) => `s${job}`).join(", ")} }`,
+    'export const pipeline = Pipeline.make("mutable", "changes at random", refs)',
+    ""
+  ].join("\n")
+
+const jobOf = (code: GeneratedCode, job: number, roots: ReadonlyArray<GeneratedDeclaration>): MutableJob => {
+  const reached = reachedFrom(
+    code,
+    roots.map(({ id }) => id)
+  )
+  const direct = reached.flatMap((one) => one.packages)
+  return {
+    name: `s${job}`,
+    reads: job < 3 ? undefined : `s${job - 3}`,
+    declarations: new Set(reached.map(({ id }) => id)),
+    packages: new Set(direct.flatMap((name) => [name, ...packageDependencies[name]!])),
+    usesImageCodec: job > 3
+  }
+}
+
 export const makeMutableProject = (seed: number) => {
   const random = RandomStream.make(seed, "mutable project")
   const root = temporaryFolder()
   const copy = join(root, "distillery")
   const folder = join(root, "project")
-  for (const part of ["infra", "lib", "stages", "pipelines", "package.json", "tsconfig.json"]) {
-    cpSync(join(packageRoot, part), join(copy, part), { recursive: true })
-  }
-  symlinkSync(join(packageRoot, "node_modules"), join(copy, "node_modules"))
-  const build = () => execFileSync(process.execPath, [join(copy, "infra/build.ts")], { stdio: "pipe" })
-
-  const write = (path: string, text: string): void => {
+  copyDistillery(copy)
+  const write: Write = (path, text) => {
     mkdirSync(dirname(join(folder, path)), { recursive: true })
     writeFileSync(join(folder, path), text)
   }
@@ -93,76 +151,33 @@ export const makeMutableProject = (seed: number) => {
   const roots = jobNumbers.map(() =>
     [0, 1].map(() => code.declarations[code.declarations.length - 1 - random.below(40)]!)
   )
-  const lock = {
-    lockfileVersion: 3,
-    packages: Object.fromEntries(
-      Object.keys(packageDependencies).map((name) => [
-        `node_modules/${name}`,
-        { version: "1.0.0", integrity: `sha512-${name}` }
-      ])
-    )
-  }
   const setUp = (): void => {
     for (const [path, text] of Object.entries(code.modules)) write(path, text)
-    jobNumbers.forEach((job) => {
+    for (const job of jobNumbers) {
       write(`stages/s${job}.run.ts`, bodyOf(roots[job]!))
       if (job < 3) for (const file of ["a.txt", "b.txt"]) write(`input-${job}/${file}`, `${file} of ${job}`)
-    })
-    const head = `import { Schema } from "effect"\nimport { Artifact, Stage } from "distillery"\n`
-    const total = `const Total = Artifact.type("total", Schema.TaggedStruct("Total", { value: Schema.Number }))\n`
-    write("stages/contracts.ts", head + total + jobNumbers.map(contract).join(""))
-    const names = jobNumbers.map((job) => `s${job}`).join(", ")
-    const refs = jobNumbers.map(refOf).join("\n")
-    write(
-      "pipeline.ts",
-      `import { Pipeline } from "distillery"\nimport * as stages from "./stages/contracts.ts"\n${refs}\n` +
-        `export const pipeline = Pipeline.make("mutable", "changes at random", { ${names} })\n`
-    )
-    for (const [name, dependencies] of Object.entries(packageDependencies)) {
-      const all = Object.fromEntries(dependencies.map((one) => [one, "1.0.0"]))
-      write(`node_modules/${name}/package.json`, packageJson(name, "1.0.0", all))
-      write(`node_modules/${name}/index.js`, "export const value = 1\n")
     }
-    write("package-lock.json", JSON.stringify(lock))
-    write("package.json", '{ "name": "mutable", "type": "module" }')
+    write("stages/contracts.ts", contractsHead + jobNumbers.map(contract).join(""))
+    write("pipeline.ts", pipelineText())
+    writePackages(write)
     symlinkSync(copy, join(folder, "node_modules", "distillery"))
     symlinkSync(join(packageRoot, "node_modules", "effect"), join(folder, "node_modules", "effect"))
   }
-  const jobs = jobNumbers.map((job): MutableJob => {
-    const reached = reachedFrom(
-      code,
-      roots[job]!.map(({ id }) => id)
-    )
-    const direct = reached.flatMap((one) => one.packages)
-    return {
-      name: `s${job}`,
-      reads: job < 3 ? undefined : `s${job - 3}`,
-      declarations: new Set(reached.map(({ id }) => id)),
-      packages: new Set(direct.flatMap((name) => [name, ...packageDependencies[name]!])),
-      usesImageCodec: job > 3
-    }
-  })
   return {
     folder,
     copy,
     code,
-    jobs,
-    lock,
+    jobs: jobNumbers.map((job) => jobOf(code, job, roots[job]!)),
+    lock: makeLock(),
     packageNames: Object.keys(packageDependencies),
-    packageJsonOf: (name: string, version: string) =>
-      packageJson(name, version, Object.fromEntries(packageDependencies[name]!.map((one) => [one, "1.0.0"]))),
+    packageJsonOf,
     setUp,
-    build,
+    /** The copy of Distillery, from its sources as they are. */
+    build: () => execFileSync(process.execPath, [join(copy, "infra/build.ts")], { stdio: "pipe" }),
     write,
     read: (path: string) => readFileSync(join(folder, path), "utf8"),
     remove: (path: string) => rmSync(join(folder, path))
   }
 }
-
-const packageJson = (
-  name: string,
-  version: string,
-  dependencies: { readonly [name: string]: string }
-): string => JSON.stringify({ name, version, type: "module", main: "index.js", dependencies })
 
 export type MutableProject = ReturnType<typeof makeMutableProject>
