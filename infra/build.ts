@@ -1,15 +1,15 @@
 /**
- * Builds what the package ships: `node infra/build.ts`, run by npm's `prepare`; with `--declarations`, as
- * `prepack` runs it, the types of the entries too.
+ * Builds what the package ships: `node infra/build.ts`; with `--declarations`, as npm's `prepare` runs it
+ * after an installation and before packing, the types of the entries too.
  *
  * `main.js` and its chunks hold Effect, so that the program starts in a moment; commands load their chunks
  * when called. `effect/` gives that copy of Effect to pipelines of the user's own (`cli/oneEffect.ts`).
  * `child.js` and the entries (`exports` in package.json) leave every package outside and are split as one:
  * they share Effect, tfjs and every module of ours with what is loaded at run time, the bundle of a stage and
- * a pipeline of the user's own. `sources.json` says what
- * all of it was made of (`code/builtSources.ts`).
+ * a pipeline of the user's own. `sources.json` says what all of it was made of (`code/builtSources.ts`).
  */
 import { createHash } from "node:crypto"
+import { existsSync } from "node:fs"
 import { readdir, readFile, rm, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { type BuildOptions, type BuildResult, build, type Plugin } from "esbuild"
@@ -17,7 +17,7 @@ import packageJson from "../package.json" with { type: "json" }
 
 const packageRoot = join(import.meta.dirname, "..")
 
-/** Written by `prepack` only: building the program leaves them alone. */
+/** Building the program alone leaves them as they are. */
 const declarationsFolder = "types"
 
 const isEffect = /^(effect|@effect\/[\w-]+)(\/|$)/
@@ -130,10 +130,13 @@ export const buildProgram = async (folder: string): Promise<void> => {
   await writeSources(folder, [main, child])
 }
 
+/** `npm ci --omit=dev` leaves it out: such an installation runs, and packs nothing. */
+const hasCompiler = (): boolean => existsSync(join(packageRoot, "node_modules", "typescript"))
+
 if (import.meta.main) {
   const folder = join(packageRoot, "dist")
   await buildProgram(folder)
-  if (process.argv.includes("--declarations")) {
+  if (process.argv.includes("--declarations") && hasCompiler()) {
     const { emitDeclarations } = await import("./declarations.ts")
     const files = Object.values(entries)
     await emitDeclarations({ packageRoot, files, folder: join(folder, declarationsFolder) })

@@ -4,7 +4,7 @@ import { test } from "node:test"
 import { Pipeline } from "distillery"
 import { Ingest } from "distillery/stages/ingest"
 import { Preprocess } from "distillery/stages/preprocess"
-import { runPipeline } from "distillery/testing"
+import { runPipeline, runStage } from "distillery/testing"
 import { ClassBalance } from "../stages/class-balance.ts"
 
 const images = Ingest({
@@ -15,17 +15,20 @@ const prepared = Preprocess({
   params: { height: 16, width: 16, channels: 3, validation: 0 },
   inputs: { dataset: images }
 })
-const balance = ClassBalance({ params: { warnBelow: 3 }, inputs: { dataset: prepared } })
 
 test("counts the images of every class", async () => {
-  const pipeline = Pipeline.make("test", "rendered images", { images, prepared, balance })
-  const { outputOf, report } = await runPipeline(pipeline)
-  const { rows } = outputOf(balance)
+  const pipeline = Pipeline.make("rendered", "images for a test", { images, prepared })
+  const { outputOf, store } = await runPipeline(pipeline)
+  const dataset = outputOf(prepared)
+  const { notes, value } = await runStage(ClassBalance, {
+    params: { warnBelow: 3 },
+    inputs: { dataset },
+    store
+  })
   assert.deepEqual(
-    rows.map(({ numTest, numTrain }) => [numTrain, numTest]),
-    Array.from({ length: 8 }, () => [2, 1])
+    value.rows.map(({ name, numTest, numTrain }) => [name, numTrain, numTest]),
+    dataset.classes.map((name) => [name, 2, 1])
   )
-  assert.ok(rows.every(({ brightness }) => brightness > 0 && brightness < 1))
-  const { notes } = report.jobs.find(({ name }) => name === "balance")!
-  assert.equal(notes.length, 8)
+  assert.ok(value.rows.every(({ brightness }) => brightness > 0 && brightness < 1))
+  assert.equal(notes.length, dataset.classes.length)
 })
