@@ -1,19 +1,15 @@
 /** The package as it would be published: what is in it, how it resolves, what its types promise. */
-import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
-import { basename, dirname, join } from "node:path"
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs"
+import { basename, join } from "node:path"
 import { checkPackage, createPackageFromTarballData } from "@arethetypeswrong/core"
 import { publint } from "publint"
 import { formatMessage } from "publint/utils"
-import { afterAll, assert, beforeAll, describe, it } from "vitest"
+import { assert, beforeAll, describe, inject, it } from "vitest"
 import packageJson from "../package.json" with { type: "json" }
-import { call, packageRoot, packPackage } from "./support/packedPackage.ts"
+import { call, packageRoot } from "./support/packedPackage.ts"
 import { temporaryFolder } from "./support/temporaryFolder.ts"
 
-let tarball: string
-beforeAll(async () => {
-  tarball = await packPackage()
-}, 120_000)
-afterAll(() => rmSync(dirname(tarball), { recursive: true, force: true }))
+const tarball = inject("tarball")
 
 describe("the tarball", () => {
   it("holds what is run, hashed and read, and nothing that only we need", async () => {

@@ -108,7 +108,7 @@ export const predict = Command.make(
   {
     model: Argument.String("MODEL").pipe(
       Argument.withDescription(
-        "A trained model: pipeline/job, or the job alone if the latest runs leave no doubt"
+        "A trained model: pipeline/job, ./mine.ts/job, or the job alone if that leaves no doubt"
       )
     ),
     images: Argument.String("IMAGE").pipe(

@@ -4,8 +4,10 @@ import * as Artifact from "../../lib/workflow/Artifact.ts"
 import type { Manifest } from "../../lib/workflow/Manifest.ts"
 import { ManifestStore } from "../../lib/workflow/ManifestStore.ts"
 import { nearest } from "../../lib/workflow/suggestions.ts"
+import { pipelines } from "../../pipelines/index.ts"
 import { Classifier, Detector, type ModelValue, Segmenter } from "../../stages/artifacts.ts"
 import { UsageError } from "./errors.ts"
+import { recordedName } from "./findPipeline.ts"
 import { type FinishedJob, finishedJobs, nameOf, splitName } from "./finishedJobs.ts"
 
 export interface FoundModel {
@@ -55,11 +57,12 @@ const modelIn = Effect.fn("findModel.modelIn")(function* (
   candidate: FinishedJob,
   known: ReadonlyArray<FinishedJob>
 ) {
-  const again = `npx distillery run ${candidate.pipeline}`
+  const ours = Object.hasOwn(pipelines, candidate.pipeline)
+  const fix = `Make it again: ${ours ? `npx distillery run ${candidate.pipeline}` : "run its pipeline"}`
   if (manifest === undefined) {
     return yield* new UsageError({
       what: `the model "${nameOf(candidate)}" is no longer in the store, or is damaged`,
-      fix: `Make it again: ${again}`
+      fix
     })
   }
   if (!isModel(manifest)) {
@@ -73,12 +76,13 @@ const modelIn = Effect.fn("findModel.modelIn")(function* (
   if (Option.isSome(value)) return value.value
   return yield* new UsageError({
     what: `the model "${nameOf(candidate)}" was stored by another version of distillery`,
-    fix: `Make it again: ${again}`
+    fix
   })
 })
 
 /** Fails with `UsageError` where no run has such a model, or a job alone stands for several. */
-export const findModel = Effect.fn("findModel")(function* (text: string) {
+export const findModel = Effect.fn("findModel")(function* (given: string) {
+  const text = yield* recordedName(given)
   const { job, pipeline } = splitName(text)
   const known = yield* finishedJobs
   const matching = known.filter(

@@ -7,6 +7,7 @@ import type { Pipeline } from "../../lib/workflow/Pipeline.ts"
 import { nearest } from "../../lib/workflow/suggestions.ts"
 import { pipelines } from "../../pipelines/index.ts"
 import { UsageError } from "./errors.ts"
+import { splitName } from "./finishedJobs.ts"
 import { shareEffect } from "./oneEffect.ts"
 
 /** Whether what stands for a pipeline is the path of a module rather than a name. */
@@ -71,4 +72,11 @@ export const findPipeline = Effect.fn("findPipeline")(function* (text: string) {
   const importModule = Object.hasOwn(pipelines, text) ? pipelines[text] : undefined
   if (importModule === undefined) return yield* unknownPipeline(text)
   return (yield* load(`pipeline "${text}"`, importModule)).pipeline as Pipeline
+})
+
+/** A result's name as runs record it: `./mine.ts/job` by the name of the pipeline that the module exports. */
+export const recordedName = Effect.fn("recordedName")(function* (text: string) {
+  const { job, pipeline } = splitName(text)
+  if (pipeline === undefined || !isModulePath(pipeline)) return text
+  return `${(yield* findPipeline(pipeline)).name}/${job}`
 })

@@ -7,6 +7,7 @@ import { ManifestStore } from "../../lib/workflow/ManifestStore.ts"
 import { storedManifests } from "../../lib/workflow/StoredManifests.ts"
 import { nearest } from "../../lib/workflow/suggestions.ts"
 import { UsageError } from "./errors.ts"
+import { recordedName } from "./findPipeline.ts"
 import { type FinishedJob, finishedJobs, nameOf, splitName } from "./finishedJobs.ts"
 
 const numShown = 5
@@ -81,7 +82,8 @@ const published = Effect.fn("findResult.published")(function* (text: string) {
 })
 
 /** Fails with `UsageError` where there is no such result, or several may be meant. */
-export const findResult = Effect.fn("findResult")(function* (text: string) {
+export const findResult = Effect.fn("findResult")(function* (given: string) {
+  const text = yield* recordedName(given)
   const { job, pipeline } = splitName(text)
   const known = yield* finishedJobs
   const matching = known.filter(

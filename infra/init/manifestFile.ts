@@ -8,8 +8,9 @@ interface Fields {
 
 const { allowScripts, dependencies, devDependencies } = packageJson
 
-/** Packages that npm may run scripts of; the GPU binding is not among what a project needs. */
-const { "@tensorflow/tfjs-node-gpu": _, ...scriptsAllowed } = allowScripts
+/** Packages that npm may run scripts of: ours, and all that a project needs, which leaves the GPU binding out. */
+const { "@tensorflow/tfjs-node-gpu": _, ...scriptsNeeded } = allowScripts
+const scriptsAllowed = { ...scriptsNeeded, distillery: true }
 
 const wanted = ({ spec }: Dependency) => ({
   type: "module",

@@ -1,6 +1,9 @@
 /** Tools that test files of several workers need, made before the first of them starts. */
 import { globSync } from "node:fs"
-import { join } from "node:path"
+import { rm } from "node:fs/promises"
+import { dirname, join } from "node:path"
+import type { TestProject } from "vitest/node"
+import { packPackage } from "./packedPackage.ts"
 import { installVersitygw } from "./versitygwBinary.ts"
 
 /** Arguments that name test files; like vitest, by any part of their path. */
@@ -9,7 +12,16 @@ const isNamed = (file: string, args: ReadonlyArray<string>): boolean => {
   return names.length === 0 || names.some((name) => file.includes(name.replace(/^\.\//, "")))
 }
 
-export const setup = async (): Promise<void> => {
-  const needing = globSync("test/**/*{s3,S3}*.test.ts", { cwd: join(import.meta.dirname, "../..") })
-  if (needing.some((file) => isNamed(file, process.argv.slice(3)))) await installVersitygw()
+const isAnyNamed = (pattern: string): boolean =>
+  globSync(pattern, { cwd: join(import.meta.dirname, "../..") }).some((file) =>
+    isNamed(file, process.argv.slice(3))
+  )
+
+/** Resolves to what is to be done at the end. */
+export const setup = async (project: TestProject): Promise<(() => Promise<void>) | undefined> => {
+  if (isAnyNamed("test/**/*{s3,S3}*.test.ts")) await installVersitygw()
+  if (!isAnyNamed("test/{package,infra/cli/firstHour}.test.ts")) return undefined
+  const tarball = await packPackage()
+  project.provide("tarball", tarball)
+  return () => rm(dirname(tarball), { recursive: true })
 }

@@ -6,6 +6,13 @@ import { tmpdir } from "node:os"
 import { delimiter, join } from "node:path"
 import { promisify } from "node:util"
 
+declare module "vitest" {
+  interface ProvidedContext {
+    /** The packed working tree; made by `globalSetup.ts` where a test that asks for it is run. */
+    readonly tarball: string
+  }
+}
+
 export const packageRoot = join(import.meta.dirname, "../..")
 export const ownTools = join(packageRoot, "node_modules", ".bin")
 
@@ -15,17 +22,22 @@ export interface Ended {
   readonly stderr: string
 }
 
-/** A process that ends by itself; our Node comes first in its `PATH`. */
+export interface CallOptions {
+  /** Default: this process's, our tools first in `PATH`. */
+  readonly environment?: { readonly [name: string]: string | undefined }
+}
+
+/** Runs a program until it ends by itself. */
 export const call = (
   folder: string,
   [command, ...args]: readonly [string, ...ReadonlyArray<string>],
-  environment: { readonly [name: string]: string } = {}
+  { environment }: CallOptions = {}
 ): Promise<Ended> => {
-  const PATH = [ownTools, process.env.PATH].join(delimiter)
-  const options = { cwd: folder, env: { ...process.env, ...environment, PATH }, maxBuffer: 2 ** 26 }
+  const ours = { ...process.env, PATH: [ownTools, process.env.PATH].join(delimiter) }
+  const options = { cwd: folder, env: environment ?? ours, maxBuffer: 2 ** 26 }
   return promisify(execFile)(command, args, options).then(
     ({ stderr, stdout }) => ({ code: 0, stdout, stderr }),
-    (error) => ({ code: error.code ?? -1, stdout: error.stdout ?? "", stderr: error.stderr ?? String(error) })
+    (error) => ({ code: error.code ?? -1, stdout: error.stdout ?? "", stderr: error.stderr || String(error) })
   )
 }
 

@@ -6,6 +6,7 @@ import { afterAll } from "vitest"
 
 export const temporaryFolder = (): string => {
   const folder = mkdtempSync(join(tmpdir(), "distillery-test-"))
-  afterAll(() => rmSync(folder, { recursive: true, force: true }))
+  // Some hold an installation of npm, of some ten thousand files.
+  afterAll(() => rmSync(folder, { recursive: true, force: true }), 120_000)
   return folder
 }
