@@ -80,6 +80,7 @@ import { Evaluate } from "distillery/stages/evaluate"
 import { Ingest } from "distillery/stages/ingest"
 import { Preprocess } from "distillery/stages/preprocess"
 import { Pretrain } from "distillery/stages/pretrain"
+import { TransferDetection } from "distillery/stages/transfer-detection"
 import { Effect, Schema } from "effect"
 
 const images = Ingest({ params: { source: { _tag: "ImageFolder", path: "images" } }, inputs: {} })
@@ -118,6 +119,8 @@ export const wrong = () => [
     params: { architecture: { family: "resnet51", depth: 10, width: 8 }, training },
     inputs: { dataset: prepared }
   }),
+  // refused: classes are no boxes
+  TransferDetection({ params: { training }, inputs: { dataset: prepared, classifier: model } }),
   // refused: boxes are no classes
   Pretrain({ params: { architecture, training }, inputs: { dataset: boxes } })
 ]

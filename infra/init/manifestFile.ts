@@ -8,7 +8,7 @@ interface Fields {
 
 const { allowScripts, dependencies, devDependencies } = packageJson
 
-/** Packages that npm may run scripts of: ours, and all that a project needs, which leaves the GPU binding out. */
+/** Packages that npm may run scripts of: ours and those that a project needs, so not the GPU binding. */
 const { "@tensorflow/tfjs-node-gpu": _, ...scriptsNeeded } = allowScripts
 const scriptsAllowed = { ...scriptsNeeded, distillery: true }
 
