@@ -206,6 +206,16 @@ describe.skipIf(server === undefined)(`a store on S3${skipNote}`, () => {
     assert.strictEqual(code, 0, stderr)
   }, 20_000)
 
+  it("is shared by runs that start together: every job is computed once", async () => {
+    const together = { ...environment, DISTILLERY_STORE: `s3://${server?.bucket}/together` }
+    const runs = await Promise.all(
+      [1, 2].map(() => distillery(["run", "./toy.ts", "--json"], { environment: together }))
+    )
+    for (const { code, stderr } of runs) assert.strictEqual(code, 0, stderr)
+    const states = runs.flatMap(({ stdout }) => statesIn(stdout))
+    assert.deepStrictEqual(states.sort(), ["hit", "hit", "hit", "hit", "ran", "ran", "ran", "ran"])
+  }, 60_000)
+
   it("may be away for five seconds in the middle of a run: the run goes on", async () => {
     const flags = ["--set", "teacher.training.epochs=30", "--json"]
     const run = start(["run", "./long.ts", ...flags], environment)

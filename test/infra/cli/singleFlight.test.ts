@@ -1,7 +1,7 @@
 /** Runs of the real program that start together on one store: every key is computed once, all exit 0. */
 import { readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { assert, describe, it } from "vitest"
+import { assert, describe, it, onTestFinished } from "vitest"
 import type { RunReport } from "../../../lib/workflow/RunReport.ts"
 import { distillery, packageRoot, project, start } from "./builtProgram.ts"
 
@@ -64,7 +64,7 @@ describe("a job that another run computes", () => {
       DISTILLERY_CACHE: join(project, "cache")
     }
     const owner = start(["run", "./long.ts"], environment)
-    const ended = new Promise((resolve) => owner.on("close", resolve))
+    onTestFinished(() => void owner.kill("SIGKILL"))
     await new Promise<void>((resolve) => {
       let stderr = ""
       owner.stderr.on("data", (chunk) => {
@@ -73,8 +73,6 @@ describe("a job that another run computes", () => {
       })
     })
     const { code, stderr } = await distillery(["run", "./long.ts", "--lease-timeout", "1"], { environment })
-    owner.kill("SIGKILL")
-    await ended
     assert.strictEqual(code, 5, stderr)
     assert.include(stderr, `(pid ${owner.pid})`)
     assert.match(stderr, /it was waited for 1 s.*--lease-timeout/)
