@@ -25,36 +25,49 @@ export interface FileStamp {
 /** Longer than the coarsest clock we know of a file system (FAT's two seconds). */
 export const stampAgeMinMillis = 2_100
 
-const magic = Buffer.from("distillery stat index 1\n")
+/**
+ * In this order: magic, number of entries as a double, their stamps, their digests, the digest of the whole or
+ * zeros, the paths with a NUL between them, SHA-256 of all before it.
+ */
+const magic = Buffer.from("distillery stat index 2\n")
 const headBytes = magic.length + 8
+/** Size, mtime, ctime, inode. */
 const stampNumbers = 4
+const stampBytes = 8 * stampNumbers
 const digestBytes = 32
-const entryBytes = 8 * stampNumbers + digestBytes
 /** No file has it, so no look-up finds what is remembered with it. */
 const untrustedSize = -1
+const numPlacesMin = 64
 
-const grown = (bytes: Buffer, sizeMin: number): Buffer => {
-  if (bytes.length >= sizeMin) return bytes
-  const larger = Buffer.alloc(Math.max(sizeMin, 2 * bytes.length, 64 * entryBytes))
-  bytes.copy(larger)
-  return larger
+interface Columns {
+  /** By path: the place of its stamp and digest. */
+  readonly places: Map<string, number>
+  stamps: Float64Array
+  digests: Buffer
 }
 
+const emptyColumns = (): Columns => ({
+  places: new Map(),
+  stamps: new Float64Array(),
+  digests: Buffer.alloc(0)
+})
+
+const digestAt = (bytes: Buffer, at: number): Digest =>
+  `sha256:${bytes.toString("hex", at, at + digestBytes)}` as Digest
+
 export class StatIndex {
-  private readonly places = new Map<string, number>()
-  /** One entry behind the other: size, mtime, ctime, inode as doubles, then the digest's bytes. */
-  private entries: Buffer
+  private columns: Columns
+  /** Of all that is remembered together, as whoever uses the index defines it. */
+  private whole: Digest | undefined
   private changed = false
 
-  private constructor(paths: ReadonlyArray<string>, entries: Buffer) {
-    paths.forEach((path, place) => {
-      this.places.set(path, place)
-    })
-    this.entries = entries
+  private constructor(columns: Columns, whole: Digest | undefined) {
+    this.columns = columns
+    this.whole = whole
   }
 
   static empty(): StatIndex {
-    return new StatIndex([], Buffer.alloc(0))
+    return new StatIndex(emptyColumns(), undefined)
   }
 
   /** Empty where the file is absent, damaged, or of another version. */
@@ -65,30 +78,49 @@ export class StatIndex {
 
   private static parse(bytes: Buffer): StatIndex | undefined {
     const end = bytes.length - digestBytes
-    if (end < headBytes || !bytes.subarray(0, magic.length).equals(magic)) return undefined
+    if (end < headBytes + digestBytes || !bytes.subarray(0, magic.length).equals(magic)) return undefined
     if (sha256(bytes.subarray(0, end)) !== bytes.toString("hex", end)) return undefined
     const count = bytes.readDoubleLE(magic.length)
-    const pathsAt = headBytes + count * entryBytes
-    const paths = count === 0 ? [] : bytes.toString("utf8", pathsAt, end).split("\0")
-    return new StatIndex(paths, bytes.subarray(headBytes, pathsAt))
+    const digestsAt = headBytes + count * stampBytes
+    const wholeAt = digestsAt + count * digestBytes
+    const stamps = new Float64Array(count * stampNumbers)
+    new Uint8Array(stamps.buffer).set(bytes.subarray(headBytes, digestsAt))
+    const names = count === 0 ? [] : bytes.toString("utf8", wholeAt + digestBytes, end).split("\0")
+    const places = new Map<string, number>()
+    for (let place = 0; place < names.length; place++) places.set(names[place]!, place)
+    const whole = bytes.subarray(wholeAt, wholeAt + digestBytes)
+    const columns = { places, stamps, digests: bytes.subarray(digestsAt, wholeAt) }
+    return new StatIndex(columns, whole.every((byte) => byte === 0) ? undefined : digestAt(whole, 0))
   }
 
   get size(): number {
-    return this.places.size
+    return this.columns.places.size
   }
 
-  /** The digest of the file while it looks as it did; `undefined` says: read it. */
+  /** Whether the file looks as it did; if not, read it. */
+  matches(path: string, stamp: FileStamp): boolean {
+    const { places, stamps } = this.columns
+    const place = places.get(path)
+    if (place === undefined) return false
+    const at = place * stampNumbers
+    return (
+      stamps[at] === stamp.size &&
+      stamps[at + 1] === stamp.mtimeMs &&
+      stamps[at + 2] === stamp.ctimeMs &&
+      stamps[at + 3] === stamp.ino
+    )
+  }
+
+  /** The digest of the file while it looks as it did. */
   find(path: string, stamp: FileStamp): Digest | undefined {
-    const place = this.places.get(path)
-    if (place === undefined) return undefined
-    const { entries } = this
-    const at = place * entryBytes
-    return entries.readDoubleLE(at) === stamp.size &&
-      entries.readDoubleLE(at + 8) === stamp.mtimeMs &&
-      entries.readDoubleLE(at + 16) === stamp.ctimeMs &&
-      entries.readDoubleLE(at + 24) === stamp.ino
-      ? this.digestAt(place)
-      : undefined
+    return this.matches(path, stamp) ? this.digestOf(path) : undefined
+  }
+
+  /** The digest remembered of the file, whatever it looks like. */
+  digestOf(path: string): Digest | undefined {
+    const { digests, places } = this.columns
+    const place = places.get(path)
+    return place === undefined ? undefined : digestAt(digests, place * digestBytes)
   }
 
   /**
@@ -96,34 +128,50 @@ export class StatIndex {
    * that a file which changes meanwhile is read again next time.
    */
   record(path: string, stamp: FileStamp, digest: Digest, takenAtMillis: number): void {
-    const place = this.places.get(path) ?? this.places.size
-    this.places.set(path, place)
-    this.entries = grown(this.entries, (place + 1) * entryBytes)
-    const at = place * entryBytes
+    const { columns } = this
+    const place = columns.places.get(path) ?? columns.places.size
+    columns.places.set(path, place)
+    growTo(columns, place + 1)
     const settled = Math.max(stamp.mtimeMs, stamp.ctimeMs) + stampAgeMinMillis <= takenAtMillis
-    this.entries.writeDoubleLE(settled ? stamp.size : untrustedSize, at)
-    this.entries.writeDoubleLE(stamp.mtimeMs, at + 8)
-    this.entries.writeDoubleLE(stamp.ctimeMs, at + 16)
-    this.entries.writeDoubleLE(stamp.ino, at + 24)
-    this.entries.write(hexOf(digest), at + 8 * stampNumbers, "hex")
+    const numbers = [settled ? stamp.size : untrustedSize, stamp.mtimeMs, stamp.ctimeMs, stamp.ino]
+    columns.stamps.set(numbers, place * stampNumbers)
+    columns.digests.write(hexOf(digest), place * digestBytes, "hex")
+    this.whole = undefined
+    this.changed = true
+  }
+
+  /** The digest of all together, if nothing was recorded or forgotten since it was remembered. */
+  get wholeDigest(): Digest | undefined {
+    return this.whole
+  }
+
+  rememberWhole(digest: Digest): void {
+    if (this.whole === digest) return
+    this.whole = digest
     this.changed = true
   }
 
   /** All that is remembered, trusted or not, in no particular order. */
   *files(): Generator<{ readonly path: string; readonly digest: Digest }> {
-    for (const [path, place] of this.places) yield { path, digest: this.digestAt(place) }
+    const { digests, places } = this.columns
+    for (const [path, place] of places) yield { path, digest: digestAt(digests, place * digestBytes) }
   }
 
   /** Forgets the files that are not among these. */
   keepOnly(paths: ReadonlySet<string>): void {
-    if (this.places.size === paths.size && [...this.places.keys()].every((path) => paths.has(path))) return
-    const kept = [...this.places].filter(([path]) => paths.has(path))
-    const parts = kept.map(([, place]) => this.entries.subarray(place * entryBytes, (place + 1) * entryBytes))
-    this.entries = Buffer.concat(parts)
-    this.places.clear()
-    kept.forEach(([path], place) => {
-      this.places.set(path, place)
-    })
+    const { digests, places, stamps } = this.columns
+    if (places.size === paths.size && [...places.keys()].every((path) => paths.has(path))) return
+    const kept = emptyColumns()
+    growTo(kept, paths.size)
+    for (const [path, place] of places) {
+      if (!paths.has(path)) continue
+      const next = kept.places.size
+      kept.places.set(path, next)
+      kept.stamps.set(stamps.subarray(place * stampNumbers, (place + 1) * stampNumbers), next * stampNumbers)
+      digests.copy(kept.digests, next * digestBytes, place * digestBytes, (place + 1) * digestBytes)
+    }
+    this.columns = kept
+    this.whole = undefined
     this.changed = true
   }
 
@@ -133,10 +181,17 @@ export class StatIndex {
    */
   save(file: string): void {
     if (!this.changed) return
-    const head = Buffer.alloc(8)
-    head.writeDoubleLE(this.places.size)
-    const paths = Buffer.from([...this.places.keys()].join("\0"))
-    const bytes = Buffer.concat([magic, head, this.entries.subarray(0, this.places.size * entryBytes), paths])
+    const { digests, places, stamps } = this.columns
+    const count = Buffer.alloc(8)
+    count.writeDoubleLE(places.size)
+    const bytes = Buffer.concat([
+      magic,
+      count,
+      new Uint8Array(stamps.buffer, 0, places.size * stampBytes),
+      digests.subarray(0, places.size * digestBytes),
+      Buffer.from(this.whole === undefined ? "00".repeat(digestBytes) : hexOf(this.whole), "hex"),
+      Buffer.from([...places.keys()].join("\0"))
+    ])
     const temporary = `${file}.${process.pid}-${randomBytes(6).toString("hex")}`
     mkdirSync(dirname(file), { recursive: true })
     try {
@@ -148,11 +203,18 @@ export class StatIndex {
     }
     this.changed = false
   }
+}
 
-  private digestAt(place: number): Digest {
-    const at = place * entryBytes + 8 * stampNumbers
-    return `sha256:${this.entries.toString("hex", at, at + digestBytes)}` as Digest
-  }
+/** Makes room for so many entries. */
+const growTo = (columns: Columns, numPlaces: number): void => {
+  if (columns.stamps.length >= numPlaces * stampNumbers) return
+  const capacity = Math.max(numPlaces, (2 * columns.stamps.length) / stampNumbers, numPlacesMin)
+  const stamps = new Float64Array(capacity * stampNumbers)
+  stamps.set(columns.stamps)
+  const digests = Buffer.alloc(capacity * digestBytes)
+  columns.digests.copy(digests)
+  columns.stamps = stamps
+  columns.digests = digests
 }
 
 const readIfPresent = (file: string): Buffer | undefined => {

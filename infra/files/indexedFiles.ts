@@ -10,7 +10,7 @@ import type { Digest } from "../../lib/storage/Digest.ts"
 import { digestOf } from "../hashing.ts"
 import { hashLargeFile, hashSmallFile, smallFileBytesMax } from "./hashFile.ts"
 import type { StatIndex } from "./StatIndex.ts"
-import { FolderUnreadable, type FoundFile, readingFailure, walkFolder } from "./walkFolder.ts"
+import { FolderUnreadable, readingFailure, walkFolder } from "./walkFolder.ts"
 
 /** Work between two looks at what else there is to do: signals above all. */
 const turnMillis = 50
@@ -28,37 +28,62 @@ export interface IndexedFile extends DigestedFile {
   readonly sizeBytes: number
 }
 
-/** In the order found. The index then holds exactly these files. */
-const digested = async (
+export interface IndexedFolder {
+  /** Over names and contents, not over the place. */
+  readonly digest: Digest
+  readonly files: () => ReadonlyArray<IndexedFile>
+}
+
+interface Unread {
+  readonly path: string
+  readonly stats: Stats
+}
+
+/** Reads and records what looks new. */
+const hashUnread = async (
   index: StatIndex,
   root: string,
-  walk: () => ReadonlyArray<FoundFile>
-): Promise<ReadonlyArray<IndexedFile>> => {
-  const takenAtMillis = Date.now()
-  const found = walk()
-  const files: Array<IndexedFile> = []
+  unread: ReadonlyArray<Unread>,
+  takenAtMillis: number
+): Promise<void> => {
   let turnedAt = takenAtMillis
-  for (const { path, stats } of found) {
-    const known = index.find(path, stats)
-    const digest = known ?? (await hashFile(`${root}/${path}`, stats.size))
-    if (known === undefined) index.record(path, stats, digest, takenAtMillis)
-    files.push({ path, digest, sizeBytes: stats.size })
-    if (known === undefined && Date.now() - turnedAt > turnMillis) {
+  for (const { path, stats } of unread) {
+    index.record(path, stats, await hashFile(`${root}/${path}`, stats.size), takenAtMillis)
+    if (Date.now() - turnedAt > turnMillis) {
       await turn()
       turnedAt = Date.now()
     }
   }
-  if (index.size !== files.length) index.keepOnly(new Set(files.map(({ path }) => path)))
-  return files
 }
 
-/** Rejects with `FolderUnreadable`. The digest is over names and contents, not over the place. */
-export const readIndexedFolder = async (
-  index: StatIndex,
-  root: string
-): Promise<{ readonly digest: Digest; readonly files: ReadonlyArray<IndexedFile> }> => {
-  const files = await digested(index, root, () => walkFolder(root))
-  return { digest: digestOfDigested({ digest: digestOf }, files), files }
+/** Rejects with `FolderUnreadable`. Afterwards the index holds exactly the files there are. */
+export const readIndexedFolder = async (index: StatIndex, root: string): Promise<IndexedFolder> => {
+  const takenAtMillis = Date.now()
+  const paths: Array<string> = []
+  const sizes: Array<number> = []
+  const unread: Array<Unread> = []
+  walkFolder(root, (path, stats) => {
+    paths.push(path)
+    sizes.push(stats.size)
+    if (!index.matches(path, stats)) unread.push({ path, stats })
+  })
+  await hashUnread(index, root, unread, takenAtMillis)
+  if (index.size !== paths.length) index.keepOnly(new Set(paths))
+  const files = () =>
+    paths.map((path, at): IndexedFile => ({ path, sizeBytes: sizes[at]!, digest: index.digestOf(path)! }))
+  const digest = index.wholeDigest ?? digestOfDigested({ digest: digestOf }, files())
+  index.rememberWhole(digest)
+  return { digest, files }
+}
+
+/** Rejects with `FolderUnreadable`. The digest is that of the bytes, whatever the file's name. */
+export const digestIndexedFile = async (index: StatIndex, file: string): Promise<Digest> => {
+  const takenAtMillis = Date.now()
+  const path = basename(file)
+  const stats = fileStats(file)
+  if (!stats.isFile()) throw new FolderUnreadable(file, "it is no file")
+  if (!index.matches(path, stats)) await hashUnread(index, dirname(file), [{ path, stats }], takenAtMillis)
+  return index.digestOf(path)!
 }
 
 const fileStats = (file: string): Stats => {
@@ -67,12 +92,4 @@ const fileStats = (file: string): Stats => {
   } catch (cause) {
     throw readingFailure(file, cause)
   }
-}
-
-/** Rejects with `FolderUnreadable`. The digest is that of the bytes, whatever the file's name. */
-export const digestIndexedFile = async (index: StatIndex, file: string): Promise<Digest> => {
-  const stats = fileStats(file)
-  if (!stats.isFile()) throw new FolderUnreadable(file, "it is no file")
-  const [only] = await digested(index, dirname(file), () => [{ path: basename(file), stats }])
-  return only!.digest
 }

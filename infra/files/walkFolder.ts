@@ -1,11 +1,8 @@
 /** The visible files below a folder, with what the system says of each. */
 import { lstatSync, readdirSync, realpathSync, type Stats, statSync } from "node:fs"
 
-export interface FoundFile {
-  /** Below the folder, `/`-separated. */
-  readonly path: string
-  readonly stats: Stats
-}
+/** `path` is below the folder, `/`-separated. The stats are not kept: a million of them would fill memory. */
+export type Visit = (path: string, stats: Stats) => void
 
 /** Where and why a folder could not be walked. */
 export class FolderUnreadable extends Error {
@@ -41,27 +38,33 @@ const attempt = <A>(path: string, read: () => A): A => {
  * for each folder and one for each file. Throws `FolderUnreadable`, also where a folder holds no file: a
  * digest of files would not tell that it is there.
  */
-export const walkFolder = (root: string): ReadonlyArray<FoundFile> => {
-  const found: Array<FoundFile> = []
+export const walkFolder = (root: string, visit: Visit): void => {
+  let numFound = 0
+  const found: Visit = (path, stats) => {
+    numFound++
+    visit(path, stats)
+  }
   const walk = (folder: string, prefix: string, above: ReadonlyArray<string>): void => {
-    const numBefore = found.length
+    const numBefore = numFound
     for (const entry of attempt(folder, () => readdirSync(folder, { withFileTypes: true }))) {
       const { name } = entry
       if (name.startsWith(".")) continue
       const path = `${folder}/${name}`
       if (entry.isFile()) {
-        found.push({ path: prefix + name, stats: attempt(path, () => lstatSync(path)) })
+        found(
+          prefix + name,
+          attempt(path, () => lstatSync(path))
+        )
         continue
       }
       const stats = entry.isSymbolicLink() ? attempt(path, () => statSync(path)) : undefined
-      if (stats?.isFile() === true) found.push({ path: prefix + name, stats })
+      if (stats?.isFile() === true) found(prefix + name, stats)
       if (entry.isDirectory()) walk(path, `${prefix}${name}/`, above)
       if (stats?.isDirectory() === true) walk(path, `${prefix}${name}/`, [...above, linkTarget(path, above)])
     }
-    if (found.length === numBefore) throw new FolderUnreadable(folder, "it holds no file: fill or remove it")
+    if (numFound === numBefore) throw new FolderUnreadable(folder, "it holds no file: fill or remove it")
   }
   walk(root, "", [attempt(root, () => realpathSync(root))])
-  return found
 }
 
 /** The folder that a link leads to, unless it is one of those above the link. */

@@ -58,5 +58,5 @@ export const readFolder = Effect.fn("readFolder")(function* (
     try: () => readIndexedFolder(index, root),
     catch: (cause) => unreadable(path, cause)
   })
-  return { digest, files: [...files].sort(byCodeUnit).map((found) => fileOf(index, root, found)) }
+  return { digest, files: [...files()].sort(byCodeUnit).map((found) => fileOf(index, root, found)) }
 })

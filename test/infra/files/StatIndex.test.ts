@@ -29,8 +29,10 @@ describe("StatIndex", () => {
       assert.strictEqual(index.size, paths.length)
       for (const path of paths) assert.strictEqual(index.find(path, stamp), digestOf(path))
       assert.isUndefined(index.find("absent", stamp))
+      assert.isUndefined(index.digestOf("absent"))
       for (const key of ["size", "mtimeMs", "ctimeMs", "ino"] as const) {
         assert.isUndefined(index.find("a", { ...stamp, [key]: stamp[key] + 0.25 }), key)
+        assert.strictEqual(index.digestOf("a"), digestOf("a"))
       }
     }
   })
@@ -91,6 +93,23 @@ describe("StatIndex", () => {
     loaded.save(file)
     assert.strictEqual(readFileSync(file, "utf8"), "mark")
     assert.deepStrictEqual(readdirSync(join(folder, "place")), ["unchanged"])
+  })
+
+  it("knows the digest of the whole until something is recorded or forgotten", () => {
+    const whole = digestOf("whole")
+    const remembered = () => {
+      const index = filled()
+      index.rememberWhole(whole)
+      return reloaded(index, "whole")
+    }
+    assert.isUndefined(reloaded(filled(), "parts").wholeDigest)
+    assert.strictEqual(remembered().wholeDigest, whole)
+    const more = remembered()
+    more.record("new", stamp, digestOf("new"), later)
+    assert.isUndefined(reloaded(more, "more").wholeDigest)
+    const fewer = remembered()
+    fewer.keepOnly(new Set(["a"]))
+    assert.isUndefined(reloaded(fewer, "fewer").wholeDigest)
   })
 
   it("grows", () => {

@@ -84,6 +84,11 @@ describe("the digest of a folder", () => {
     }
     const told = Object.keys(contents).map((path) => ({ path, bytes: new TextEncoder().encode("told") }))
     assert.strictEqual(await digestIndexedFolder(index, root), filesDigest({ digest: digestOf }, told))
+    const { files } = await readIndexedFolder(index, root)
+    assert.deepStrictEqual(
+      files().map(({ digest, sizeBytes }) => [digest, sizeBytes]),
+      Object.values(contents).map((text) => [digestOf("told"), text.length])
+    )
     const young = empty()
     writeFileSync(join(root, "a/1"), "aaa")
     await digestIndexedFolder(young, root)
