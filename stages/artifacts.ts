@@ -9,10 +9,17 @@ import { EpochRecord } from "../lib/train/EpochRecord.ts"
 import * as Artifact from "../lib/workflow/Artifact.ts"
 
 /**
- * Images of one split as tar shards (WebDataset's convention: `000042.ppm`, `000042.cls`, `000042.json`,
- * ...).
+ * A tar shard (WebDataset's convention: `000042.ppm`, `000042.cls`, `000042.json`, ...), or with `single` one
+ * file as it is, that would fill a shard alone: what the members beside it would say.
  */
-export const Split = Schema.Struct({ numExamples: Schema.Int, shards: Schema.Array(BlobRef) })
+export const Shard = Schema.Struct({
+  ...BlobRef.fields,
+  single: Schema.optionalKey(Schema.Struct({ name: Schema.String, origin: Schema.String, label: Schema.Int }))
+})
+export type Shard = typeof Shard.Type
+
+/** Images of one split, in order. */
+export const Split = Schema.Struct({ numExamples: Schema.Int, shards: Schema.Array(Shard) })
 export type Split = typeof Split.Type
 
 /** What a dataset is for: one class an image, boxes with classes, or a class for every pixel. */

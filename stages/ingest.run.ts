@@ -1,18 +1,18 @@
-import { Effect, Result, Stream } from "effect"
+import { Effect, Option, Result, Stream } from "effect"
 import { DatasetInvalid, FolderChanged } from "../lib/data/DatasetInvalid.ts"
 import { decodeIdxImages, decodeIdxLabels, type IdxImages } from "../lib/data/formats/idx.ts"
 import { type FolderImage, planImageFolder } from "../lib/data/formats/image-folder.ts"
 import { imageKindOf, notAnImage } from "../lib/data/formats/image-kind.ts"
 import { encodeNetpbm } from "../lib/data/formats/netpbm.ts"
 import { type ListedDataset, readIndexMasks, readPascalVoc } from "../lib/data/listed-files.ts"
-import { type FolderFile, SourceFiles } from "../lib/data/SourceFiles.ts"
+import { type FolderFile, type SourceError, SourceFiles } from "../lib/data/SourceFiles.ts"
 import { sceneClasses, sceneExamples } from "../lib/data/scenes/scene-examples.ts"
 import type { SetAside } from "../lib/data/set-aside.ts"
-import { type Example, type LabelledImage, ShardWriter } from "../lib/data/shards.ts"
+import { type Example, type LabelledImage, ShardWriter, shardBytesMax } from "../lib/data/shards.ts"
 import { stratifiedSplit } from "../lib/data/stratified-split.ts"
 import { BlobStore } from "../lib/storage/BlobStore.ts"
 import { JobContext } from "../lib/workflow/JobContext.ts"
-import type { Split } from "./artifacts.ts"
+import type { Shard, Split } from "./artifacts.ts"
 import {
   folderInput,
   type IdxSource,
@@ -26,18 +26,31 @@ type Quarantine = ReadonlyArray<SetAside>
 /** Images between two lines of progress: often enough to see it move. */
 const reportEvery = 500
 
+/** An image that would fill a shard alone; it goes into the store without being held. */
+interface LargeImage {
+  readonly name: string
+  readonly label: number
+  readonly file: FolderFile
+}
+
 /** Writes images as shards while they arrive; `total` is for the progress shown. */
 const writeSplit = Effect.fnUntraced(function* <E, R>(
   name: string,
   total: number,
-  images: Stream.Stream<Example, E, R>
+  images: Stream.Stream<Example | LargeImage, E, R>
 ) {
   const store = yield* BlobStore
   const job = yield* JobContext
   const writer = new ShardWriter()
-  const shards: Array<Split["shards"][number]> = []
+  const shards: Array<Shard> = []
   const put = Effect.fnUntraced(function* (shard: Uint8Array | undefined) {
     if (shard !== undefined) shards.push(yield* store.put(shard))
+  })
+  const putLarge = Effect.fnUntraced(function* ({ file, label, name }: LargeImage) {
+    yield* put(writer.skip())
+    const ref = { blob: file.digest, sizeBytes: file.sizeBytes }
+    yield* store.putStream(ref, file.source)
+    shards.push({ ...ref, single: { name, origin: name, label } })
   })
   const report = Effect.suspend(() =>
     job.report({ phase: name, done: writer.numExamples, total, unit: "images", facts: {} })
@@ -45,7 +58,7 @@ const writeSplit = Effect.fnUntraced(function* <E, R>(
   yield* Stream.runForEach(
     images,
     Effect.fnUntraced(function* (image) {
-      yield* put(writer.add(image))
+      yield* "file" in image ? putLarge(image) : put(writer.add(image))
       if (writer.numExamples % reportEvery === 0) yield* report
     })
   )
@@ -115,6 +128,23 @@ const withTestSplit = (
   return { ...others, train: pick(kept), test: pick(taken) }
 }
 
+interface ReadImage {
+  /** Its first bytes: all of them, where it is small enough for a shard. */
+  readonly head: Uint8Array
+  readonly image: LabelledImage | LargeImage
+}
+
+const readImage = (file: FolderFile, label: number): Effect.Effect<ReadImage, SourceError> => {
+  const { path: name } = file
+  if (file.sizeBytes <= shardBytesMax) {
+    return Effect.map(file.bytes, (bytes) => ({ head: bytes, image: { name, origin: name, bytes, label } }))
+  }
+  return Effect.map(Stream.runHead(file.source.chunks), (head) => ({
+    head: Option.getOrElse(head, () => new Uint8Array()),
+    image: { name, label, file }
+  }))
+}
+
 const ingestFolder = Effect.fnUntraced(function* (source: typeof ImageFolderSource.Type) {
   const job = yield* JobContext
   const folder = yield* (yield* SourceFiles).folder(source.path)
@@ -131,14 +161,13 @@ const ingestFolder = Effect.fnUntraced(function* (source: typeof ImageFolderSour
   const quarantined: Array<Quarantine[number]> = []
   const images = (files: ReadonlyArray<FolderImage>) =>
     Stream.fromIterable(files).pipe(
-      Stream.mapEffect(({ path, label }) =>
-        Effect.map(byPath.get(path)!.bytes, (bytes) => ({ name: path, origin: path, bytes, label }))
-      ),
-      Stream.filter(({ name, bytes }) => {
-        const readable = imageKindOf(bytes) !== undefined
-        if (!readable) quarantined.push({ file: name, reason: notAnImage(bytes) })
+      Stream.mapEffect(({ path, label }) => readImage(byPath.get(path)!, label)),
+      Stream.filter(({ head, image }) => {
+        const readable = imageKindOf(head) !== undefined
+        if (!readable) quarantined.push({ file: image.name, reason: notAnImage(head) })
         return readable
-      })
+      }),
+      Stream.map(({ image }) => image)
     )
   const splits: Record<string, Split> = {}
   for (const [name, files] of Object.entries(withTestSplit(plan.splits, source))) {

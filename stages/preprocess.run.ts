@@ -21,7 +21,7 @@ import { readBoxShard, readMaskShard, readShard, type ShardImage } from "../lib/
 import { stratifiedSplit } from "../lib/data/stratified-split.ts"
 import { BlobStore } from "../lib/storage/BlobStore.ts"
 import { JobContext } from "../lib/workflow/JobContext.ts"
-import type { ImageDatasetValue, PreparedDatasetValue, Split, TaskName } from "./artifacts.ts"
+import type { ImageDatasetValue, PreparedDatasetValue, Shard, Split, TaskName } from "./artifacts.ts"
 import type { PreprocessParams } from "./preprocess.ts"
 
 type Params = typeof PreprocessParams.Type
@@ -29,7 +29,7 @@ type Quarantine = ImageDatasetValue["quarantined"]
 
 /** What one task does with a split: `X` is an example as it was ingested, `A` what is known of its image. */
 interface TaskData<X extends ShardImage, A, E> {
-  readonly read: (shard: string, bytes: Uint8Array) => Effect.Effect<ReadonlyArray<X>, E>
+  readonly read: (shard: Shard, bytes: Uint8Array) => Effect.Effect<ReadonlyArray<X>, E>
   readonly prepare: (
     example: X,
     target: Target
@@ -62,7 +62,7 @@ const readSplit = Effect.fnUntraced(function* <X extends ShardImage, A, E>(
   const quarantined: Array<Quarantine[number]> = []
   let seen = 0
   for (const shard of split.shards) {
-    const examples = yield* data.read(shard.blob, yield* store.get(shard))
+    const examples = yield* data.read(shard, yield* store.get(shard))
     const selected = examples.filter((_, index) => isSelected(seen + index))
     seen += examples.length
     const outcomes = yield* Effect.forEach(selected, (one) => Effect.result(data.prepare(one, target)), {
@@ -163,7 +163,7 @@ const preprocessBoxes = Effect.fnUntraced(function* (
 ) {
   const made = yield* preprocess(
     {
-      read: readBoxShard,
+      read: ({ blob }, bytes) => readBoxShard(blob, bytes),
       prepare: prepareBoxed,
       strata: oneStratum,
       encode: (split) => encodeBoxedImages(boxedOf(split))
@@ -203,7 +203,7 @@ const preprocessMasks = Effect.fnUntraced(function* (
     prepareMasked(example, { ...target, numClasses: classes.length, ignoreIndex })
   const made = yield* preprocess(
     {
-      read: readMaskShard,
+      read: ({ blob }, bytes) => readMaskShard(blob, bytes),
       prepare,
       strata: oneStratum,
       encode: (split) => encodeMaskedImages(maskedOf(split))
@@ -220,7 +220,8 @@ const preprocessLabels = Effect.fnUntraced(function* (
 ) {
   const made = yield* preprocess(
     {
-      read: readShard,
+      read: ({ blob, single }, bytes) =>
+        single === undefined ? readShard(blob, bytes) : Effect.succeed([{ ...single, bytes }]),
       prepare: prepareLabelled,
       strata: (labels) => labels,
       encode: (split) => encodeLabelledImages(labelledOf(split))

@@ -26,7 +26,7 @@ export interface FileStamp {
 export const stampAgeMinMillis = 2_100
 
 /**
- * In this order: magic, number of entries as a double, their stamps, their digests, the digest of the whole or
+ * In this order: magic, number of entries as a double, their stamps and digests, the digest of the whole or
  * zeros, the paths with a NUL between them, SHA-256 of all before it.
  */
 const magic = Buffer.from("distillery stat index 2\n")
@@ -109,6 +109,13 @@ export class StatIndex {
       stamps[at + 2] === stamp.ctimeMs &&
       stamps[at + 3] === stamp.ino
     )
+  }
+
+  /** Whether a file that looks as it did is taken to be as it was. */
+  trusts(path: string): boolean {
+    const { places, stamps } = this.columns
+    const place = places.get(path)
+    return place !== undefined && stamps[place * stampNumbers] !== untrustedSize
   }
 
   /** The digest of the file while it looks as it did. */

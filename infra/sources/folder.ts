@@ -1,8 +1,11 @@
 /** Folders of the user's own: their visible files, each read only as what the folder's digest says it is. */
-import { closeSync, fstatSync, openSync, readFileSync } from "node:fs"
+import { createHash } from "node:crypto"
+import { closeSync, fstatSync, openSync, readFileSync, statSync } from "node:fs"
+import { open } from "node:fs/promises"
 import { resolve } from "node:path"
-import { Effect } from "effect"
+import { Effect, Stream } from "effect"
 import { type Folder, type FolderFile, SourceChanged, SourceUnreadable } from "../../lib/data/SourceFiles.ts"
+import { type Digest, hexOf } from "../../lib/storage/Digest.ts"
 import { type IndexOptions, loadIndex } from "../files/IndexedExternalInputs.ts"
 import { type IndexedFile, readIndexedFolder } from "../files/indexedFiles.ts"
 import type { StatIndex } from "../files/StatIndex.ts"
@@ -31,16 +34,44 @@ const readVerified = (index: StatIndex, file: string, { digest, path }: IndexedF
   }
 }
 
+const chunkBytes = 2 ** 20
+
+async function* verifiedChunks(file: string, digest: Digest): AsyncGenerator<Uint8Array> {
+  const hash = createHash("sha256")
+  const handle = await open(file, "r")
+  try {
+    for (;;) {
+      const { buffer, bytesRead } = await handle.read(Buffer.allocUnsafe(chunkBytes))
+      if (bytesRead === 0) break
+      const chunk = buffer.subarray(0, bytesRead)
+      hash.update(chunk)
+      yield chunk
+    }
+  } finally {
+    await handle.close()
+  }
+  if (hash.digest("hex") !== hexOf(digest)) throw new SourceChanged({ path: file })
+}
+
 const fileOf = (index: StatIndex, root: string, found: IndexedFile): FolderFile => {
-  const file = `${root}/${found.path}`
+  const { digest, path, sizeBytes } = found
+  const file = `${root}/${path}`
+  const failure = (cause: unknown) => (cause instanceof SourceChanged ? cause : unreadable(file, cause))
+  const attempt = <A>(run: () => A) => Effect.try({ try: run, catch: failure })
+  const unchanged = attempt(() => {
+    if (!index.matches(path, statSync(file))) throw new SourceChanged({ path: file })
+  })
   return {
-    path: found.path,
-    sizeBytes: found.sizeBytes,
-    digest: found.digest,
-    bytes: Effect.try({
-      try: () => readVerified(index, file, found),
-      catch: (cause) => (cause instanceof SourceChanged ? cause : unreadable(file, cause))
-    })
+    path,
+    sizeBytes,
+    digest,
+    bytes: attempt(() => readVerified(index, file, found)),
+    source: {
+      sizeBytes,
+      chunks: Stream.suspend(() => Stream.fromAsyncIterable(verifiedChunks(file, digest), failure)),
+      // Of a file whose stamp says nothing yet the bytes must be seen.
+      ...(index.trusts(path) && { file: { path: file, unchanged } })
+    }
   }
 }
 

@@ -6,6 +6,7 @@
 import { readdir, readFile, rm, stat } from "node:fs/promises"
 import { join, relative, resolve, sep } from "node:path"
 import { Effect, Layer, Stream } from "effect"
+import type { ByteSource } from "../../lib/storage/ByteSource.ts"
 import { hexOf } from "../../lib/storage/Digest.ts"
 import { conditionText } from "../../lib/storage/MemoryObjectStore.ts"
 import {
@@ -21,9 +22,10 @@ import {
 } from "../../lib/storage/ObjectStore.ts"
 import { isObjectKey, keyRule } from "../../lib/storage/objectKeys.ts"
 import { digestOf } from "../hashing.ts"
-import { errorCode, withLockFile, writeAtomically } from "./atomicFiles.ts"
+import { type Content, errorCode, withLockFile, writeAtomically } from "./atomicFiles.ts"
 import { infoFrom, infoOf, isAbsence, presentVersion, stampOf } from "./fileVersions.ts"
 import { makeFolder } from "./makeFolder.ts"
+import { fromSource, throwing, throwingChunks } from "./sourceFailures.ts"
 import { formatFile, formatProblem, formatText } from "./storeFormat.ts"
 
 interface Folders {
@@ -57,7 +59,7 @@ const lockOf = (folders: Folders, key: string): string =>
 const put = async (
   folders: Folders,
   key: string,
-  bytes: Uint8Array,
+  bytes: Content,
   { condition, isVolatile }: { readonly condition: PutCondition | undefined; readonly isVolatile: boolean }
 ): Promise<ObjectInfo> => {
   const target = join(folders.objects, key)
@@ -77,7 +79,7 @@ const put = async (
       lastCheck: holds
     })
     if (stats === undefined) throw lost()
-    return infoFrom(key, stats, bytes)
+    return bytes instanceof Uint8Array ? infoFrom(key, stats, bytes) : infoOf(target, key)
   }
   if (!onlyIfAbsent) return withLockFile(lockOf(folders, key), write)
   if ((await presentVersion(target, key)) !== undefined) throw lost()
@@ -85,6 +87,11 @@ const put = async (
     throw errorCode(error) === "EEXIST" ? lost() : error
   })
 }
+
+const contentOf = <E>({ chunks, file }: ByteSource<E>): Content =>
+  file === undefined
+    ? throwingChunks(chunks)
+    : { copyOf: file.path, copied: () => Effect.runPromise(throwing(file.unchanged)) }
 
 /** All keys under `objects/`, read from the deepest folder that the prefix names. */
 const keysWith = async (folders: Folders, prefix: string): Promise<ReadonlyArray<string>> => {
@@ -127,6 +134,15 @@ const make = (folders: Folders): ObjectStore["Service"] => {
             Effect.tryPromise({
               try: () => put(folders, key, bytes, { condition, isVolatile: durability === "volatile" }),
               catch: translated(location, "write", key, bytes.length)
+            })
+          )
+        : Effect.fail(new StoreUnavailable({ operation: "write", key, reason: keyRule })),
+    putStream: (key, source) =>
+      isObjectKey(key)
+        ? Effect.uninterruptible(
+            Effect.tryPromise({
+              try: () => put(folders, key, contentOf(source), { condition: undefined, isVolatile: false }),
+              catch: fromSource(translated(location, "write", key, source.sizeBytes))
             })
           )
         : Effect.fail(new StoreUnavailable({ operation: "write", key, reason: keyRule })),

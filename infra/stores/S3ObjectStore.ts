@@ -5,6 +5,7 @@
 import { setTimeout as delay } from "node:timers/promises"
 import { DeleteObjectCommand, HeadObjectCommand, ListObjectsV2Command } from "@aws-sdk/client-s3"
 import { Effect, Layer, Option, Stream } from "effect"
+import type { ByteSource } from "../../lib/storage/ByteSource.ts"
 import { conditionText } from "../../lib/storage/MemoryObjectStore.ts"
 import {
   type ObjectInfo,
@@ -21,7 +22,8 @@ import { isObjectKey, keyRule } from "../../lib/storage/objectKeys.ts"
 import { connect, type S3Connection } from "./s3Client.ts"
 import { type DownloadSizes, download } from "./s3Download.ts"
 import { isAbsence, openingFailure, type S3Failure, type S3Server, translated } from "./s3Errors.ts"
-import { ConditionLost, type UploadSizes, upload } from "./s3Upload.ts"
+import { ConditionLost, type UploadSizes, upload, uploadStream } from "./s3Upload.ts"
+import { fromSource, throwingChunks } from "./sourceFailures.ts"
 import { formatFile, formatProblem, formatText } from "./storeFormat.ts"
 import { type S3Place, s3Url } from "./storePlace.ts"
 
@@ -98,6 +100,17 @@ const put = async (
   }
 }
 
+const putStream = async <E>(
+  opened: Opened,
+  key: string,
+  { chunks, sizeBytes }: ByteSource<E>,
+  signal: AbortSignal
+): Promise<ObjectInfo> => {
+  const object = objectOf(opened, `objects/${key}`)
+  const version = await uploadStream(object, { sizeBytes, chunks: throwingChunks(chunks) }, sizes, signal)
+  return infoFrom(key, { sizeBytes, version, modifiedAt: undefined })
+}
+
 const remove = async (opened: Opened, key: string, abortSignal: AbortSignal): Promise<void> => {
   const { bucket, client, objectKey } = objectOf(opened, `objects/${key}`)
   try {
@@ -163,6 +176,13 @@ const make = (opened: Opened): ObjectStore["Service"] => {
     put: (key, bytes, condition) =>
       isObjectKey(key)
         ? attempt("write", key, bytes.length, (signal) => put(opened, key, bytes, { condition, signal }))
+        : Effect.fail(new StoreUnavailable({ operation: "write", key, reason: keyRule })),
+    putStream: (key, source) =>
+      isObjectKey(key)
+        ? Effect.tryPromise({
+            try: (signal) => putStream(opened, key, source, signal),
+            catch: fromSource(translated(server, { operation: "write", key, sizeBytes: source.sizeBytes }))
+          })
         : Effect.fail(new StoreUnavailable({ operation: "write", key, reason: keyRule })),
     remove: (key) =>
       known("remove", key, (signal) => remove(opened, key, signal)).pipe(

@@ -1,7 +1,7 @@
 /** Whole-file writes that a crash cannot tear, and a lock per name that outlives no process. */
 import { randomBytes } from "node:crypto"
-import type { Stats } from "node:fs"
-import { link, open, readFile, rename, rm, stat } from "node:fs/promises"
+import { constants, type Stats } from "node:fs"
+import { copyFile, type FileHandle, link, open, readFile, rename, rm, stat } from "node:fs/promises"
 import { hostname } from "node:os"
 import { dirname } from "node:path"
 import { setTimeout as delay } from "node:timers/promises"
@@ -10,12 +10,27 @@ import { makeFolder } from "./makeFolder.ts"
 export const errorCode = (error: unknown): string =>
   String((error as { readonly code?: unknown } | undefined)?.code ?? "unknown")
 
-/** Writes `bytes` under a name that nobody reads, for `publishFile` or `publishNewFile` to move. */
+/** Whole bytes, bytes as they come, or a file to copy and what to ask when it is copied. */
+export type Content =
+  | Uint8Array
+  | AsyncIterable<Uint8Array>
+  | { readonly copyOf: string; readonly copied: () => Promise<void> }
+
+const fill = async (file: FileHandle, temporary: string, content: Content): Promise<void> => {
+  if ("copyOf" in content) {
+    // By the system itself: the bytes need not come into this process.
+    await copyFile(content.copyOf, temporary, constants.COPYFILE_FICLONE)
+    await file.chmod(0o644)
+    await content.copied()
+  } else await file.writeFile(content)
+}
+
+/** Writes under a name that nobody reads. */
 const writeTemporary = async ({ bytes, isVolatile, mode, temporaryFolder }: AtomicWrite): Promise<string> => {
   const temporary = `${temporaryFolder}/${process.pid}-${randomBytes(8).toString("hex")}`
   const file = await open(temporary, "wx", mode)
   try {
-    await file.writeFile(bytes)
+    await fill(file, temporary, bytes)
     if (!isVolatile) await file.sync()
   } catch (error) {
     await file.close()
@@ -39,7 +54,7 @@ export interface AtomicWrite {
   /** In the same file system as `target`. */
   readonly temporaryFolder: string
   readonly target: string
-  readonly bytes: Uint8Array
+  readonly bytes: Content
   /**
    * Fails with EEXIST where the target exists: of many writers exactly one wins. `lockFile` decides between
    * them where the file system knows no hard links; whoever replaces the target holds it, too.

@@ -1,5 +1,6 @@
 /** Writing an object: in one request, or in parts side by side where it is large and no condition is set. */
 import { randomUUID } from "node:crypto"
+import { Readable } from "node:stream"
 import { setTimeout as delay } from "node:timers/promises"
 import { HeadObjectCommand, PutObjectCommand, type S3Client } from "@aws-sdk/client-s3"
 import { Upload } from "@aws-sdk/lib-storage"
@@ -81,9 +82,14 @@ const putWhole = async (
   }
 }
 
+interface Parts {
+  readonly body: Buffer | Readable
+  readonly sizeBytes: number
+}
+
 const putInParts = async (
   object: S3Object,
-  bytes: Uint8Array,
+  { body, sizeBytes }: Parts,
   sizes: UploadSizes,
   signal: AbortSignal
 ): Promise<string> => {
@@ -93,8 +99,8 @@ const putInParts = async (
   signal.addEventListener("abort", abort)
   const upload = new Upload({
     client: object.client as S3Client,
-    params: { ...target(object), Body: bufferOf(bytes), Metadata: { [nonceName]: nonce } },
-    partSize: Math.max(sizes.partBytes, Math.ceil(bytes.length / numPartsMax)),
+    params: { ...target(object), Body: body, Metadata: { [nonceName]: nonce } },
+    partSize: Math.max(sizes.partBytes, Math.ceil(sizeBytes / numPartsMax)),
     queueSize: sizes.numParallel,
     abortController
   })
@@ -118,5 +124,33 @@ export const upload = (
   options: { readonly condition: PutCondition | undefined; readonly signal: AbortSignal }
 ): Promise<string> =>
   options.condition === undefined && bytes.length > sizes.multipartBytesMin
-    ? putInParts(object, bytes, sizes, options.signal)
+    ? putInParts(object, { body: bufferOf(bytes), sizeBytes: bytes.length }, sizes, options.signal)
     : putWhole(object, bytes, options.condition, options.signal)
+
+export interface Arriving {
+  readonly sizeBytes: number
+  readonly chunks: AsyncIterable<Uint8Array>
+}
+
+/**
+ * Resolves to the new version. Of a large object only the parts under way are held, so that each can be sent
+ * again; rejects with what the chunks throw, and then nothing is written.
+ */
+export const uploadStream = async (
+  object: S3Object,
+  { chunks, sizeBytes }: Arriving,
+  sizes: UploadSizes,
+  signal: AbortSignal
+): Promise<string> => {
+  if (sizeBytes > sizes.multipartBytesMin) {
+    return putInParts(
+      object,
+      { body: Readable.from(chunks, { objectMode: false }), sizeBytes },
+      sizes,
+      signal
+    )
+  }
+  const whole: Array<Uint8Array> = []
+  for await (const chunk of chunks) whole.push(chunk)
+  return putWhole(object, Buffer.concat(whole), undefined, signal)
+}

@@ -3,6 +3,7 @@
  * anything reads them. Implemented in `infra/sources`; only `ingest` uses it.
  */
 import { Context, type Effect, Schema } from "effect"
+import type { ByteSource } from "../storage/ByteSource.ts"
 import { Digest } from "../storage/Digest.ts"
 
 /** One place a file may be had from; they are asked in the order given. */
@@ -96,6 +97,8 @@ export interface FolderFile {
   readonly digest: Digest
   /** Its content, if it is still that. */
   readonly bytes: Effect.Effect<Uint8Array, SourceUnreadable | SourceChanged>
+  /** The same for a store, however large. */
+  readonly source: ByteSource<SourceUnreadable | SourceChanged>
 }
 
 export interface Folder {

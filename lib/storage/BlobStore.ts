@@ -3,6 +3,7 @@
  * on reading.
  */
 import { Context, type Effect, Schema } from "effect"
+import type { ByteSource } from "./ByteSource.ts"
 import { Digest } from "./Digest.ts"
 import type { StoreError } from "./ObjectStore.ts"
 
@@ -26,6 +27,11 @@ export class BlobStore extends Context.Service<
   {
     /** Stores bytes under their digest; does nothing where they are already. */
     readonly put: (bytes: Uint8Array) => Effect.Effect<BlobRef, StoreError>
+    /**
+     * Stores bytes that are too many to be held; the source says, and checks, what they are. Where they are
+     * there already they are written again, which costs less than reading them to see whether they are sound.
+     */
+    readonly putStream: <E>(ref: BlobRef, source: ByteSource<E>) => Effect.Effect<void, StoreError | E>
     /** Reads and verifies. */
     readonly get: (ref: BlobRef) => Effect.Effect<Uint8Array, BlobError>
     /** Whether the store holds an object of this size under the digest (the content is not read). */

@@ -32,6 +32,18 @@ const make = (hasher: Hasher["Service"]): ObjectStore["Service"] => {
       const held = objects.get(key)
       return held === undefined ? Effect.fail(new ObjectNotFound({ key })) : Effect.succeed(held)
     })
+  const put: ObjectStore["Service"]["put"] = Effect.fn("MemoryObjectStore.put")(
+    function* (key, bytes, condition) {
+      if (!isObjectKey(key)) return yield* new StoreUnavailable({ operation: "write", key, reason: keyRule })
+      if (condition !== undefined && !holds(condition, objects.get(key))) {
+        return yield* new PreconditionFailed({ key, condition: conditionText(condition) })
+      }
+      const modifiedAtMillis = yield* Clock.currentTimeMillis
+      const info = { key, sizeBytes: bytes.length, version: hasher.digest(bytes), modifiedAtMillis }
+      objects.set(key, { info, bytes: bytes.slice() })
+      return info
+    }
+  )
   return {
     location: "memory",
     isConditional: true,
@@ -45,16 +57,9 @@ const make = (hasher: Hasher["Service"]): ObjectStore["Service"] => {
       ),
     get: (key) => Effect.map(found(key), (held) => held.bytes.slice()),
     head: (key) => Effect.map(found(key), (held) => held.info),
-    put: Effect.fn("MemoryObjectStore.put")(function* (key, bytes, condition) {
-      if (!isObjectKey(key)) return yield* new StoreUnavailable({ operation: "write", key, reason: keyRule })
-      if (condition !== undefined && !holds(condition, objects.get(key))) {
-        return yield* new PreconditionFailed({ key, condition: conditionText(condition) })
-      }
-      const modifiedAtMillis = yield* Clock.currentTimeMillis
-      const info = { key, sizeBytes: bytes.length, version: hasher.digest(bytes), modifiedAtMillis }
-      objects.set(key, { info, bytes: bytes.slice() })
-      return info
-    }),
+    put,
+    putStream: (key, source) =>
+      Effect.flatMap(Stream.mkUint8Array(source.chunks), (bytes) => put(key, bytes)),
     remove: (key) => Effect.sync(() => void objects.delete(key)),
     list: (prefix) =>
       Stream.suspend(() =>

@@ -6,6 +6,7 @@
  * refuse it). A `put` is atomic: a reader sees the old bytes, the new bytes or nothing, never a part.
  */
 import { Context, type Effect, Schema, type Stream } from "effect"
+import type { ByteSource } from "./ByteSource.ts"
 
 export class ObjectNotFound extends Schema.TaggedError<ObjectNotFound>()("ObjectNotFound", {
   key: Schema.String
@@ -110,6 +111,8 @@ export class ObjectStore extends Context.Service<
       condition?: PutCondition,
       durability?: Durability
     ) => Effect.Effect<ObjectInfo, StoreError>
+    /** Writes or replaces, without holding the bytes. Nothing is written where the source fails. */
+    readonly putStream: <E>(key: string, source: ByteSource<E>) => Effect.Effect<ObjectInfo, StoreError | E>
     /** Removing what is absent succeeds. */
     readonly remove: (key: string) => Effect.Effect<void, StoreError>
     /** Objects whose key starts with `prefix`, in key order. */

@@ -39,6 +39,7 @@ const make = (store: ObjectStore["Service"], hasher: Hasher["Service"]): BlobSto
       yield* store.put(blobKey(ref.blob), bytes)
       return ref
     }),
+    putStream: (ref, source) => Effect.asVoid(store.putStream(blobKey(ref.blob), source)),
     // Bits also flip on the way here: what is wrong twice counts as damaged.
     get: (ref) =>
       Effect.retry(readVerified(ref), { times: 1, while: (error) => error._tag === "BlobCorrupt" })

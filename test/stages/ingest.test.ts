@@ -5,6 +5,8 @@ import { Effect, Layer, Schema } from "effect"
 import { digestOf, hasherLayer } from "../../infra/hashing.ts"
 import { layer as codecLayer } from "../../infra/images/SharpImageCodec.ts"
 import { layer as sourcesLayer } from "../../infra/sources/VerifiedSourceFiles.ts"
+import { encodeNetpbm } from "../../lib/data/formats/netpbm.ts"
+import { decodeLabelledImages } from "../../lib/data/labelled-images.ts"
 import { type SourceFile, SourceFiles, SourceUnavailable } from "../../lib/data/SourceFiles.ts"
 import { readShard } from "../../lib/data/shards.ts"
 import { BlobStore } from "../../lib/storage/BlobStore.ts"
@@ -172,6 +174,43 @@ describe("image folder", () => {
       assert.include(record.notes.join("\n"), "notes.txt")
       assert.include(record.notes.join("\n"), "1 files were set aside")
     }).pipe(Effect.provide(services(files)))
+  )
+
+  it.effect("an image that would fill a shard alone goes into the store as it is, in its place", () =>
+    Effect.gen(function* () {
+      const side = 3500
+      const pixels = new Uint8Array(side * side * 3).fill(200)
+      const large = encodeNetpbm({ pixels, height: side, width: side, channels: 3 })
+      const small = (value: number) =>
+        encodeNetpbm({ pixels: new Uint8Array(12).fill(value), height: 2, width: 2, channels: 3 })
+      const names = ["train/cat/1", "train/cat/2", "train/cat/3", "train/dog/1", "test/cat/1"]
+      const contents = Object.fromEntries(names.map((name, at) => [`${name}.ppm`, small(at)]))
+      contents["train/cat/2.ppm"] = large
+      yield* Effect.gen(function* () {
+        const planned = memoryFolder(new Map(Object.entries(contents))).digest
+        const dataset = yield* ingest(folder(null)).pipe(Effect.provide(job(planned)))
+        const [before, single, after] = dataset.splits.train!.shards
+        assert.deepStrictEqual(single, {
+          blob: digestOf(large),
+          sizeBytes: large.length,
+          single: { name: "train/cat/2.ppm", origin: "train/cat/2.ppm", label: 0 }
+        })
+        assert.isTrue(before!.single === undefined && after!.single === undefined)
+        assert.strictEqual(dataset.splits.train?.numExamples, 4)
+        const params = { height: 2, width: 2, channels: 3, validation: 0 } as const
+        const prepared = yield* preprocess({
+          params: Schema.decodeSync(PreprocessParams)(params),
+          inputs: { dataset }
+        })
+        const tensors = yield* (yield* BlobStore).get(prepared.train.tensors)
+        const { images, labels } = yield* decodeLabelledImages(tensors)
+        assert.deepStrictEqual([...labels], [0, 0, 0, 1])
+        assert.deepStrictEqual(
+          [0, 12, 24, 36].map((at) => images[at]),
+          [0, 200, 2, 3]
+        )
+      }).pipe(Effect.provide(services(contents)))
+    })
   )
 
   it.effect.each([

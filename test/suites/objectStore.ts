@@ -2,6 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, type Layer, Schema, Stream } from "effect"
 import { type ObjectInfo, ObjectStore, type StoreError } from "../../lib/storage/ObjectStore.ts"
+import { counted, countedBytes, failing } from "./byteSources.ts"
 
 const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text)
 const textOf = (bytes: Uint8Array): string => new TextDecoder().decode(bytes)
@@ -147,6 +148,34 @@ export const objectStoreSuite = (name: string, layer: Layer.Layer<ObjectStore, S
           ],
           { concurrency: "unbounded" }
         )
+      }))
+
+    test("bytes that come in chunks are written whole, over what was there, small or large", (store) =>
+      Effect.gen(function* () {
+        for (const [count, chunkBytes] of [
+          [3, 5],
+          [40, 500_000]
+        ] as const) {
+          const written = yield* store.putStream("stream", counted(count, chunkBytes))
+          assertSame(yield* store.head("stream"), written)
+          assert.strictEqual(written.sizeBytes, count * chunkBytes)
+          const expected = countedBytes(count, chunkBytes)
+          assert.isTrue(Buffer.from(yield* store.get("stream")).equals(expected))
+        }
+        const refused = yield* Effect.flip(store.putStream("../x", counted(1, 1)))
+        assert.strictEqual(refused._tag, "StoreUnavailable")
+      }))
+
+    test("a source that fails leaves what was there, and its error is told", (store) =>
+      Effect.gen(function* () {
+        yield* store.put("stays", bytesOf("old"))
+        for (const source of [counted(2, 5), counted(40, 500_000)]) {
+          const error = yield* Effect.flip(store.putStream("stays", failing(source, "changed" as const)))
+          assert.strictEqual(error, "changed")
+          assert.strictEqual(textOf(yield* store.get("stays")), "old")
+          yield* Effect.flip(store.putStream("none", failing(source, "changed" as const)))
+        }
+        assert.deepStrictEqual(yield* listed(store, ""), ["stays"])
       }))
 
     test("list gives the keys with a prefix, in order, at any depth", (store) =>

@@ -1,5 +1,5 @@
 /** A folder of the user's own that lies in memory. */
-import { Effect } from "effect"
+import { Effect, Stream } from "effect"
 import { digestOf } from "../../infra/hashing.ts"
 import { filesDigest } from "../../lib/data/files-digest.ts"
 import type { Folder } from "../../lib/data/SourceFiles.ts"
@@ -12,7 +12,8 @@ export const memoryFolder = (contents: ReadonlyMap<string, Uint8Array>): Folder 
       path,
       sizeBytes: bytes.length,
       digest: digestOf(bytes),
-      bytes: Effect.succeed(bytes)
+      bytes: Effect.succeed(bytes),
+      source: { sizeBytes: bytes.length, chunks: Stream.succeed(bytes) }
     }))
   }
 }

@@ -1,8 +1,10 @@
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import { mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Stream } from "effect"
+import { TestClock } from "effect/testing"
+import { stampAgeMinMillis } from "../../../infra/files/StatIndex.ts"
 import { digestOf } from "../../../infra/hashing.ts"
 import { readFolder } from "../../../infra/sources/folder.ts"
 
@@ -74,6 +76,25 @@ describe("folders", () => {
       assert.strictEqual(gone._tag, "SourceUnreadable")
       assert.include(gone.message, "a/2")
     })
+  )
+
+  it.effect("give a store their files in chunks, or to copy once their stamps can be trusted", () =>
+    Effect.gen(function* () {
+      const root = yield* folderOf({ "a/1": "one" })
+      const open = Effect.map(read(root), ({ files }) => files[0]!.source)
+      const young = yield* open
+      assert.isUndefined(young.file)
+      assert.deepStrictEqual(yield* Stream.mkUint8Array(young.chunks), new TextEncoder().encode("one"))
+      yield* Effect.sleep(stampAgeMinMillis)
+      const { chunks, file } = yield* open
+      assert.strictEqual(file?.path, join(root, "a/1"))
+      yield* file!.unchanged
+      const { atime, mtime } = statSync(file!.path)
+      writeFileSync(file!.path, "ONE")
+      utimesSync(file!.path, atime, mtime)
+      assert.strictEqual((yield* Effect.flip(file!.unchanged))._tag, "SourceChanged")
+      assert.strictEqual((yield* Effect.flip(Stream.runDrain(chunks)))._tag, "SourceChanged")
+    }).pipe(TestClock.withLive)
   )
 
   it.effect("are refused where they are absent, empty, a file, or lead back to themselves", () =>

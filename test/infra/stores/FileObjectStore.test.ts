@@ -1,13 +1,22 @@
 import { spawnSync } from "node:child_process"
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs"
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync
+} from "node:fs"
 import { hostname } from "node:os"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer } from "effect"
+import { Effect, Layer, Stream } from "effect"
 import { afterAll } from "vitest"
 import { withLockFile } from "../../../infra/stores/atomicFiles.ts"
 import { fileObjectStoreLayer } from "../../../infra/stores/FileObjectStore.ts"
-import { ObjectStore } from "../../../lib/storage/ObjectStore.ts"
+import { ObjectStore, type StoreError } from "../../../lib/storage/ObjectStore.ts"
 import { objectStoreSuite } from "../../suites/objectStore.ts"
 import { temporaryFolder } from "../../support/temporaryFolder.ts"
 
@@ -20,6 +29,48 @@ objectStoreSuite("file", Layer.unwrap(Effect.sync(() => fileObjectStoreLayer(fre
 const open = (folder: string) => Effect.provide(ObjectStore, fileObjectStoreLayer(folder))
 const filesIn = (folder: string) => readdirSync(folder, { recursive: true, withFileTypes: true })
 const x = new TextEncoder().encode("x")
+
+describe("a file on its way into the store", () => {
+  const source = (path: string, unchanged: Effect.Effect<void, "changed">) => ({
+    sizeBytes: 3,
+    chunks: Stream.die("a file is copied, not read"),
+    file: { path, unchanged }
+  })
+
+  it.effect("is copied by the system, readable whatever its own permissions are", () =>
+    Effect.gen(function* () {
+      const folder = freshFolder()
+      const store = yield* open(folder)
+      const path = join(base, "private")
+      writeFileSync(path, "abc", { mode: 0o600 })
+      const info = yield* store.putStream("a/b", source(path, Effect.void))
+      assert.strictEqual(info.sizeBytes, 3)
+      assert.deepStrictEqual(yield* store.head("a/b"), info)
+      const copy = join(folder, "objects", "a", "b")
+      assert.strictEqual(readFileSync(copy, "utf8"), "abc")
+      assert.strictEqual(statSync(copy).mode & 0o777, 0o644)
+    })
+  )
+
+  it.effect("leaves nothing where it turns out changed, or is gone", () =>
+    Effect.gen(function* () {
+      const folder = freshFolder()
+      const store = yield* open(folder)
+      const path = join(base, "changing")
+      writeFileSync(path, "abc")
+      const changed = yield* Effect.flip(store.putStream("a", source(path, Effect.fail("changed"))))
+      assert.strictEqual(changed, "changed")
+      const gone = yield* Effect.flip(store.putStream("a", source(join(base, "gone"), Effect.void)))
+      assert.strictEqual((gone as StoreError)._tag, "StoreUnavailable")
+      assert.deepStrictEqual(
+        filesIn(folder)
+          .map(({ name }) => name)
+          .filter((name) => name !== "format.json"),
+        ["locks", "objects", "tmp"]
+      )
+    })
+  )
+})
 
 describe("a store's folder", () => {
   it.effect("is made where it is not, and opened again", () =>

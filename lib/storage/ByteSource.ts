@@ -1,0 +1,16 @@
+/** Bytes that need not lie in memory: a file of a gigabyte, on its way into a store. */
+import type { Effect, Stream } from "effect"
+
+export interface ByteSource<E> {
+  readonly sizeBytes: number
+  /** Fails, behind the last byte at the latest, where the bytes are not those they should be. */
+  readonly chunks: Stream.Stream<Uint8Array, E>
+  /** The same bytes as a file of this machine, for a store that copies one faster than it writes chunks. */
+  readonly file?: LocalFile<E>
+}
+
+export interface LocalFile<E> {
+  readonly path: string
+  /** Asked when the file is copied, before anybody can see the copy: fails where it was not what it should be. */
+  readonly unchanged: Effect.Effect<void, E>
+}
