@@ -11,6 +11,6 @@ export interface ByteSource<E> {
 
 export interface LocalFile<E> {
   readonly path: string
-  /** Asked when the file is copied, before anybody can see the copy: fails where it was not what it should be. */
+  /** Asked when the file is copied, before anybody sees the copy: fails where it is not what it should be. */
   readonly unchanged: Effect.Effect<void, E>
 }

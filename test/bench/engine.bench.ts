@@ -1,5 +1,6 @@
 /** The engine: what it costs beside the work of the stages. */
 import { hitCases } from "./engine/hits.ts"
+import { inputCases } from "./engine/inputs.ts"
 import type { Row } from "./Row.ts"
 
-export const measure = async (): Promise<ReadonlyArray<Row>> => [...hitCases()]
+export const measure = async (): Promise<ReadonlyArray<Row>> => [...hitCases(), ...(await inputCases())]
