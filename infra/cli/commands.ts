@@ -4,13 +4,14 @@
  */
 import { Effect, Option, Schema } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
+import { completeNames, completion } from "./completionCommands.ts"
 import { json, pipeline, set } from "./flags.ts"
 import { adopt, dag, explain } from "./pipelineCommands.ts"
 import { init } from "./projectCommands.ts"
 import { diff, lineage, log, show } from "./resultCommands.ts"
 import { runSettings } from "./runFlags.ts"
 import { schedule, scheduler } from "./scheduleCommands.ts"
-import { gc, verify } from "./storeCommands.ts"
+import { doctor, gc, verify } from "./storeCommands.ts"
 
 const jobs = (name: string, description: string) =>
   Flag.String(name).pipe(Flag.withMetavar("JOB[,JOB...]"), Flag.withDescription(description), Flag.atLeast(0))
@@ -171,6 +172,6 @@ export const distillery = Command.make("distillery").pipe(
     { group: "Look at results", commands: [log, show, diff, lineage, predict] },
     { group: "Keep the store", commands: [adopt, gc, verify] },
     { group: "Schedule", commands: [schedule, scheduler] },
-    { group: "Find out", commands: [list] }
+    { group: "Find out", commands: [list, doctor, completion, completeNames] }
   ])
 )

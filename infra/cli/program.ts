@@ -12,7 +12,7 @@ import { makeStopHandling } from "./stopRequests.ts"
 
 const { version } = packageJson
 
-const builtIns = CliConfig.layer({ builtIns: [GlobalFlag.Help, GlobalFlag.Version, GlobalFlag.Completions] })
+const builtIns = CliConfig.layer({ builtIns: [GlobalFlag.Help, GlobalFlag.Version] })
 
 /** Help was shown, or the presenter has told what is wrong with the command line. */
 const exitOfShowHelp = (error: CliError.ShowHelp) =>

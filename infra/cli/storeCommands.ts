@@ -65,3 +65,19 @@ export const verify = Command.make(
     { command: "distillery verify --repair", description: "Remove what is damaged" }
   ])
 )
+
+export const doctor = Command.make("doctor", { json }, (flags) =>
+  Effect.flatMap(
+    Effect.promise(() => import("./doctor.ts")),
+    (module) => module.doctor(flags)
+  )
+).pipe(
+  Command.withDescription(
+    "Look whether all that runs need works here, and which settings count: each line ok, warn or fail, and " +
+      "the fix. Exit codes: 0 nothing is broken, 1 something is"
+  ),
+  Command.withShortDescription("Look whether everything works here"),
+  Command.withExamples([
+    { command: "distillery doctor", description: "Before the first run, or when in doubt" }
+  ])
+)

@@ -4,6 +4,11 @@ import { join } from "node:path"
 import { assert, describe, it } from "vitest"
 import { built, distillery } from "./builtProgram.ts"
 
+const commands = [
+  ...["run", "plan", "explain", "dag", "log", "show", "diff", "lineage", "predict"],
+  ...["adopt", "gc", "verify", "list", "doctor", "completion"]
+]
+
 describe("asking for help", () => {
   it("--help, --version and list print to stdout and exit with 0", async () => {
     const [help, version, list] = await Promise.all([
@@ -12,19 +17,18 @@ describe("asking for help", () => {
       distillery(["list"])
     ])
     for (const { code, stderr } of [help, version, list]) assert.deepStrictEqual([code, stderr], [0, ""])
-    for (const command of ["run", "plan", "predict", "list"])
-      assert.match(help.stdout, new RegExp(`^ +${command} `, "m"))
+    for (const command of commands) assert.match(help.stdout, new RegExp(`^ +${command} `, "m"))
     assert.match(version.stdout, /^\d+\.\d+\.\d+\n$/)
     assert.match(list.stdout, /^quickstart\n {2}.*\n {2}jobs scenes, .*teacher, .*report$/m)
   })
 
   it("every command explains itself", async () => {
-    for (const command of ["run", "plan", "predict", "list"]) {
+    for (const command of commands) {
       const { code, stdout } = await distillery([command, "--help"])
       assert.strictEqual(code, 0)
       assert.include(stdout, `distillery ${command}`)
     }
-  })
+  }, 30_000)
 })
 
 describe("wrong usage exits with 2, says what is meant, and prints no page of help", () => {
