@@ -1,6 +1,12 @@
 /** Numbers as people read them. */
 
-const grouped = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 })
+let grouping: Intl.NumberFormat | undefined
+
+/** `1,234`. Made when the first is printed: it takes milliseconds, which every command would pay. */
+const grouped = (value: number): string => {
+  grouping ??= new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 })
+  return grouping.format(value)
+}
 
 /** `0.42 s`, `31 s`, `2:05`, `1:02:03`. */
 export const duration = (seconds: number): string => {
@@ -22,7 +28,8 @@ export const clock = (seconds: number): string => {
 /** `1,234` for counts, four significant digits for the rest. */
 export const number = (value: number): string => {
   if (!Number.isFinite(value)) return String(value)
-  if (Number.isInteger(value) || Math.abs(value) >= 1000) return grouped.format(value)
+  if (Number.isInteger(value) && Math.abs(value) < 1000) return String(value)
+  if (Math.abs(value) >= 1000) return grouped(value)
   return Math.abs(value) < 0.001 ? value.toExponential(2) : value.toPrecision(4)
 }
 
