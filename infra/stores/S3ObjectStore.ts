@@ -10,7 +10,6 @@ import { conditionText } from "../../lib/storage/MemoryObjectStore.ts"
 import {
   type ObjectInfo,
   ObjectNotFound,
-  type ObjectStamp,
   ObjectStore,
   PreconditionFailed,
   type PutCondition,
@@ -22,6 +21,7 @@ import { isObjectKey, keyRule } from "../../lib/storage/objectKeys.ts"
 import { connect, type S3Connection } from "./s3Client.ts"
 import { type DownloadSizes, download } from "./s3Download.ts"
 import { isAbsence, openingFailure, type S3Failure, type S3Server, translated } from "./s3Errors.ts"
+import { s3Stamps } from "./s3Stamps.ts"
 import { ConditionLost, type UploadSizes, upload, uploadStream } from "./s3Upload.ts"
 import { fromSource, throwingChunks } from "./sourceFailures.ts"
 import { formatFile, formatProblem, formatText } from "./storeFormat.ts"
@@ -33,8 +33,6 @@ const sizes = {
   multipartBytesMin: 16 * 2 ** 20,
   numParallel: 4
 } satisfies UploadSizes & DownloadSizes
-
-const numHeadsParallel = 16
 
 interface Opened {
   readonly connection: S3Connection
@@ -157,22 +155,17 @@ const make = (opened: Opened): ObjectStore["Service"] => {
   const known = <A>(operation: string, key: string, run: (signal: AbortSignal) => Promise<A>) =>
     isObjectKey(key) ? attempt(operation, key, 0, run) : Effect.fail(new ObjectNotFound({ key }))
   const headOf = (key: string) => known("look up", key, (signal) => head(opened, key, signal))
+  const list: ObjectStore["Service"]["list"] = (prefix) =>
+    Stream.paginate(undefined as string | undefined, (token) =>
+      attempt("list", prefix, 0, (signal) => listPage(opened, prefix, token, signal))
+    )
   return {
     location: server.location,
     isConditional: true,
     isLocal: false,
     get: (key) => known("read", key, (signal) => get(opened, key, signal)),
     head: headOf,
-    stamps: (keys) =>
-      Effect.forEach(
-        keys,
-        (key) =>
-          headOf(key).pipe(
-            Effect.map((info): ObjectStamp => ({ sizeBytes: info.sizeBytes, stamp: info.version })),
-            Effect.catchTag("ObjectNotFound", () => Effect.succeed(undefined))
-          ),
-        { concurrency: numHeadsParallel }
-      ),
+    stamps: (keys) => s3Stamps({ head: headOf, list }, keys),
     put: (key, bytes, condition) =>
       isObjectKey(key)
         ? attempt("write", key, bytes.length, (signal) => put(opened, key, bytes, { condition, signal }))
@@ -188,10 +181,7 @@ const make = (opened: Opened): ObjectStore["Service"] => {
       known("remove", key, (signal) => remove(opened, key, signal)).pipe(
         Effect.catchTag("ObjectNotFound", () => Effect.void)
       ),
-    list: (prefix) =>
-      Stream.paginate(undefined as string | undefined, (token) =>
-        attempt("list", prefix, 0, (signal) => listPage(opened, prefix, token, signal))
-      )
+    list
   }
 }
 

@@ -87,6 +87,29 @@ export const objectStoreSuite = (name: string, layer: Layer.Layer<ObjectStore, S
         assertSame(yield* store.head("large"), after)
       }))
 
+    test("stamps tell of many objects whether they are there and as they were", (store) =>
+      Effect.gen(function* () {
+        const keys = Array.from(
+          { length: 60 },
+          (_, nth) => `m/${nth % 2 === 0 ? "even" : "odd"}/${nth % 7}/${nth}`
+        )
+        for (const key of keys) yield* store.put(key, bytesOf(key))
+        const asked = ["m/even", "m/even/0/none", ...keys, "m/odd", "no key", keys[0]!]
+        const before = yield* store.stamps(asked)
+        const sizes = asked.map((key) => (keys.includes(key) ? key.length : undefined))
+        assert.deepStrictEqual(
+          before.map((stamp) => stamp?.sizeBytes),
+          sizes
+        )
+        assert.deepStrictEqual(yield* store.stamps(asked), before)
+        assert.deepStrictEqual(yield* store.stamps(asked.slice(0, 5)), before.slice(0, 5))
+        yield* store.put(keys[1]!, bytesOf(keys[1]!.toUpperCase()))
+        yield* store.remove(keys[2]!)
+        const after = yield* store.stamps(keys)
+        assert.notStrictEqual(after[1]?.stamp, before[3]?.stamp)
+        assert.deepStrictEqual([after[0], after[2], after[3]], [before[2], undefined, before[5]])
+      }))
+
     test("a conditional put happens only while its condition holds", (store) =>
       Effect.gen(function* () {
         const { version } = yield* store.put("c", bytesOf("one"), { _tag: "Absent" })
