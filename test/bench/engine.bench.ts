@@ -3,4 +3,7 @@ import { hitCases } from "./engine/hits.ts"
 import { inputCases } from "./engine/inputs.ts"
 import type { Row } from "./Row.ts"
 
-export const measure = async (): Promise<ReadonlyArray<Row>> => [...hitCases(), ...(await inputCases())]
+export const measure = async (): Promise<ReadonlyArray<Row>> => [
+  ...(await hitCases()),
+  ...(await inputCases())
+]
