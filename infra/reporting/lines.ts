@@ -127,7 +127,7 @@ export const pastProgress = (job: RunningJob, nowMillis: number): string => {
 }
 
 /** `attempt 1 of 3 failed, tries again in 2 s: …`, the error's first line. */
-const retryText = ({
+export const retryText = ({
   attempt,
   attemptsMax,
   error,

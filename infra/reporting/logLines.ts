@@ -1,7 +1,7 @@
 /** The log of a run for people: job by job, or as it happened. */
 
 import type { LoggedEvent } from "./LoggedEvent.ts"
-import { finishedLine, pastProgress } from "./lines.ts"
+import { finishedLine, pastProgress, retryText, waitingNote } from "./lines.ts"
 import { duration } from "./numbers.ts"
 import { oneLine, type Paint } from "./paint.ts"
 import { lineFor } from "./plainReporter.ts"
@@ -53,6 +53,12 @@ const detail = (view: RunView, event: LoggedEvent, paint: Paint): string | undef
       const job = view.running.get(event.job)
       return job === undefined ? undefined : pastProgress(job, event.at)
     }
+    case "JobRetrying":
+      return paint.yellow(retryText(event))
+    case "JobWaiting": {
+      const job = view.waiting.get(event.job)
+      return job === undefined ? undefined : waitingNote(job, event.at).slice(event.job.length + 2)
+    }
     default:
       return undefined
   }
@@ -71,9 +77,9 @@ const linesOfJob = (name: string, log: RunLog, paint: Paint): JobLines => {
     const before = view
     view = advance(view, event, event.at)
     if (!("job" in event) || event.job !== name) continue
-    end = finishedLine(before, event, event.at, paint) ?? end
     const shown = detail(view, event, paint)
-    if (shown !== undefined) details.push(`    ${paint.dim(timeOfDay(event.at))}  ${shown}`)
+    if (shown === undefined) end = finishedLine(before, event, event.at, paint) ?? end
+    else details.push(`    ${paint.dim(timeOfDay(event.at))}  ${shown}`)
     if (event._tag === "JobFailed") {
       details.push(...event.error.message.split("\n").map((line) => `    ${oneLine(line)}`))
     }
@@ -99,6 +105,7 @@ export const logByJob = (log: RunLog, jobs: ReadonlyArray<string>, paint: Paint)
   const took = end === undefined ? "" : `, took ${duration(end.seconds)}`
   return [
     runHeadline({ ...log.start, status: log.status }, paint),
+    ...log.events.flatMap((event) => (event._tag === "RunNote" ? [oneLine(event.line)] : [])),
     paint.dim(`started at ${dateAndTime(at)} by process ${pid} on ${host}${took}`),
     "",
     ...jobs.flatMap((name) => {
@@ -117,6 +124,7 @@ export const chronicle = (jobs: ReadonlyArray<string> | undefined, paint: Paint)
     if (event._tag === "RunStarted") {
       return [`run ${paint.bold(event.runId)} of ${paint.bold(event.pipeline)}, ${dateAndTime(event.at)}`]
     }
+    if (event._tag === "RunNote") return [`${paint.dim(timeOfDay(event.at))}  ${oneLine(event.line)}`]
     if (!("job" in event) || jobs?.includes(event.job) === false) return []
     const shown = detail(view, event, paint)
     const line =
