@@ -3,7 +3,6 @@ import { existsSync, statSync } from "node:fs"
 import { join, relative, resolve, sep } from "node:path"
 import { Effect } from "effect"
 import { UsageError } from "../cli/errors.ts"
-import { testFraction } from "./firstParams.ts"
 import { type FoundImages, findImages } from "./foundImages.ts"
 import { type SampleImage, sampleImages } from "./sampleImages.ts"
 
@@ -28,7 +27,7 @@ const isFolder = (path: string): boolean => existsSync(path) && statSync(path).i
 
 const lookInto = (folder: string, shown: string) =>
   Effect.mapError(
-    findImages(folder, testFraction),
+    findImages(folder),
     ({ reason }) => new UsageError({ what: `the images in ${shown} cannot be used: ${reason}`, fix: layout })
   )
 
@@ -37,9 +36,10 @@ const rendered = Effect.fnUntraced(function* (path: string) {
   const names = [...new Set(samples.map((sample) => sample.path.split("/")[0]!))]
   const classes = names.map((name) => ({
     name,
-    numImages: samples.filter((sample) => sample.path.startsWith(`${name}/`)).length
+    numImages: samples.filter((sample) => sample.path.startsWith(`${name}/`)).length,
+    numTrain: undefined
   }))
-  const found = { classes, numTrain: Math.floor(samples.length * (1 - testFraction)), side: 32 }
+  const found = { classes, side: 32 }
   return { path, found, samples } satisfies ChosenImages as ChosenImages
 })
 

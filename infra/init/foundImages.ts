@@ -2,13 +2,18 @@
 import { readdirSync, readFileSync, statSync } from "node:fs"
 import { join } from "node:path"
 import { Effect, Option } from "effect"
-import { planImageFolder } from "../../lib/data/formats/image-folder.ts"
+import { type FolderImage, planImageFolder } from "../../lib/data/formats/image-folder.ts"
 import { ImageCodec } from "../../lib/data/ImageCodec.ts"
 
+export interface FoundClass {
+  readonly name: string
+  readonly numImages: number
+  /** Images of these that are for training, if some are said to be for testing. */
+  readonly numTrain: number | undefined
+}
+
 export interface FoundImages {
-  readonly classes: ReadonlyArray<{ readonly name: string; readonly numImages: number }>
-  /** Images that are left to train on when those for testing are set aside. */
-  readonly numTrain: number
+  readonly classes: ReadonlyArray<FoundClass>
   /** The middle one of the shorter sides of some images, in pixels; absent where none can be read. */
   readonly side: number | undefined
 }
@@ -30,26 +35,28 @@ const shorterSide = Effect.fnUntraced(function* (folder: string, path: string) {
   return Math.min(height, width)
 })
 
-/**
- * `testFraction` is set aside where the folder has no `test`. Fails with `DatasetInvalid` where it is no
- * folder of classes.
- */
-export const findImages = Effect.fn("findImages")(function* (folder: string, testFraction: number) {
-  const { classes, splits } = yield* Effect.fromResult(planImageFolder(folder, pathsBelow(folder)))
-  const training = splits.train ?? splits.all!
-  const all = Object.values(splits).flat()
-  const step = Math.max(1, Math.floor(training.length / numMeasured))
+const middleSide = Effect.fnUntraced(function* (folder: string, images: ReadonlyArray<FolderImage>) {
+  const step = Math.max(1, Math.floor(images.length / numMeasured))
   const sides = yield* Effect.forEach(
-    training.filter((_, index) => index % step === 0),
+    images.filter((_, index) => index % step === 0),
     ({ path }) => Effect.option(shorterSide(folder, path))
   )
   const sorted = sides.flatMap(Option.toArray).sort((a, b) => a - b)
+  return sorted[Math.floor(sorted.length / 2)]
+})
+
+/** Fails with `DatasetInvalid` where it is no folder of classes. */
+export const findImages = Effect.fn("findImages")(function* (folder: string) {
+  const { classes, splits } = yield* Effect.fromResult(planImageFolder(folder, pathsBelow(folder)))
+  const training = splits.train ?? splits.all!
+  const count = (images: ReadonlyArray<FolderImage>, label: number) =>
+    images.filter((image) => image.label === label).length
   return {
     classes: classes.map((name, label) => ({
       name,
-      numImages: all.filter((image) => image.label === label).length
+      numImages: count(Object.values(splits).flat(), label),
+      numTrain: splits.test === undefined ? undefined : count(training, label)
     })),
-    numTrain: splits.test === undefined ? Math.floor(training.length * (1 - testFraction)) : training.length,
-    side: sorted[Math.floor(sorted.length / 2)]
-  } satisfies FoundImages
+    side: yield* middleSide(folder, training)
+  } satisfies FoundImages as FoundImages
 })

@@ -34,7 +34,10 @@ const copied = [
 ]
 
 /** Where nothing is known yet of the images. */
-const unknownImages = { numTrain: 200, side: undefined }
+const unknownImages = {
+  classes: [{ name: "", numImages: 200, numTrain: undefined }],
+  side: undefined
+}
 
 const describe = ({ found }: ChosenImages): string =>
   found === undefined ? "Images of my own" : `Images of ${found.classes.map(({ name }) => name).join(", ")}`

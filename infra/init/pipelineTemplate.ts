@@ -1,5 +1,5 @@
 /** The pipeline of a new project: choices only, to be changed by hand. */
-import { type FirstParams, testFraction, validationFraction } from "./firstParams.ts"
+import { type FirstParams, testFraction } from "./firstParams.ts"
 
 export interface PipelineFacts {
   /** Kebab-case. */
@@ -13,6 +13,9 @@ export interface PipelineFacts {
 
 /** A string as TypeScript reads it. */
 const literal = (text: string): string => JSON.stringify(text)
+
+/** A path as it stands in a template literal. */
+const pathText = (path: string): string => path.replaceAll(/[\\`]|\$\{/g, "\\$&")
 
 export const pipelineModule = ({ description, images, name, params }: PipelineFacts): string => `/**
  * ${description.replaceAll("*/", "* /")}
@@ -29,12 +32,18 @@ import { ClassBalance } from "./stages/class-balance.ts"
 
 /** One folder a class. A part of every class is set aside for the test, unless there is a folder \`test\`. */
 const images = Ingest({
-  params: { source: { _tag: "ImageFolder", path: ${literal(images)}, testFraction: ${testFraction} } },
+  params: {
+    source: {
+      _tag: "ImageFolder",
+      path: \`\${import.meta.dirname}/${pathText(images)}\`,
+      testFraction: ${testFraction}
+    }
+  },
   inputs: {}
 })
 
 const prepared = Preprocess({
-  params: { height: ${params.size}, width: ${params.size}, channels: 3, validation: ${validationFraction} },
+  params: { height: ${params.size}, width: ${params.size}, channels: 3, validation: ${params.validation} },
   inputs: { dataset: images }
 })
 

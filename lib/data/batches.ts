@@ -25,6 +25,7 @@ export interface LabelledImages extends Images {
 
 /** What a training loop needs to know of its data: how many steps, and how to make any batch. */
 export interface TrainingBatches<I extends string> {
+  readonly numExamples: number
   readonly batchSize: number
   readonly stepsPerEpoch: number
   readonly inputs: { readonly [K in I]: TensorSpec }
@@ -58,6 +59,7 @@ export const classificationBatches = (
   const augmentation = RandomStream.make(seed, "augment")
   return {
     batchSize,
+    numExamples: dataset.labels.length,
     stepsPerEpoch: Math.floor(dataset.labels.length / batchSize),
     inputs: {
       images: { shape: [batchSize, height, width, channels], dtype: "float32" },

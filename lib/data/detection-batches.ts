@@ -30,6 +30,7 @@ export const detectionBatches = (
   const placeImages = placedImages(dataset, options)
   return {
     batchSize,
+    numExamples: offsets.length - 1,
     stepsPerEpoch: Math.floor((offsets.length - 1) / batchSize),
     inputs: {
       images: { shape: [batchSize, height, width, channels], dtype: "float32" },

@@ -21,6 +21,7 @@ export const segmentationBatches = (
   const placeImages = placedImages(dataset, options)
   return {
     batchSize,
+    numExamples: masks.length / pixels,
     stepsPerEpoch: Math.floor(masks.length / pixels / batchSize),
     inputs: {
       images: { shape: [batchSize, height, width, channels], dtype: "float32" },

@@ -36,10 +36,14 @@ export class DivergedError extends Schema.TaggedError<DivergedError>()("Diverged
 
 /** There is not even one whole batch to train on. */
 export class TooFewExamples extends Schema.TaggedError<TooFewExamples>()("TooFewExamples", {
+  numExamples: Schema.Int,
   batchSize: Schema.Int
 }) {
   override get message() {
-    return `The training set does not fill one batch (${this.batchSize}): choose a smaller batchSize.`
+    return (
+      `The training set has ${this.numExamples} examples, fewer than one batch (${this.batchSize}): ` +
+      `set batchSize to ${this.numExamples} or less, or bring more images.`
+    )
   }
 }
 
@@ -84,7 +88,8 @@ export const train = <I extends string, O extends string, E = never, R = never>(
   Effect.scoped(
     Effect.gen(function* () {
       const { params, batches, save = () => Effect.void, stopRequested = Effect.succeed(false) } = options
-      if (batches.stepsPerEpoch === 0) return yield* new TooFewExamples({ batchSize: batches.batchSize })
+      const { batchSize, numExamples, stepsPerEpoch } = batches
+      if (stepsPerEpoch === 0) return yield* new TooFewExamples({ batchSize, numExamples })
       const session = yield* openSession(options)
       let cursor: Cursor = options.start
       let savedAt = yield* Clock.currentTimeMillis

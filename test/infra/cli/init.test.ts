@@ -46,11 +46,11 @@ describe("a new project", () => {
         { name: "rose", numImages: 30 },
         { name: "tulip", numImages: 40 }
       ],
-      ...{ numTrain: 58, side: 1 }
+      side: 1
     })
     const pipeline = read("My Flowers", "my-pipeline.ts")
-    assert.match(pipeline, /path: "\.\.\/photos", testFraction: 0\.2/)
-    assert.match(pipeline, /height: 32, width: 32[\s\S]*batchSize: 8,/)
+    assert.match(pipeline, /path: `\$\{import\.meta\.dirname\}\/\.\.\/photos`,\s+testFraction: 0\.2/)
+    assert.match(pipeline, /height: 32, width: 32, channels: 3, validation: 0 \}[\s\S]*batchSize: 8,/)
     assert.match(pipeline, /Pipeline\.make\("my-flowers", "Images of lily of the valley, rose, tulip"/)
   })
 

@@ -77,7 +77,7 @@ describe("whoever watches the Trainer", () => {
       const toy = yield* toyTraining({ batchSize: 27 })
       const error = yield* Effect.flip(train(toy))
       assert.strictEqual(error._tag, "TooFewExamples")
-      assert.match(error.message, /does not fill one batch \(27\)/)
+      assert.match(error.message, /has 26 examples, fewer than one batch \(27\): set batchSize to 26/)
     }).pipe(Effect.provide(layerPortable))
   )
 })
