@@ -30,6 +30,7 @@ import { childEnvironment } from "./executors/childEnvironment.ts"
 import { inProcessExecutorLayer } from "./executors/InProcessExecutor.ts"
 import { indexedExternalInputsLayer } from "./files/IndexedExternalInputs.ts"
 import { hasherLayer } from "./hashing.ts"
+import { lateImageCodecLayer } from "./images/lateImageCodec.ts"
 import { ownerLivenessLayer } from "./ownerLiveness.ts"
 import { read, type SettingsValue } from "./settings.ts"
 import { signingLayer } from "./signing/signing.ts"
@@ -114,9 +115,7 @@ export const portableRuntimeLayer: Layer.Layer<TensorRuntime, TensorError> = Lay
   Effect.promise(async () => (await import("./tensorflow/PortableRuntime.ts")).layerPortable)
 )
 
-export const imageCodecLayer: Layer.Layer<ImageCodec> = Layer.unwrap(
-  Effect.promise(async () => (await import("./images/SharpImageCodec.ts")).layer)
-)
+export const imageCodecLayer: Layer.Layer<ImageCodec> = lateImageCodecLayer
 
 const sourceFilesLayer = (
   settings: SettingsValue,

@@ -1,14 +1,43 @@
-/** Whole-file writes that a crash cannot tear, and a lock per name that outlives no process. */
+/**
+ * Whole-file writes that a crash cannot tear, and a lock per name that outlives no process.
+ *
+ * What takes microseconds is done at once: a round through libuv's threads costs several times as much, and
+ * a job of a pipeline has some thirty such calls. What may take milliseconds (syncing, writing much) is
+ * waited for.
+ */
 import { randomBytes } from "node:crypto"
-import { constants, type Stats } from "node:fs"
-import { copyFile, type FileHandle, link, open, readFile, rename, rm, stat } from "node:fs/promises"
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  fsync,
+  linkSync,
+  openSync,
+  renameSync,
+  type Stats,
+  unlinkSync,
+  writeFileSync
+} from "node:fs"
+import { copyFile, type FileHandle, open, readFile, stat } from "node:fs/promises"
 import { hostname } from "node:os"
 import { dirname } from "node:path"
 import { setTimeout as delay } from "node:timers/promises"
+import { promisify } from "node:util"
 import { makeFolder } from "./makeFolder.ts"
 
 export const errorCode = (error: unknown): string =>
   String((error as { readonly code?: unknown } | undefined)?.code ?? "unknown")
+
+const sync = promisify(fsync)
+
+/** Absence is what is wanted. */
+const remove = (file: string): void => {
+  try {
+    unlinkSync(file)
+  } catch (error) {
+    if (errorCode(error) !== "ENOENT") throw error
+  }
+}
 
 /** Whole bytes, bytes as they come, or a file to copy and what to ask when it is copied. */
 export type Content =
@@ -25,28 +54,57 @@ const fill = async (file: FileHandle, temporary: string, content: Content): Prom
   } else await file.writeFile(content)
 }
 
-/** Writes under a name that nobody reads. */
-const writeTemporary = async ({ bytes, isVolatile, mode, temporaryFolder }: AtomicWrite): Promise<string> => {
-  const temporary = `${temporaryFolder}/${process.pid}-${randomBytes(8).toString("hex")}`
-  const file = await open(temporary, "wx", mode)
+const smallBytesMax = 65_536
+
+const isSmall = (content: Content): content is Uint8Array =>
+  content instanceof Uint8Array && content.length <= smallBytesMax
+
+const writeSmall = async (file: string, bytes: Uint8Array, wanted: AtomicWrite): Promise<Stats> => {
+  const descriptor = openSync(file, "wx", wanted.mode)
   try {
-    await fill(file, temporary, bytes)
-    if (!isVolatile) await file.sync()
+    writeFileSync(descriptor, bytes)
+    if (!wanted.isVolatile) await sync(descriptor)
+    return fstatSync(descriptor)
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
+const writeLarge = async (file: string, wanted: AtomicWrite): Promise<Stats> => {
+  const handle = await open(file, "wx", wanted.mode)
+  try {
+    await fill(handle, file, wanted.bytes)
+    if (!wanted.isVolatile) await handle.sync()
+    return await handle.stat()
+  } finally {
+    await handle.close()
+  }
+}
+
+interface Temporary {
+  readonly file: string
+  readonly stats: Stats
+}
+
+/** Writes and syncs under a name that nobody reads, for `writeAtomically` to move. */
+const writeTemporary = async (wanted: AtomicWrite): Promise<Temporary> => {
+  const { bytes, temporaryFolder } = wanted
+  const file = `${temporaryFolder}/${process.pid}-${randomBytes(8).toString("hex")}`
+  try {
+    const stats = isSmall(bytes) ? await writeSmall(file, bytes, wanted) : await writeLarge(file, wanted)
+    return { file, stats }
   } catch (error) {
-    await file.close()
-    await rm(temporary, { force: true })
+    remove(file)
     throw error
   }
-  await file.close()
-  return temporary
 }
 
 const syncFolder = async (folder: string): Promise<void> => {
-  const handle = await open(folder, "r")
+  const descriptor = openSync(folder, "r")
   try {
-    await handle.sync()
+    await sync(descriptor)
   } finally {
-    await handle.close()
+    closeSync(descriptor)
   }
 }
 
@@ -76,7 +134,7 @@ export const moveIfAbsent = async (
   temporary: string,
   target: string,
   lockFile: string,
-  makeLink: typeof link = link
+  makeLink: (from: string, to: string) => void | Promise<void> = linkSync
 ): Promise<void> => {
   try {
     await makeLink(temporary, target)
@@ -85,27 +143,40 @@ export const moveIfAbsent = async (
     await withLockFile(lockFile, async () => {
       const present = await stat(target).catch(() => undefined)
       if (present !== undefined) throw Object.assign(new Error(`${target} exists`), { code: "EEXIST" })
-      await rename(temporary, target)
+      renameSync(temporary, target)
     })
   }
 }
+
+const move = async (file: string, { onlyIfAbsent, target }: AtomicWrite): Promise<void> => {
+  if (onlyIfAbsent) await moveIfAbsent(file, target, onlyIfAbsent.lockFile)
+  else renameSync(file, target)
+}
+
+/** The folder is there nearly always, and made where it is not. */
+const within = <A>(folder: string, act: () => Promise<A>): Promise<A> =>
+  act().catch(async (error: unknown) => {
+    if (errorCode(error) !== "ENOENT") throw error
+    await makeFolder(folder)
+    return act()
+  })
 
 /**
  * Readers see the old file or the new one; after return it survives a power cut.
  * Resolves to the written file's inode, size and times, `undefined` where `lastCheck` gave it up.
  */
-export const writeAtomically = async (write: AtomicWrite): Promise<Stats | undefined> => {
-  await makeFolder(dirname(write.target))
-  const temporary = await writeTemporary(write)
+export const writeAtomically = async (wanted: AtomicWrite): Promise<Stats | undefined> => {
+  const { isVolatile, lastCheck, onlyIfAbsent, target, temporaryFolder } = wanted
+  const { file, stats } = await within(temporaryFolder, () => writeTemporary(wanted))
+  let isMoved = false
   try {
-    if (write.lastCheck !== undefined && !(await write.lastCheck())) return undefined
-    const stats = await stat(temporary)
-    if (write.onlyIfAbsent) await moveIfAbsent(temporary, write.target, write.onlyIfAbsent.lockFile)
-    else await rename(temporary, write.target)
-    if (!write.isVolatile) await syncFolder(dirname(write.target))
+    if (lastCheck !== undefined && !(await lastCheck())) return undefined
+    await within(dirname(target), () => move(file, wanted))
+    isMoved = !onlyIfAbsent
+    if (!isVolatile) await syncFolder(dirname(target))
     return stats
   } finally {
-    await rm(temporary, { force: true })
+    if (!isMoved) remove(file)
   }
 }
 
@@ -136,11 +207,9 @@ const isStale = async (lockFile: string): Promise<boolean> => {
 }
 
 /** Creates `file` unless it exists. */
-const createExclusively = async (file: string): Promise<boolean> => {
+const createExclusively = (file: string): boolean => {
   try {
-    const handle = await open(file, "wx")
-    await handle.writeFile(`${hostname()} ${process.pid}`)
-    await handle.close()
+    writeFileSync(file, `${hostname()} ${process.pid}`, { flag: "wx" })
     return true
   } catch (error) {
     if (errorCode(error) === "EEXIST") return false
@@ -154,26 +223,26 @@ const createExclusively = async (file: string): Promise<boolean> => {
  */
 const removeStale = async (lockFile: string): Promise<void> => {
   const guard = `${lockFile}.steal`
-  if (!(await createExclusively(guard))) {
+  if (!createExclusively(guard)) {
     if (await isStale(guard)) await removeStale(guard)
     return
   }
   try {
-    if (await isStale(lockFile)) await rm(lockFile, { force: true })
+    if (await isStale(lockFile)) remove(lockFile)
   } finally {
-    await rm(guard, { force: true })
+    remove(guard)
   }
 }
 
 /** Runs `action` while holding `lockFile`; waits for other holders in this and other processes. */
 export const withLockFile = async <A>(lockFile: string, action: () => Promise<A>): Promise<A> => {
-  while (!(await createExclusively(lockFile))) {
+  while (!createExclusively(lockFile)) {
     if (await isStale(lockFile)) await removeStale(lockFile)
     else await delay(1 + Math.random() * 5)
   }
   try {
     return await action()
   } finally {
-    await rm(lockFile, { force: true })
+    remove(lockFile)
   }
 }

@@ -1,21 +1,27 @@
 /** A folder and the ones above it, made where they are missing. */
-import { mkdir } from "node:fs/promises"
+import { mkdirSync } from "node:fs"
 import { dirname } from "node:path"
 
 const codeOf = (error: unknown): unknown => (error as { readonly code?: unknown }).code
+
+const makeOne = (folder: string): void => {
+  try {
+    mkdirSync(folder)
+  } catch (error) {
+    if (codeOf(error) !== "EEXIST") throw error
+  }
+}
 
 /**
  * Rejects with the system's error where a folder cannot be made. Not Node's own `recursive`: that never
  * returns where the system answers ENOENT for good, as below `/proc`.
  */
 export const makeFolder = async (folder: string): Promise<void> => {
-  const make = () =>
-    mkdir(folder).catch((error: unknown) => {
-      if (codeOf(error) !== "EEXIST") throw error
-    })
-  await make().catch(async (error: unknown) => {
+  try {
+    makeOne(folder)
+  } catch (error) {
     if (codeOf(error) !== "ENOENT" || dirname(folder) === folder) throw error
     await makeFolder(dirname(folder))
-    await make()
-  })
+    makeOne(folder)
+  }
 }

@@ -9,8 +9,9 @@ import { artifactDigest, foldBase, type NotCanonical } from "./Fingerprint.ts"
 import type { Progress } from "./JobContext.ts"
 import { blank, failed, hit, type JobOutcome, noted, skipped, withRetries } from "./JobOutcome.ts"
 import { blobsOf, inputDigests, type Manifest } from "./Manifest.ts"
+import type { Lookup } from "./ManifestFinder.ts"
 import { ManifestStore, type Published } from "./ManifestStore.ts"
-import { lookUp, type Plan, type PlannedJob, type Settled, settle } from "./Plan.ts"
+import { findResult, keyOf, type Plan, type PlannedJob, type Settled, settle } from "./Plan.ts"
 import { Reporter } from "./Reporter.ts"
 import * as ResumePoint from "./ResumePoint.ts"
 import type { RunEvent } from "./RunEvent.ts"
@@ -194,6 +195,9 @@ const execute = Effect.fn("JobRun.execute")(function* (
   } satisfies JobOutcome as JobOutcome
 })
 
+const manifestIn = (found: Lookup): Manifest | undefined =>
+  found._tag === "Found" ? found.manifest : undefined
+
 const proceed = Effect.fnUntraced(function* (
   scope: RunScope,
   planned: PlannedJob,
@@ -207,10 +211,13 @@ const proceed = Effect.fnUntraced(function* (
   }
   const manifestOf = (name: string) => before.get(name)!.manifest!
   const settled = yield* settle(planned, manifestOf)
-  const look = lookUp(scope.plan.pipeline.name, settled, planned.forced)
-  const state = yield* look
-  if (state._tag === "Hit") return yield* hit(planned, state.key, state.manifest)
-  const { key } = state
+  const key = yield* keyOf(settled)
+  const find = planned.forced
+    ? Effect.succeed(undefined)
+    : Effect.map(findResult(planned.job, key), manifestIn)
+  // Of a job that could be looked up while planning it is known that it is no hit.
+  const found = planned.state._tag === "Miss" ? undefined : yield* find
+  if (found !== undefined) return yield* hit(planned, key, found)
   let isAfresh = planned.afresh
   const compute = Effect.fnUntraced(function* (confirm: Effect.Effect<void, StoreError>) {
     if (isAfresh) yield* ResumePoint.clear(key)
@@ -224,10 +231,9 @@ const proceed = Effect.fnUntraced(function* (
     waitMillisMax: scope.waitMillisMax,
     starts: scope.starts,
     inPool: scope.slots.inPool(planned.pool),
-    find: Effect.gen(function* () {
-      const now = yield* look
-      return now._tag === "Hit" ? Option.some(yield* hit(planned, key, now.manifest)) : Option.none()
-    }),
+    find: Effect.flatMap(find, (now) =>
+      now === undefined ? Effect.succeed(Option.none()) : Effect.asSome(hit(planned, key, now))
+    ),
     compute,
     refused: (because) => skipped(planned, because, key)
   })

@@ -18,6 +18,7 @@ import {
 import { explainByFiles } from "./explainByFiles.ts"
 import { jobKey, type NotCanonical } from "./Fingerprint.ts"
 import { inputDigests, type Manifest, type ManifestInputs } from "./Manifest.ts"
+import type { Lookup } from "./ManifestFinder.ts"
 import { ManifestStore } from "./ManifestStore.ts"
 import { dependenciesOf, type Pipeline, type PipelineJob } from "./Pipeline.ts"
 import { type Selected, type Selection, select } from "./Selection.ts"
@@ -122,35 +123,42 @@ export const describe = ({ code, externals, inputs, job }: Settled): JobDescript
   externals
 })
 
-/** Looks a job up: a hit needs a sound manifest whose value still fits the stage's type. */
-export const lookUp = Effect.fnUntraced(function* (pipeline: string, settled: Settled, isForced: boolean) {
-  const store = yield* ManifestStore
-  const { code, externals, job } = settled
-  const description = describe(settled)
+export const keyOf = Effect.fnUntraced(function* ({ code, externals, job, ...rest }: Settled) {
   const hasher = yield* Hasher
-  const key = yield* Effect.try({
+  return yield* Effect.try({
     try: () =>
       jobKey(hasher, {
-        ...description,
+        ...describe({ code, externals, job, ...rest }),
         code: code.identity.digest,
         externals: externalDigests(externals)
       }),
     catch: (error) =>
       new DefinitionError({ where: `params of job "${job.name}"`, message: (error as NotCanonical).message })
   })
+})
+
+/** A sound manifest under the key whose value still fits the stage's type. */
+export const findResult = Effect.fnUntraced(function* ({ ref: { type } }: PipelineJob, key: Digest) {
+  const found = yield* (yield* ManifestStore).find(key)
+  if (found._tag !== "Found") return found
+  const { output } = found.manifest
+  const fits = Schema.decodeUnknownResult(type.schema)(output.value)
+  if (fits._tag === "Success" && output.type === type.name) return found
+  const reason = `the stored result does not fit the type "${type.name}" any more`
+  return { _tag: "Broken", reason } satisfies Lookup as Lookup
+})
+
+/** Looks a job up, and says why where it is a miss. */
+export const lookUp = Effect.fnUntraced(function* (pipeline: string, settled: Settled, isForced: boolean) {
+  const { code, job } = settled
+  const key = yield* keyOf(settled)
   const miss = (reason: MissReason): KnownState => ({ _tag: "Miss", key, reason, code })
   if (isForced) return miss(forced)
-  const found = yield* store.find(key)
+  const found = yield* findResult(job, key)
+  if (found._tag === "Found") return { _tag: "Hit", key, manifest: found.manifest, code } as KnownState
   if (found._tag === "Broken") return miss(damaged(found.reason))
-  if (found._tag === "Absent") {
-    return miss(yield* explainByFiles(description, yield* store.recent(pipeline, job.name)))
-  }
-  const { type } = job.ref
-  const fits = Schema.decodeUnknownResult(type.schema)(found.manifest.output.value)
-  if (fits._tag === "Failure" || found.manifest.output.type !== type.name) {
-    return miss(damaged(`the stored result does not fit the type "${type.name}" any more`))
-  }
-  return { _tag: "Hit", key, manifest: found.manifest, code } as KnownState
+  const recent = yield* (yield* ManifestStore).recent(pipeline, job.name)
+  return miss(yield* explainByFiles(describe(settled), recent))
 })
 
 /** The inputs of a job as its manifest records them. */

@@ -86,6 +86,9 @@ export const touch = Effect.fn("PrivateState.touch")(function* (stem: string) {
 /** Removes all that was saved under the stem; the pointer first, so that it never points to nothing. */
 export const clear = Effect.fn("PrivateState.clear")(function* (stem: string) {
   const store = yield* ObjectStore
+  // Most jobs save nothing: then there is nothing to remove either.
+  const saved = yield* Stream.runCollect(store.list(stem))
+  if (saved.length === 0) return
   yield* store.remove(pointerKey(stem))
-  yield* Stream.runForEach(store.list(stem), (info) => store.remove(info.key))
+  for (const { key } of saved) yield* store.remove(key)
 })

@@ -35,6 +35,8 @@ export const remember = Effect.fn("RecentJobs.remember")(function* (name: JobNam
     Option.match(head, {
       onNone: () => ({ _tag: "Absent" as const }),
       onSome: ({ version }) => ({ _tag: "Version" as const, version })
-    })
+    }),
+    // It only serves explanations.
+    "volatile"
   )
 })

@@ -1,6 +1,12 @@
 /** Small JSON records in an `ObjectStore`: written with a schema, read back or known to be unreadable. */
 import { Effect, Option, Schema } from "effect"
-import { type ObjectInfo, ObjectStore, type PutCondition, type StoreError } from "../storage/ObjectStore.ts"
+import {
+  type Durability,
+  type ObjectInfo,
+  ObjectStore,
+  type PutCondition,
+  type StoreError
+} from "../storage/ObjectStore.ts"
 
 /** `None` where what is stored does not fit the schema. Fails with `ObjectNotFound` where nothing is. */
 export const readJson = <A>(
@@ -18,13 +24,14 @@ export const writeJson = <A>(
   schema: Schema.Codec<A, unknown>,
   key: string,
   value: A,
-  condition?: PutCondition
+  condition?: PutCondition,
+  durability?: Durability
 ): Effect.Effect<ObjectInfo, StoreError, ObjectStore> =>
   Effect.gen(function* () {
     const store = yield* ObjectStore
     const encoded = yield* Effect.orDie(Schema.encodeEffect(schema)(value))
     const bytes = new TextEncoder().encode(`${JSON.stringify(encoded, null, 1)}\n`)
-    return yield* store.put(key, bytes, condition)
+    return yield* store.put(key, bytes, condition, durability)
   })
 
 /** Absence as a value. */

@@ -1,29 +1,29 @@
 /**
- * Runs so many jobs that do nothing, in an engine like the program's: `node run.ts <how> <jobs> <folder>`.
- * Prints what this process spent on the run, in milliseconds of CPU and of wall time.
+ * Runs so many jobs that do nothing, in an engine like the program's: `node run.ts <how> <jobs> <folder>`,
+ * how being `in-process`, `warm` or `cold`.
  */
 import { join } from "node:path"
 import { Effect, Layer } from "effect"
-import { codeClosureLayer } from "../../../infra/code/CodeClosure.ts"
-import { childProcessExecutorLayer } from "../../../infra/executors/ChildProcessExecutor.ts"
-import { childEnvironment } from "../../../infra/executors/childEnvironment.ts"
-import { inProcessExecutorLayer } from "../../../infra/executors/InProcessExecutor.ts"
-import { indexedExternalInputsLayer } from "../../../infra/files/IndexedExternalInputs.ts"
-import { hasherLayer } from "../../../infra/hashing.ts"
-import { ownerLivenessLayer } from "../../../infra/ownerLiveness.ts"
-import { passingSigningLayer } from "../../../infra/signing/signing.ts"
-import { fileObjectStoreLayer } from "../../../infra/stores/FileObjectStore.ts"
-import { blobStoreLayer } from "../../../lib/storage/blobs.ts"
-import { leasesLayer } from "../../../lib/storage/leases.ts"
-import { Capabilities } from "../../../lib/workflow/CodeClosure.ts"
-import { manifestStoreLayer } from "../../../lib/workflow/ManifestStore.ts"
-import * as Pipeline from "../../../lib/workflow/Pipeline.ts"
-import { recordingReporterLayer } from "../../../lib/workflow/Reporter.ts"
-import { Runner, runnerLayer } from "../../../lib/workflow/Runner.ts"
+import { codeClosureLayer } from "../../../../infra/code/CodeClosure.ts"
+import { childProcessExecutorLayer } from "../../../../infra/executors/ChildProcessExecutor.ts"
+import { childEnvironment } from "../../../../infra/executors/childEnvironment.ts"
+import { inProcessExecutorLayer } from "../../../../infra/executors/InProcessExecutor.ts"
+import { indexedExternalInputsLayer } from "../../../../infra/files/IndexedExternalInputs.ts"
+import { hasherLayer } from "../../../../infra/hashing.ts"
+import { ownerLivenessLayer } from "../../../../infra/ownerLiveness.ts"
+import { passingSigningLayer } from "../../../../infra/signing/signing.ts"
+import { fileObjectStoreLayer } from "../../../../infra/stores/FileObjectStore.ts"
+import { blobStoreLayer } from "../../../../lib/storage/blobs.ts"
+import { leasesLayer } from "../../../../lib/storage/leases.ts"
+import { Capabilities } from "../../../../lib/workflow/CodeClosure.ts"
+import { manifestStoreLayer } from "../../../../lib/workflow/ManifestStore.ts"
+import * as Pipeline from "../../../../lib/workflow/Pipeline.ts"
+import { recordingReporterLayer } from "../../../../lib/workflow/Reporter.ts"
+import { Runner, runnerLayer } from "../../../../lib/workflow/Runner.ts"
 import { stage } from "./stage.ts"
 
 const [how = "", numJobs = "", folder = ""] = process.argv.slice(2)
-const packageRoot = join(import.meta.dirname, "../../..")
+const packageRoot = join(import.meta.dirname, "../../../..")
 
 const pipeline = Pipeline.make(
   "executed",
@@ -47,8 +47,8 @@ const code = codeClosureLayer({
   codeFolder: join(folder, "code"),
   stageFiles: async () => ({
     root: packageRoot,
-    contract: "test/bench/executed/stage.ts",
-    body: "test/bench/executed/stage.run.ts"
+    contract: "test/bench/engine/executed/stage.ts",
+    body: "test/bench/engine/executed/stage.run.ts"
   }),
   serviceFiles: {}
 })

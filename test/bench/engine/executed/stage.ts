@@ -1,7 +1,7 @@
 /** Does nothing, so that what is measured is the engine. */
 import { Schema } from "effect"
-import * as Artifact from "../../../lib/workflow/Artifact.ts"
-import * as Stage from "../../../lib/workflow/Stage.ts"
+import * as Artifact from "../../../../lib/workflow/Artifact.ts"
+import * as Stage from "../../../../lib/workflow/Stage.ts"
 
 const Count = Artifact.type("count", Schema.Struct({ value: Schema.Int }))
 
