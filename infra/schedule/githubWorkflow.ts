@@ -42,11 +42,14 @@ const nativeRuntime = {
   }
 }
 
-/** Saved whatever becomes of the run: jobs that have finished are hits the next time. */
+/**
+ * Saved whatever becomes of the run: jobs that have finished are hits the next time. The key that signs them
+ * lies with them: nobody else trusts it.
+ */
 const storeSteps = (name: string) => {
   const key = `store-${name}-${machine}-`
   const unique = `${key}${expression("github.run_id")}-${expression("github.run_attempt")}`
-  const path = ".distillery/store\n.distillery/code\n"
+  const path = ".distillery/store\n.distillery/code\n~/.config/distillery\n"
   return {
     restore: {
       name: "Restore the artifacts",
@@ -62,7 +65,7 @@ const storeSteps = (name: string) => {
   }
 }
 
-const secretsOfS3 = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]
+const secretsOfS3 = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "DISTILLERY_KEY"]
 
 const storeEnvironment = (bucket: string, environment: WorkflowOptions["environment"]) => ({
   DISTILLERY_STORE: bucket,
@@ -112,7 +115,11 @@ const comment = (schedule: Schedule, { bucket, localZone }: WorkflowOptions): st
           " Artifacts lie in GitHub's cache (10 GB). To keep them in a bucket, export again with",
           " DISTILLERY_STORE=s3://bucket/prefix."
         ]
-      : [` Artifacts lie in the bucket. The repository needs the secrets ${secretsOfS3.join(" and ")}.`])
+      : [
+          ` Artifacts lie in the bucket. The repository needs the secrets ${secretsOfS3.join(", ")}.`,
+          " The last signs what is made here, so that it counts the next time; to make one:",
+          " openssl rand -base64 32 | tr +/ _- | tr -d ="
+        ])
   ].join("\n")
 
 /** UTC is what GitHub takes without a word. */

@@ -55,8 +55,12 @@ describe("a workflow", () => {
       [
         ["actions/cache@v5", "node_modules", undefined],
         ["actions/cache@v5", "~/.cache/distillery", undefined],
-        ["actions/cache/restore@v5", ".distillery/store\n.distillery/code\n", undefined],
-        ["actions/cache/save@v5", ".distillery/store\n.distillery/code\n", "always()"]
+        [
+          "actions/cache/restore@v5",
+          ".distillery/store\n.distillery/code\n~/.config/distillery\n",
+          undefined
+        ],
+        ["actions/cache/save@v5", ".distillery/store\n.distillery/code\n~/.config/distillery\n", "always()"]
       ]
     )
     for (const { with: given } of caches.slice(0, 2)) {
@@ -99,7 +103,8 @@ describe("a workflow", () => {
       DISTILLERY_STORE: "s3://bucket/prefix",
       AWS_REGION: "eu-central-1",
       AWS_ACCESS_KEY_ID: `\${{ secrets.AWS_ACCESS_KEY_ID }}`,
-      AWS_SECRET_ACCESS_KEY: `\${{ secrets.AWS_SECRET_ACCESS_KEY }}`
+      AWS_SECRET_ACCESS_KEY: `\${{ secrets.AWS_SECRET_ACCESS_KEY }}`,
+      DISTILLERY_KEY: `\${{ secrets.DISTILLERY_KEY }}`
     })
     assert.notInclude(made, ".distillery/store")
   })
