@@ -9,7 +9,7 @@ import { distillationTask } from "../lib/train/tasks/distillation.ts"
 import { makeVariables } from "../lib/train/variables.ts"
 import { JobContext } from "../lib/workflow/JobContext.ts"
 import type { ValuesOf } from "../lib/workflow/Stage.ts"
-import { ClassifierValue } from "./artifacts.ts"
+import type { ClassifierValue } from "./artifacts.ts"
 import type { DistillParams, distillInputs } from "./distill.ts"
 import { trainedWeights } from "./trained-weights.ts"
 
@@ -79,12 +79,13 @@ export const run = Effect.fn("distill")(function* (args: {
     normalization: preprocessing,
     host: yield* JobContext
   })
-  return ClassifierValue.make({
+  return {
+    _tag: "Classifier" as const,
     architecture,
     classes,
     preprocessing,
     ...(yield* trainedWeights(result)),
     numParams: student.parameters,
     macs: student.macs(preprocessing.height, preprocessing.width)
-  })
+  } satisfies ClassifierValue
 }, Effect.scoped)

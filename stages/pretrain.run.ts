@@ -7,7 +7,7 @@ import { fitClassifier } from "../lib/train/fit-classifier.ts"
 import { classificationTask } from "../lib/train/tasks/classification.ts"
 import { JobContext } from "../lib/workflow/JobContext.ts"
 import type { ValuesOf } from "../lib/workflow/Stage.ts"
-import { ClassifierValue } from "./artifacts.ts"
+import type { ClassifierValue } from "./artifacts.ts"
 import type { PretrainParams, pretrainInputs } from "./pretrain.ts"
 import { trainedWeights } from "./trained-weights.ts"
 
@@ -37,12 +37,13 @@ export const run = Effect.fn("pretrain")(function* (args: {
     normalization: preprocessing,
     host: yield* JobContext
   })
-  return ClassifierValue.make({
+  return {
+    _tag: "Classifier" as const,
     architecture,
     classes,
     preprocessing,
     ...(yield* trainedWeights(result)),
     numParams: classifier.parameters,
     macs: classifier.macs(preprocessing.height, preprocessing.width)
-  })
+  } satisfies ClassifierValue
 })

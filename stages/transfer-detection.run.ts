@@ -14,7 +14,7 @@ import { fitTask } from "../lib/train/fit.ts"
 import { detectionTask } from "../lib/train/tasks/detection.ts"
 import { JobContext } from "../lib/workflow/JobContext.ts"
 import type { ValuesOf } from "../lib/workflow/Stage.ts"
-import { DetectorValue } from "./artifacts.ts"
+import type { DetectorValue } from "./artifacts.ts"
 import { trainedWeights } from "./trained-weights.ts"
 import type { TransferDetectionParams, transferDetectionInputs } from "./transfer-detection.ts"
 
@@ -95,7 +95,8 @@ export const run = Effect.fn("transfer-detection")(function* (args: {
     host
   })
   const { fresh, frozen, taken, unused } = first
-  return DetectorValue.make({
+  return {
+    _tag: "Detector" as const,
     architecture: classifier.architecture,
     head,
     anchors: sizes,
@@ -105,5 +106,5 @@ export const run = Effect.fn("transfer-detection")(function* (args: {
     ...(yield* trainedWeights(result)),
     numParams: detector.parameters,
     macs: detector.macs(height, width)
-  })
+  } satisfies DetectorValue
 })

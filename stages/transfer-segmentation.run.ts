@@ -10,7 +10,7 @@ import { fitTask } from "../lib/train/fit.ts"
 import { segmentationTask } from "../lib/train/tasks/segmentation.ts"
 import { JobContext } from "../lib/workflow/JobContext.ts"
 import type { ValuesOf } from "../lib/workflow/Stage.ts"
-import { SegmenterValue } from "./artifacts.ts"
+import type { SegmenterValue } from "./artifacts.ts"
 import { trainedWeights } from "./trained-weights.ts"
 import type { TransferSegmentationParams, transferSegmentationInputs } from "./transfer-segmentation.ts"
 
@@ -68,7 +68,8 @@ export const run = Effect.fn("transfer-segmentation")(function* (args: {
     host
   })
   const { fresh, frozen, taken, unused } = first
-  return SegmenterValue.make({
+  return {
+    _tag: "Segmenter" as const,
     architecture,
     head,
     transferred: { taken, fresh, frozen, unused },
@@ -77,5 +78,5 @@ export const run = Effect.fn("transfer-segmentation")(function* (args: {
     ...(yield* trainedWeights(result)),
     numParams: segmenter.parameters,
     macs: segmenter.macs(preprocessing.height, preprocessing.width)
-  })
+  } satisfies SegmenterValue
 })
