@@ -8,12 +8,12 @@
  * they share Effect, tfjs and every module of ours with what is loaded at run time, the bundle of a stage and
  * a pipeline of the user's own. `sources.json` says what all of it was made of (`code/builtSources.ts`).
  */
-import { createHash } from "node:crypto"
 import { existsSync } from "node:fs"
-import { readdir, readFile, rm, writeFile } from "node:fs/promises"
+import { readdir, rm, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { type BuildOptions, type BuildResult, build, type Plugin } from "esbuild"
 import packageJson from "../package.json" with { type: "json" }
+import { sourceRecord } from "./code/sourceRecord.ts"
 
 const packageRoot = join(import.meta.dirname, "..")
 
@@ -48,22 +48,17 @@ const shared = {
   logLevel: "warning"
 } as const satisfies BuildOptions
 
-/** Digests of our own sources by path from the root. */
+/** What is kept of our own sources, by path from the root. */
 const writeSources = async (
   folder: string,
   results: ReadonlyArray<BuildResult<typeof shared>>
 ): Promise<void> => {
   const paths = results.flatMap(({ metafile }) => Object.keys(metafile.inputs))
   const own = [...new Set(paths)].filter((path) => !path.includes("node_modules/")).sort()
-  const digests = own.map(async (path) => {
-    const hex = createHash("sha256")
-      .update(await readFile(join(packageRoot, path)))
-      .digest("hex")
-    return [path, `sha256:${hex}`] as const
-  })
+  const records = own.map(async (path) => [path, await sourceRecord(join(packageRoot, path))] as const)
   await writeFile(
     join(folder, "sources.json"),
-    JSON.stringify(Object.fromEntries(await Promise.all(digests)))
+    JSON.stringify(Object.fromEntries(await Promise.all(records)))
   )
 }
 

@@ -187,9 +187,8 @@ const make = (options: CodeOptions, hasher: Hasher["Service"]) => {
   const serviceKnown = async (service: string, names: Names): Promise<Known> => {
     const unit = serviceUnit(service)
     const known = await knowledge.of(unit, names)
-    const digestOf = (path: string) => sources.of(join(packageRoot, path))
     const built = builtSources?.()
-    if (built !== undefined) refuseStale(service, built, known.sources, digestOf)
+    if (built !== undefined) await refuseStale(service, known.sources, { packageRoot, built, sources })
     sound.set(`${service}:`, unit)
     return known
   }

@@ -7,6 +7,7 @@ import { extname, join, relative, sep } from "node:path"
 import type { Loader, Message, OutputFile, Plugin } from "esbuild"
 import type { Digest } from "../../lib/storage/Digest.ts"
 import { digestOf } from "../hashing.ts"
+import { withEsbuild } from "./withEsbuild.ts"
 
 /** A bundle that could not be made; the message names file and line. */
 export class BundlingFailed extends Error {}
@@ -55,27 +56,6 @@ const leftSources = ({ isEngine, root, texts }: BundleOptions, engine: Record<st
 const located = (message: Message): string => {
   const { location } = message
   return location === null ? message.text : `${location.file}:${location.line}: ${message.text}`
-}
-
-type Esbuild = typeof import("esbuild")
-
-let numBundlings = 0
-let release: NodeJS.Timeout | undefined
-
-/** Bundlings follow one another closely while planning; a run that follows takes hours. */
-const idleMillis = 500
-
-/** esbuild works in a process of its own, which is ended when nothing was asked of it for a while. */
-const withEsbuild = async <A>(use: (esbuild: Esbuild) => Promise<A>): Promise<A> => {
-  const esbuild = await import("esbuild")
-  clearTimeout(release)
-  numBundlings += 1
-  try {
-    return await use(esbuild)
-  } finally {
-    numBundlings -= 1
-    if (numBundlings === 0) release = setTimeout(() => void esbuild.stop(), idleMillis).unref()
-  }
 }
 
 const textOf = (files: ReadonlyArray<OutputFile>, extension: string): string =>

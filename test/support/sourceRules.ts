@@ -41,7 +41,7 @@ const importRules: ReadonlyArray<ImportRule> = [
   },
   {
     from: "infra/build.ts",
-    own: ["package.json", "infra/declarations.ts"],
+    own: ["package.json", "infra/code/sourceRecord.ts", "infra/declarations.ts"],
     packages: ["effect", "esbuild", "node:"]
   },
   { from: "infra/declarations.ts", own: [], packages: ["typescript", "node:"] },

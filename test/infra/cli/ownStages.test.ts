@@ -73,15 +73,43 @@ describe("a stage of the user's own", () => {
   })
 })
 
+/** A module that refuses to load a parser, a bundler or a scope analysis, to be loaded before the program. */
+const refusal = `data:text/javascript,${encodeURIComponent(
+  'import { registerHooks } from "node:module"\n' +
+    "registerHooks({ resolve(specifier, context, next) {\n" +
+    "if (/oxc-parser|eslint-scope|esbuild/.test(specifier)) throw new Error('loaded: ' + specifier)\n" +
+    "return next(specifier, context) } })"
+)}`
+
+describe("a plan whose code is known", () => {
+  it("loads neither parser nor bundler", async () => {
+    const args = ["plan", "./my-pipeline.ts", "--to", "balance"]
+    const environment = { NODE_OPTIONS: `--import=${refusal}` }
+    await mine(...args)
+    const warm = await distillery(args, { folder, environment })
+    assert.deepStrictEqual([warm.code, warm.stderr], [0, ""])
+    appendFileSync(bodyFile, "\n")
+    const edited = await distillery(args, { folder, environment })
+    assert.match(edited.stderr, /loaded: (oxc-parser|eslint-scope)/)
+  })
+})
+
 describe("a service whose sources are not those of the build", () => {
   it("is refused, with what to do", async () => {
     const file = join(built, "sources.json")
     const source = readFileSync(file, "utf8")
-    const sources = JSON.parse(source) as Record<string, string>
-    sources["infra/images/SharpImageCodec.ts"] = `sha256:${"0".repeat(64)}`
-    writeFileSync(file, JSON.stringify(sources))
-    const { code, stderr } = await mine("plan", "./my-pipeline.ts")
-    writeFileSync(file, source)
+    const planWith = async (changed: object) => {
+      const sources = JSON.parse(source) as Record<string, object>
+      const path = "infra/images/SharpImageCodec.ts"
+      writeFileSync(file, JSON.stringify({ ...sources, [path]: { ...sources[path], ...changed } }))
+      const ended = await mine("plan", "./my-pipeline.ts")
+      writeFileSync(file, source)
+      return ended
+    }
+    const other = `sha256:${"0".repeat(64)}`
+    // Another comment, say, or another format.
+    assert.strictEqual((await planWith({ digest: other })).code, 0)
+    const { code, stderr } = await planWith({ digest: other, code: other })
     assert.strictEqual(code, 2)
     assert.match(
       stderr,

@@ -3,6 +3,8 @@ import { readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "no
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { digestOf } from "../../../infra/hashing.ts"
+import { canonicalJson } from "../../../lib/workflow/Fingerprint.ts"
 import { codeOf, edit, files, identityOf, makePackage } from "../../support/editedPackage.ts"
 
 const body = "stages/train.run.ts"
@@ -20,6 +22,13 @@ describe("a closure", () => {
         "stages/train.run.ts#run"
       ])
       assert.deepStrictEqual(packages, { deep: "3.0.0 sha512-deep", dep: "1.0.0 sha512-one" })
+    })
+  )
+
+  it.effect("has a digest over all of that", () =>
+    Effect.gen(function* () {
+      const { declarations, digest, packages } = yield* identityOf(makePackage())
+      assert.strictEqual(digest, digestOf(`code/1\n${canonicalJson({ declarations, packages })}`))
     })
   )
 
