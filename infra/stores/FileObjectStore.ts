@@ -23,7 +23,7 @@ import {
 import { isObjectKey, keyRule } from "../../lib/storage/objectKeys.ts"
 import { digestOf } from "../hashing.ts"
 import { type Content, errorCode, withLockFile, writeAtomically } from "./atomicFiles.ts"
-import { infoFrom, infoOf, isAbsence, presentVersion, stampOf } from "./fileVersions.ts"
+import { infoFrom, infoOf, isAbsence, presentVersion, readWhole, stampOf } from "./fileVersions.ts"
 import { makeFolder } from "./makeFolder.ts"
 import { fromSource, throwing, throwingChunks } from "./sourceFailures.ts"
 import { formatFile, formatProblem, formatText } from "./storeFormat.ts"
@@ -68,7 +68,7 @@ const put = async (
   const write = async () => {
     // Spares the work of writing what cannot win; the decision itself is made again at the last moment.
     const holds = async () =>
-      condition?._tag !== "Version" || (await presentVersion(target, key)) === condition.version
+      condition?._tag !== "Version" || presentVersion(target, key) === condition.version
     if (!(await holds())) throw lost()
     const stats = await writeAtomically({
       temporaryFolder: folders.temporary,
@@ -82,7 +82,7 @@ const put = async (
     return bytes instanceof Uint8Array ? infoFrom(key, stats, bytes) : infoOf(target, key)
   }
   if (!onlyIfAbsent) return withLockFile(lockOf(folders, key), write)
-  if ((await presentVersion(target, key)) !== undefined) throw lost()
+  if (presentVersion(target, key) !== undefined) throw lost()
   return write().catch((error: unknown) => {
     throw errorCode(error) === "EEXIST" ? lost() : error
   })
@@ -116,7 +116,7 @@ const make = (folders: Folders): ObjectStore["Service"] => {
           catch: translated(location, operation, key, 0)
         })
       : Effect.fail(new ObjectNotFound({ key }))
-  const head = (key: string) => reading("look up", key, (path) => infoOf(path, key))
+  const head = (key: string) => reading("look up", key, async (path) => infoOf(path, key))
   return {
     location,
     isConditional: true,
@@ -127,7 +127,7 @@ const make = (folders: Folders): ObjectStore["Service"] => {
         try: () => keys.map((key) => (isObjectKey(key) ? stampOf(join(folders.objects, key)) : undefined)),
         catch: translated(location, "look up", keys[0] ?? "", 0)
       }),
-    get: (key) => reading("read", key, async (path) => new Uint8Array(await readFile(path))),
+    get: (key) => reading("read", key, readWhole),
     put: (key, bytes, condition, durability) =>
       isObjectKey(key)
         ? Effect.uninterruptible(

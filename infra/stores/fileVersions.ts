@@ -1,6 +1,6 @@
 /** What tells whether a file was changed: by its content where it is small, by its inode and times. */
-import { type Stats, statSync } from "node:fs"
-import { readFile, stat } from "node:fs/promises"
+import { readFileSync, type Stats, statSync } from "node:fs"
+import { readFile } from "node:fs/promises"
 import type { ObjectInfo, ObjectStamp } from "../../lib/storage/ObjectStore.ts"
 import { digestOf } from "../hashing.ts"
 import { errorCode } from "./atomicFiles.ts"
@@ -25,21 +25,41 @@ export const infoFrom = (key: string, stats: Stats, content: Uint8Array | undefi
   modifiedAtMillis: stats.mtimeMs
 })
 
-export const infoOf = async (path: string, key: string): Promise<ObjectInfo> => {
-  const stats = await stat(path)
-  if (!stats.isFile()) throw Object.assign(new Error("not a file"), { code: "EISDIR" })
-  const content = stats.size <= hashedVersionBytesMax ? await readFile(path) : undefined
-  return infoFrom(key, stats, content)
+const presentStats = (path: string): Stats | undefined => {
+  const stats = statSync(path, { throwIfNoEntry: false })
+  return stats?.isFile() ? stats : undefined
 }
 
-export const presentVersion = async (path: string, key: string): Promise<string | undefined> => {
+const absence = (path: string) => Object.assign(new Error(`there is no file ${path}`), { code: "ENOENT" })
+
+/** Small files are read at once: a round through libuv's threads costs several times as much. */
+export const readWhole = async (path: string): Promise<Uint8Array> => {
+  const stats = presentStats(path)
+  if (stats === undefined) throw absence(path)
+  return new Uint8Array(stats.size <= hashedVersionBytesMax ? readFileSync(path) : await readFile(path))
+}
+
+/** `undefined` also where it is removed in between. */
+const infoIfPresent = (path: string, key: string): ObjectInfo | undefined => {
+  const stats = presentStats(path)
+  if (stats === undefined || stats.size > hashedVersionBytesMax)
+    return stats && infoFrom(key, stats, undefined)
   try {
-    return (await infoOf(path, key)).version
+    return infoFrom(key, stats, readFileSync(path))
   } catch (error) {
     if (isAbsence(error)) return undefined
     throw error
   }
 }
+
+export const infoOf = (path: string, key: string): ObjectInfo => {
+  const info = infoIfPresent(path, key)
+  if (info === undefined) throw absence(path)
+  return info
+}
+
+export const presentVersion = (path: string, key: string): string | undefined =>
+  infoIfPresent(path, key)?.version
 
 /** Some file systems keep times in whole seconds, FAT in two. */
 const coarseClockMillis = 2_100
