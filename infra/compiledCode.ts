@@ -1,6 +1,6 @@
 /** Compiled code of our modules, kept in the user's cache: it takes a third off every start. */
 import { mkdirSync } from "node:fs"
-import { enableCompileCache } from "node:module"
+import * as nodeModule from "node:module"
 import { dirname, join } from "node:path"
 import { cacheFolder } from "./userFolders.ts"
 
@@ -24,5 +24,5 @@ const made = (folder: string): boolean => {
 /** Where it cannot be kept, Node goes on without. */
 export const keepCompiledCode = (environment: Readonly<Record<string, string | undefined>>): void => {
   const folder = join(cacheFolder(environment), "compiled")
-  if (made(folder)) enableCompileCache(folder)
+  if (made(folder)) nodeModule.enableCompileCache(folder)
 }
