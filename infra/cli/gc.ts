@@ -60,7 +60,7 @@ const groupsOf = (garbage: ReadonlyArray<Garbage>): ReadonlyArray<Group> => {
 const localGroups = (files: ReadonlyArray<LocalFile>): ReadonlyArray<Group> =>
   (["code", "log"] as const).flatMap((kind) => {
     const found = files.filter((one) => one.kind === kind)
-    const owner = kind === "code" ? "built code, made again when needed" : "logs of old runs"
+    const owner = kind === "code" ? "built code that was edited since" : "logs of old runs"
     const sizeBytes = found.reduce((sum, one) => sum + one.sizeBytes, 0)
     return found.length === 0 ? [] : [{ owner, results: 0, objects: found.length, sizeBytes }]
   })
@@ -91,12 +91,12 @@ const accountLines = ({ found, groups, removed }: Account, paint: Paint): Readon
     String(objects),
     bytes(sizeBytes)
   ])
+  const did = removed ? "Removed" : "Would remove"
   const right = (title: string) => ({ title, align: "right" as const })
-  const total = bytes(sum(groups))
   return [
-    ...table([{ title: "of" }, right("results"), right("objects"), right("size")], rows, paint),
+    ...table([{ title: "what" }, right("results"), right("objects"), right("size")], rows, paint),
     "",
-    removed ? `Removed: ${total}` : `Would remove ${total} of ${bytes(found.sizeBytes)}`,
+    `${did} ${bytes(sum(groups))}; the store ${removed ? "held" : "holds"} ${bytes(found.sizeBytes)}`,
     ...running
   ]
 }
@@ -116,7 +116,9 @@ export const gc = Effect.fn("gc")(function* (flags: GcFlags) {
   const options = { graceMillis: yield* graceFrom(flags.olderThan), keepRuns: flags.keepRuns }
   const account = yield* Effect.gen(function* () {
     const found = yield* findGarbage(options)
-    const local = yield* Effect.promise(() => findLocalGarbage(settings, options))
+    // A run that goes on loads code when a job starts.
+    const local =
+      found.numOpenRuns > 0 ? [] : yield* Effect.promise(() => findLocalGarbage(settings, options))
     if (!flags.yes) {
       return { found, groups: [...groupsOf(found.garbage), ...localGroups(local)], removed: false }
     }

@@ -1,5 +1,5 @@
 /** `distillery verify` */
-import { Effect } from "effect"
+import { Clock, Effect } from "effect"
 import { type Checked, check, type Damage, repair } from "../../lib/workflow/Integrity.ts"
 import { storageLayer } from "../layers.ts"
 import { bytes, number } from "../reporting/numbers.ts"
@@ -45,16 +45,18 @@ const checkedLines = (checked: Checked, repaired: boolean, paint: Paint): Readon
   ]
 }
 
-/** Told on a terminal only, ten times over the whole store. */
+const progressMillis = 5000
+
+/** Told on a terminal only, and of a store that takes its time. */
 const makeProgress = Effect.gen(function* () {
   const { canAnimate, tell } = yield* Output
-  let told = 0
-  return (done: number, total: number) => {
-    const tenth = Math.floor((done / total) * 10)
-    if (!canAnimate || tenth <= told || tenth === 10) return Effect.void
-    told = tenth
-    return tell([`${tenth * 10} % of ${number(total)} blobs read`])
-  }
+  let toldAt = yield* Clock.currentTimeMillis
+  return Effect.fnUntraced(function* (done: number, total: number) {
+    const now = yield* Clock.currentTimeMillis
+    if (!canAnimate || now - toldAt < progressMillis) return
+    toldAt = now
+    yield* tell([`${Math.floor((done / total) * 100)} % of ${number(total)} blobs read`])
+  })
 })
 
 export const verify = Effect.fn("verify")(function* (flags: VerifyFlags) {

@@ -36,7 +36,7 @@ export const madeText = (made: Made): string => {
 
 /** The place stands beside what changed, so that an editor finds it. */
 const changeLine = (change: Change, { causes }: Explanation, paint: Paint): string => {
-  const { file, line } = change as Change & { readonly file?: string; readonly line?: number }
+  const { file, line } = change
   const place = file === undefined || change.text.includes(`${file}:`) ? "" : paint.dim(` (${file}:${line})`)
   const cause = change.kind === "input" ? causes[change.path] : undefined
   if (cause === undefined) return oneLine(change.text) + place

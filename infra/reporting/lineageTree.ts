@@ -3,7 +3,7 @@ import { adoptionOf } from "../../lib/workflow/Adoption.ts"
 import { leavesOf } from "../../lib/workflow/Explain.ts"
 import { inputRecords } from "../../lib/workflow/Lineage.ts"
 import type { Manifest } from "../../lib/workflow/Manifest.ts"
-import { madeText } from "./explanations.ts"
+import { dateAndTime } from "./logLines.ts"
 import { fitted, oneLine, type Paint } from "./paint.ts"
 import { madeBy } from "./provenance.ts"
 import { shortDigest } from "./resultLines.ts"
@@ -27,7 +27,9 @@ const headOf = (manifest: Manifest, paint: Paint): string => {
     adoption === undefined
       ? ""
       : `  ${paint.yellow("adopted")} by ${oneLine(adoption.by)}: ${oneLine(adoption.reason)}`
-  const made = paint.dim(`${shortDigest(jobKey)}  ${madeText(madeBy(manifest))}`)
+  const { createdAt } = madeBy(manifest)
+  const when = createdAt === null ? "" : `  ${dateAndTime(Date.parse(createdAt))}`
+  const made = paint.dim(`${shortDigest(jobKey)}${when}`)
   return `${paint.bold(`${pipeline}/${job}`)}  ${stage}  ${made}${adopted}`
 }
 

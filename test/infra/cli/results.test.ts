@@ -102,7 +102,10 @@ describe("after two runs", () => {
   it("lineage: up to the sources, each result once", async () => {
     const { stdout } = await distillery(["lineage", "toy/teacher-evaluation"])
     const lines = stdout.split("\n")
-    assert.match(lines[0]!, /^toy\/teacher-evaluation {2}evaluate {2}[0-9a-f]{12} {2}\d{4}-.*\(run /)
+    assert.match(
+      lines[0]!,
+      /^toy\/teacher-evaluation {2}evaluate {2}[0-9a-f]{12} {2}\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/
+    )
     assert.match(stdout, /^├─ model: toy\/teacher {2}pretrain/m)
     assert.match(stdout, /^│ {2}└─ dataset: toy\/prepared {2}preprocess/m)
     assert.match(stdout, /^│ {8}from source\._tag="Scenes"/m)

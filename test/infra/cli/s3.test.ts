@@ -183,6 +183,18 @@ describe.skipIf(server === undefined)(`a store on S3${skipNote}`, () => {
     assert.strictEqual(predicted.code, 0, predicted.stderr)
   }, 30_000)
 
+  it("is looked after as a folder is: whose results they are, nothing to sweep, all sound", async () => {
+    const called = (...args: ReadonlyArray<string>) => distillery(args, { environment })
+    assert.match((await called("lineage", "reported/teacher")).stdout, /└─ dataset: reported\/scenes/)
+    const swept = JSON.parse((await called("gc", "--older-than", "0d", "--yes", "--json")).stdout)
+    assert.deepStrictEqual([swept.removed, swept.sizeBytes], [true, 0])
+    const { code, stdout } = await called("verify")
+    assert.deepStrictEqual([code, stdout.slice(0, 4)], [0, "ok  "])
+    const doctor = JSON.parse((await called("doctor", "--json")).stdout)
+    const store = doctor.checks.find((check: { name: string }) => check.name === "store")
+    assert.strictEqual(store.state, "ok", store.text)
+  }, 60_000)
+
   it("is found by a profile, too", async () => {
     const folder = temporaryFolder()
     const {
