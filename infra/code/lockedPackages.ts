@@ -2,9 +2,10 @@
  * The identity of installed packages: version and integrity, from what npm recorded about the installation,
  * of those that code imports and of all that they depend on.
  */
-import { existsSync, readFileSync, realpathSync } from "node:fs"
+import { existsSync, readdirSync, readFileSync, realpathSync } from "node:fs"
 import { isBuiltin } from "node:module"
 import { dirname, join, relative, sep } from "node:path"
+import { sha256 } from "../files/hashFile.ts"
 
 interface Lock {
   readonly packages?: { readonly [path: string]: { readonly version?: string; readonly integrity?: string } }
@@ -57,13 +58,29 @@ export interface InstalledPackage {
 }
 
 export interface LockedPackages {
-  /** By name: `<version> <integrity>`, or `<version> unlocked` where no lock file covers it. */
+  /**
+   * By name: `<version> <integrity>`, or `<version> unlocked` where no lock file covers it; for a folder that
+   * is linked to, `<version> linked:<digest of its code>`.
+   */
   readonly identities: { readonly [name: string]: string }
   /** Each of them where it lies. */
   readonly installed: ReadonlyArray<InstalledPackage>
   /** Files that say so, there or not: while they are as they were, so are the identities. */
   readonly files: ReadonlyArray<string>
 }
+
+const isCode = (name: string): boolean => /\.([cm]?[jt]s|json|node|wasm)$/.test(name)
+
+/** In a stable order, without hidden files and installed packages. */
+const codeFilesBelow = (folder: string): ReadonlyArray<string> =>
+  readdirSync(folder, { withFileTypes: true })
+    .filter(({ name }) => !name.startsWith(".") && name !== "node_modules")
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
+    .flatMap((entry) => {
+      const path = join(folder, entry.name)
+      if (entry.isDirectory()) return codeFilesBelow(path)
+      return entry.isFile() && isCode(entry.name) ? [path] : []
+    })
 
 class Installation {
   readonly files = new Set<string>()
@@ -85,6 +102,8 @@ class Installation {
 
   /** The lock may stand further up: npm records nested packages with the installation's root. */
   identity(folder: string, { version }: PackageJson): string {
+    const linked = this.#linked(folder)
+    if (linked !== undefined) return `${version ?? "unversioned"} ${linked}`
     const locked = ancestry(dirname(folder))
       .flatMap((above) => {
         const path = relative(above, folder).split(sep).join("/")
@@ -92,6 +111,20 @@ class Installation {
       })
       .find((one) => one?.integrity !== undefined && one.version === version)
     return `${version ?? "unversioned"} ${locked?.integrity ?? "unlocked"}`
+  }
+
+  /**
+   * Of a package that is worked on, a workspace or a linked folder, no lock says what it holds: its code
+   * does. `undefined` for one that was installed.
+   */
+  #linked(folder: string): string | undefined {
+    const real = realpathSync(folder)
+    if (real.split(sep).includes("node_modules")) return undefined
+    const contents = codeFilesBelow(real).map((file) => {
+      this.files.add(file)
+      return [relative(real, file), sha256(readFileSync(file))] as const
+    })
+    return `linked:${sha256(Buffer.from(JSON.stringify(contents)))}`
   }
 
   #lock(file: string): Lock {

@@ -1,5 +1,6 @@
 /** Start-up and warm runs of the built CLI, as whole processes. Needs one `npm start` before. */
 import { spawnSync } from "node:child_process"
+import { rmSync } from "node:fs"
 import { median, type Row, row } from "./Row.ts"
 
 const runs = 7
@@ -12,6 +13,12 @@ const seconds = (args: ReadonlyArray<string>): number => {
 }
 
 const medianOf = (args: ReadonlyArray<string>) => median(Array.from({ length: runs }, () => seconds(args)))
+
+/** Parses, hashes and bundles every stage of the pipeline. */
+const unlearned = (args: ReadonlyArray<string>): number => {
+  rmSync(".distillery/code", { recursive: true, force: true })
+  return seconds(["dist/main.js", ...args])
+}
 
 export const measure = async (): Promise<ReadonlyArray<Row>> => {
   const bare = medianOf(["-e", "0"])
@@ -26,6 +33,12 @@ export const measure = async (): Promise<ReadonlyArray<Row>> => {
       peerValue: bare
     }),
     row({ name: "plan of hits", value: medianOf([distillery, "plan", "quickstart"]), unit: "s", goal: 0.5 }),
+    row({
+      name: "plan, all code to be learned",
+      value: median(Array.from({ length: 3 }, () => unlearned(["plan", "quickstart"]))),
+      unit: "s",
+      goal: 3
+    }),
     row({ name: "run of hits", value: medianOf([distillery, "run", "quickstart"]), unit: "s", goal: 1 })
   ]
 }

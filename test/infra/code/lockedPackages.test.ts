@@ -1,4 +1,4 @@
-import { rmSync } from "node:fs"
+import { rmSync, symlinkSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "vitest"
 import { lockedPackages, PackageNotInstalled, packageNameOf } from "../../../infra/code/lockedPackages.ts"
@@ -38,6 +38,25 @@ describe("the identity of a package", () => {
     for (const [path, text] of Object.entries<string>(placed)) edit(root, path, text)
     edit(root, join(packageRoot, "package.json"), "{}")
     assert.strictEqual(identityOf(join(root, packageRoot)), "1.0.0 sha512-one")
+  })
+
+  it("is what its code holds where it is a link to a folder that is worked on", () => {
+    const root = emptyFolder()
+    const work = emptyFolder()
+    edit(work, "package.json", dep)
+    edit(work, "lib/index.js", "export const dep = 1")
+    edit(work, "node_modules/inner/index.js", "")
+    edit(work, "README.md", "")
+    edit(root, "node_modules/other/package.json", "{}")
+    symlinkSync(work, join(root, "node_modules/dep"))
+    const before = identityOf(root)
+    assert.match(before!, /^1\.0\.0 linked:[0-9a-f]{64}$/)
+    assert.include(lockedPackages(root, ["dep"]).files, join(work, "lib/index.js"))
+    edit(work, "README.md", "more")
+    edit(work, "node_modules/inner/index.js", "more")
+    assert.strictEqual(identityOf(root), before)
+    edit(work, "lib/index.js", "export const dep = 2")
+    assert.notStrictEqual(identityOf(root), before)
   })
 
   it("says so where no lock covers it, or it is not installed", () => {
