@@ -38,7 +38,7 @@ interface Group {
 const kindNames = {
   result: "results",
   blob: "blobs that no result names",
-  state: "saved states of jobs that were not finished",
+  state: "states that nobody went on from",
   record: "leases and records of runs that are gone"
 } as const
 

@@ -1,5 +1,7 @@
 /** Runs the body of one stage in this process, as a job would: params and inputs checked, its output too. */
+
 import { Effect, Schema } from "effect"
+import { mainScope } from "../../lib/storage/Signature.ts"
 import type { JobRequest, JobSignal } from "../../lib/workflow/Executor.ts"
 import { recordsOf } from "../../lib/workflow/ExternalInputs.ts"
 import type { Progress } from "../../lib/workflow/JobContext.ts"
@@ -69,7 +71,7 @@ export const runStage = async <P, PE, I, A, E, R>(
     params,
     externals: await Effect.runPromise(outside),
     inputs,
-    foldOrigin: { base, runId: "test", fromScratch: false }
+    foldOrigin: { base, scope: mainScope, runId: "test", fromScratch: false }
   }
   const ran = runBody(request, {
     onSignal: (signal) => Effect.sync(() => void signals.push(signal)),

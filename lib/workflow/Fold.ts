@@ -10,6 +10,7 @@
 import { Context, Effect, Option, type Schema } from "effect"
 import { type Digest, Hasher, hexOf } from "../storage/Digest.ts"
 import type { ObjectStore, StoreError } from "../storage/ObjectStore.ts"
+import type { Scope } from "../storage/Signature.ts"
 import { fingerprint } from "./Fingerprint.ts"
 import * as PrivateState from "./PrivateState.ts"
 
@@ -49,6 +50,8 @@ export const FoldPolicy = Context.Reference<{ readonly states: number }>("lib/wo
 export interface FoldOrigin {
   /** Where their keys begin: see `foldBase`. */
   readonly base: Digest
+  /** Whose states these are: those of other scopes are not looked at. */
+  readonly scope: Scope
   readonly runId: string
   /** Whether only states of this run count, as for a job that is computed again on purpose. */
   readonly fromScratch: boolean
@@ -72,15 +75,16 @@ export const stateKeys = (
 }
 
 /** Two levels, as for blobs. A stem and no folder: those would stay behind, empty. */
-export const stemOf = (key: Digest): string => {
+export const stemOf = (scope: Scope, key: Digest): string => {
   const hex = hexOf(key)
-  return `folds/${hex.slice(0, 2)}/${hex.slice(2)}.`
+  return `folds/${scope}/${hex.slice(0, 2)}/${hex.slice(2)}.`
 }
 
 /** A fold under way. */
 interface Chain {
   readonly job: FoldJob
-  readonly keys: ReadonlyArray<Digest>
+  /** Where each state lies, by the number of elements before it. */
+  readonly stems: ReadonlyArray<string>
   readonly forkPoints: ReadonlyArray<number>
   /** How many states are kept. */
   readonly states: number
@@ -99,7 +103,7 @@ const keptAfter = (done: number, { forkPoints, states }: Chain): ReadonlyArray<n
 const letGo = Effect.fn("Fold.letGo")(function* (chain: Chain, done: number) {
   const kept = keptAfter(done, chain)
   for (const count of [...chain.own].filter((one) => !kept.includes(one))) {
-    const stem = stemOf(chain.keys[count]!)
+    const stem = chain.stems[count]!
     const pointer = yield* PrivateState.pointerAt(stem)
     if (Option.isSome(pointer) && pointer.value.job === chain.job.jobKey) yield* PrivateState.clear(stem)
     chain.own.delete(count)
@@ -111,16 +115,16 @@ const numAtOnce = 16
 
 /** The largest number of elements whose state has a pointer and is not in `except`; 0: there is none. */
 const newestStored = Effect.fn("Fold.newestStored")(function* (
-  { job, keys }: Chain,
+  { job, stems }: Chain,
   except: ReadonlySet<number>
 ) {
   const isStored = (count: number) =>
     job.fromScratch
-      ? Effect.map(PrivateState.pointerAt(stemOf(keys[count]!)), (pointer) =>
+      ? Effect.map(PrivateState.pointerAt(stems[count]!), (pointer) =>
           Option.exists(pointer, ({ runId }) => runId === job.runId)
         )
-      : PrivateState.exists(stemOf(keys[count]!))
-  for (let most = keys.length - 1; most > 0; most -= numAtOnce) {
+      : PrivateState.exists(stems[count]!)
+  for (let most = stems.length - 1; most > 0; most -= numAtOnce) {
     const counts = Array.from({ length: Math.min(numAtOnce, most) }, (_, index) => most - index)
     const stored = yield* Effect.filter(
       counts.filter((count) => !except.has(count)),
@@ -136,19 +140,19 @@ const latest = Effect.fn("Fold.latest")(function* <A, E, R>(
   chain: Chain,
   decode: (bytes: Uint8Array) => Effect.Effect<A, E, R>
 ) {
-  const numElements = chain.keys.length - 1
+  const numElements = chain.stems.length - 1
   const unusable = new Set<number>()
   // Always from the newest: since a state was found, another run may have saved later ones and let it go.
   for (;;) {
     const done = yield* newestStored(chain, unusable)
     if (done === 0) return Option.none<Folded<A>>()
-    const stem = stemOf(chain.keys[done]!)
+    const stem = chain.stems[done]!
     const { bytes, problem } = yield* PrivateState.load(stem)
     const state = Option.isNone(bytes) ? Option.none<A>() : yield* Effect.option(decode(bytes.value))
     if (Option.isSome(state)) {
       // An attempt that was killed may have left what it was about to let go of.
       for (const count of [...keptAfter(done, chain), ...keptAfter(done - 1, chain)]) chain.own.add(count)
-      // It only postpones when the state is collected: nothing to fail for.
+      // It only postpones when the state is garbage: nothing to fail for.
       yield* Effect.ignore(PrivateState.touch(stem))
       yield* chain.job.provenance({ fold: { elements: numElements, found: done } })
       return Option.some<Folded<A>>({ done, state: state.value })
@@ -161,7 +165,7 @@ const latest = Effect.fn("Fold.latest")(function* <A, E, R>(
 
 const save = Effect.fn("Fold.save")(function* (chain: Chain, done: number, bytes: Uint8Array) {
   const { jobKey, runId } = chain.job
-  yield* PrivateState.save(stemOf(chain.keys[done]!), { job: jobKey, runId }, bytes)
+  yield* PrivateState.save(chain.stems[done]!, { job: jobKey, runId }, bytes)
   chain.own.add(done)
   // A state too many does no harm, and the next save tries again.
   yield* Effect.ignore(letGo(chain, done))
@@ -172,7 +176,8 @@ export const make = Effect.fn("Fold.make")(function* (job: FoldJob, options: Fol
   const services = yield* Effect.context<ObjectStore | Hasher>()
   const { states } = yield* FoldPolicy
   const keys = stateKeys(yield* Hasher, job.base, options)
-  const chain: Chain = { job, keys, forkPoints: options.forkPoints ?? [], states, own: new Set() }
+  const stems = keys.map((key) => stemOf(job.scope, key))
+  const chain: Chain = { job, stems, forkPoints: options.forkPoints ?? [], states, own: new Set() }
   return {
     latest: (decode) => Effect.provide(latest(chain, decode), services),
     save: (done, bytes) => Effect.provide(save(chain, done, bytes), services)

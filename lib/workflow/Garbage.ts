@@ -61,8 +61,9 @@ const reachable = (roots: Iterable<Digest>, manifests: ReadonlyArray<HeldManifes
 const ownerOf = ({ manifest }: HeldManifest): string | undefined =>
   manifest === undefined ? undefined : `${manifest.pipeline}/${manifest.job}`
 
-/** States are kept or removed whole: `resume/<key>/…`, `folds/ab/<62 digits>.…`. */
-const stemOf = ({ key }: ObjectInfo): string => /^(resume\/[^/]+\/|folds\/[^.]+\.)/.exec(key)?.[0] ?? key
+/** States are kept or removed whole: `resume/<scope>/<key>/…`, `folds/<scope>/ab/<62 digits>.…`. */
+const stemOf = ({ key }: ObjectInfo): string =>
+  /^(resume\/.+\/|folds\/.+\/[0-9a-f]{62}\.)/.exec(key)?.[0] ?? key
 
 /** By stem, the time of the youngest object under it. */
 const youngest = (objects: ReadonlyArray<ObjectInfo>): ReadonlyMap<string, number> => {

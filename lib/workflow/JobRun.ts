@@ -3,6 +3,7 @@ import { DateTime, Effect, Option, Schema, Semaphore } from "effect"
 import { BlobStore } from "../storage/BlobStore.ts"
 import { type Digest, Hasher } from "../storage/Digest.ts"
 import type { StoreError } from "../storage/ObjectStore.ts"
+import type { Scope } from "../storage/Signature.ts"
 import { Executor, type JobRequest, type JobSignal } from "./Executor.ts"
 import { externalDigests, unchanged } from "./ExternalInputs.ts"
 import { artifactDigest, foldBase, type NotCanonical } from "./Fingerprint.ts"
@@ -45,6 +46,8 @@ export const makeJobSlots = Effect.fn("makeJobSlots")(function* (width: { readon
 export interface RunScope {
   readonly plan: Plan
   readonly runId: string
+  /** Whose private states jobs go on from. */
+  readonly stateScope: Scope
   readonly slots: JobSlots
   readonly starts: StartRule
   /** Of one attempt, by job, where it is another than the stage's own. */
@@ -131,7 +134,7 @@ const requestOf = Effect.fnUntraced(function* (
     params,
     inputs: requestInputs(planned, manifestOf),
     externals,
-    foldOrigin: { base, runId: scope.runId, fromScratch: planned.forced }
+    foldOrigin: { base, scope: scope.stateScope, runId: scope.runId, fromScratch: planned.forced }
   } satisfies JobRequest
 })
 
@@ -182,7 +185,7 @@ const execute = Effect.fn("JobRun.execute")(function* (
     }
   }
   const published = yield* (yield* ManifestStore).publish(made, { replace: planned.forced, confirm })
-  yield* Effect.ignore(ResumePoint.clear(key))
+  yield* Effect.ignore(ResumePoint.clear({ scope: scope.stateScope, jobKey: key }))
   const note = publishedNote(published)
   if (note !== undefined) yield* emit({ _tag: "JobNote", job: planned.name, line: note })
   const { manifest } = published
@@ -220,7 +223,7 @@ const proceed = Effect.fnUntraced(function* (
   if (found !== undefined) return yield* hit(planned, key, found)
   let isAfresh = planned.afresh
   const compute = Effect.fnUntraced(function* (confirm: Effect.Effect<void, StoreError>) {
-    if (isAfresh) yield* ResumePoint.clear(key)
+    if (isAfresh) yield* ResumePoint.clear({ scope: scope.stateScope, jobKey: key })
     isAfresh = false
     return yield* execute(scope, planned, key, settled, manifestOf, confirm)
   })
@@ -228,6 +231,7 @@ const proceed = Effect.fnUntraced(function* (
     job: planned.name,
     key,
     runId: scope.runId,
+    stateScope: scope.stateScope,
     waitMillisMax: scope.waitMillisMax,
     starts: scope.starts,
     inPool: scope.slots.inPool(planned.pool),

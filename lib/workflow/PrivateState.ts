@@ -1,11 +1,12 @@
 /**
  * The private states of jobs: bytes under their digest, and a pointer that is replaced atomically.
  *
- * Under a stem (`resume/<job key>/`, `folds/ab/<62 digits>.`) `pointer.json` names `<digest>`. The state
- * before stays until the pointer to the new one is written, so a kill at any moment leaves one of them. These
- * objects are no blobs: removing them cannot take anything from an artifact.
+ * Under a stem (`resume/<scope>/<job key>/`, `folds/<scope>/ab/<62 digits>.`) `pointer.json` names
+ * `<digest>`. The state before stays until the pointer to the new one is written, so a kill at any moment
+ * leaves one of them. These objects are no blobs: removing them cannot take anything from an artifact. They
+ * are not signed, so each scope has its own.
  */
-import { DateTime, Effect, Option, Schema, Stream } from "effect"
+import { Effect, Option, Schema, Stream } from "effect"
 import { Digest, Hasher, hexOf } from "../storage/Digest.ts"
 import { ObjectStore } from "../storage/ObjectStore.ts"
 import { ifPresent, readJson, writeJson } from "./jsonObjects.ts"
@@ -16,9 +17,7 @@ export const Pointer = Schema.Struct({
   /** Key of the job that saved the state first. */
   job: Digest,
   /** Run that saved it last. */
-  runId: Schema.String,
-  /** When it was last saved or gone on from: what nobody uses for long may be collected. */
-  usedAt: Schema.String
+  runId: Schema.String
 })
 export type Pointer = typeof Pointer.Type
 
@@ -68,19 +67,17 @@ export const save = Effect.fn("PrivateState.save")(function* (
   const before = yield* pointerAt(stem)
   const isSame = Option.isSome(before) && before.value.state === state
   yield* store.put(stateKey(stem, state), bytes)
-  const usedAt = DateTime.formatIso(yield* DateTime.now)
   const owner = isSame ? before.value.job : job
-  yield* writeJson(Pointer, pointerKey(stem), { schemaVersion: 2, state, job: owner, runId, usedAt })
+  yield* writeJson(Pointer, pointerKey(stem), { schemaVersion: 2, state, job: owner, runId })
   if (Option.isSome(before) && !isSame) yield* store.remove(stateKey(stem, before.value.state))
 })
 
-/** Notes that the state is used. A pointer that is replaced meanwhile is newer, and stays. */
+/** Makes the state young: it is used. A pointer that is replaced meanwhile is newer, and stays. */
 export const touch = Effect.fn("PrivateState.touch")(function* (stem: string) {
   const { version } = yield* (yield* ObjectStore).head(pointerKey(stem))
   const pointer = yield* pointerAt(stem)
   if (Option.isNone(pointer)) return
-  const usedAt = DateTime.formatIso(yield* DateTime.now)
-  yield* writeJson(Pointer, pointerKey(stem), { ...pointer.value, usedAt }, { _tag: "Version", version })
+  yield* writeJson(Pointer, pointerKey(stem), pointer.value, { _tag: "Version", version })
 })
 
 /** Removes all that was saved under the stem; the pointer first, so that it never points to nothing. */

@@ -1,12 +1,19 @@
 /** The private state of one job: where it goes on from after a stop or a kill, until it is published. */
 import { type Digest, hexOf } from "../storage/Digest.ts"
+import type { Scope } from "../storage/Signature.ts"
 import * as PrivateState from "./PrivateState.ts"
 
-const stemOf = (jobKey: Digest): string => `resume/${hexOf(jobKey)}/`
+export interface StatePlace {
+  /** Where the run writes: a state that another scope's writers left is never gone on from. */
+  readonly scope: Scope
+  readonly jobKey: Digest
+}
 
-export const load = (jobKey: Digest) => PrivateState.load(stemOf(jobKey))
+const stemOf = ({ jobKey, scope }: StatePlace): string => `resume/${scope}/${hexOf(jobKey)}/`
 
-export const save = (jobKey: Digest, runId: string, bytes: Uint8Array) =>
-  PrivateState.save(stemOf(jobKey), { job: jobKey, runId }, bytes)
+export const load = (place: StatePlace) => PrivateState.load(stemOf(place))
 
-export const clear = (jobKey: Digest) => PrivateState.clear(stemOf(jobKey))
+export const save = (place: StatePlace, runId: string, bytes: Uint8Array) =>
+  PrivateState.save(stemOf(place), { job: place.jobKey, runId }, bytes)
+
+export const clear = (place: StatePlace) => PrivateState.clear(stemOf(place))

@@ -5,11 +5,13 @@
  * (early cutoff). After a job failed, by an error or a defect, those that run are finished and kept, and
  * nothing new is started; with `keepGoing` only what depends on it is left out.
  */
+
 import { Context, DateTime, Deferred, Effect, Layer, Random } from "effect"
 import type { BlobStore } from "../storage/BlobStore.ts"
 import type { Digest, Hasher } from "../storage/Digest.ts"
 import type { Leases, OwnerLiveness } from "../storage/Lease.ts"
 import { ObjectStore } from "../storage/ObjectStore.ts"
+import { Signer } from "../storage/Signature.ts"
 import type { Capabilities, CodeClosure } from "./CodeClosure.ts"
 import { Executor } from "./Executor.ts"
 import type { ExternalInputs } from "./ExternalInputs.ts"
@@ -114,7 +116,8 @@ const run = Effect.fn("Runner.run")(function* (
   const slots = yield* makeJobSlots({ cpu: options.concurrency, gpu: options.gpuConcurrency ?? 1 })
   const starts = yield* makeStartRule(stop, options.keepGoing ?? false)
   const { timeLimits = {}, waitMillisMax } = options
-  const walked = walk({ plan, runId, slots, starts, timeLimits, waitMillisMax })
+  const { scope: stateScope } = yield* Signer
+  const walked = walk({ plan, runId, stateScope, slots, starts, timeLimits, waitMillisMax })
   const outcomes = yield* Plan.pendingJobs(plan).length === 0
     ? walked
     : whileOpen(runId, hitsOf(plan), walked)
@@ -153,6 +156,7 @@ type RunnerServices =
   | Executor
   | ExternalInputs
   | Reporter
+  | Signer
 
 export const runnerLayer: Layer.Layer<Runner, never, RunnerServices> = Layer.effect(
   Runner,

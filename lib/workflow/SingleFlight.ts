@@ -4,6 +4,7 @@
  * The lease is taken with a place in the pool and given back with it, so waiting occupies none, and two runs
  * of one pipeline share its jobs.
  */
+
 import { Clock, Deferred, Effect, Option, Schema } from "effect"
 import type { Digest } from "../storage/Digest.ts"
 import {
@@ -15,6 +16,7 @@ import {
   Leases
 } from "../storage/Lease.ts"
 import type { StoreError } from "../storage/ObjectStore.ts"
+import type { Scope } from "../storage/Signature.ts"
 import { Reporter } from "./Reporter.ts"
 import * as ResumePoint from "./ResumePoint.ts"
 import type { DefinitionError } from "./Stage.ts"
@@ -42,6 +44,8 @@ export interface Flight<A, E, R> {
   readonly job: string
   readonly key: Digest
   readonly runId: string
+  /** Whose private states the job goes on from. */
+  readonly stateScope: Scope
   /** How long to wait for other runs, in all; `undefined` for as long as it takes. */
   readonly waitMillisMax: number | undefined
   readonly starts: StartRule
@@ -175,7 +179,7 @@ export const singleFlight = Effect.fn("singleFlight")(function* <A, E, R>(flight
     const found = yield* flight.find
     if (Option.isSome(found)) {
       // What our own body saved after it was deposed serves nobody any more.
-      if (wasLost) yield* Effect.ignore(ResumePoint.clear(flight.key))
+      if (wasLost) yield* Effect.ignore(ResumePoint.clear({ scope: flight.stateScope, jobKey: flight.key }))
       return found.value
     }
   }

@@ -49,13 +49,14 @@ const contextOf = Effect.fn("runBody.contextOf")(function* (
   const note = (line: string) => link.onSignal({ _tag: "Note", line })
   const provenance = (more: Schema.JsonObject) => Ref.update(facts, (sofar) => ({ ...sofar, ...more }))
   const { foldOrigin, jobKey } = request
+  const place = { scope: foldOrigin.scope, jobKey }
   return JobContext.of({
     jobName: request.jobName,
     externals: externalDigests(request.externals),
     report: (progress) => link.onSignal({ _tag: "Progress", progress }),
     note,
     stopRequested: link.stopRequested,
-    loadResumePoint: ResumePoint.load(jobKey).pipe(
+    loadResumePoint: ResumePoint.load(place).pipe(
       Effect.tap(({ problem }) =>
         problem === undefined ? Effect.void : note(`its saved state is not used: ${problem}; it starts anew`)
       ),
@@ -63,7 +64,7 @@ const contextOf = Effect.fn("runBody.contextOf")(function* (
       Effect.provideContext(services)
     ),
     saveResumePoint: (bytes) =>
-      Effect.provideContext(ResumePoint.save(jobKey, foldOrigin.runId, bytes), services),
+      Effect.provideContext(ResumePoint.save(place, foldOrigin.runId, bytes), services),
     fold: (options) =>
       Effect.provideContext(Fold.make({ ...foldOrigin, jobKey, note, provenance }, options), services),
     provenance

@@ -1,10 +1,12 @@
 /** The contract of `Executor`: every implementation passes this suite unchanged. */
+
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, type Layer, type Schema } from "effect"
 import { digestOf } from "../../infra/hashing.ts"
 import { BlobStore } from "../../lib/storage/BlobStore.ts"
 import { Hasher } from "../../lib/storage/Digest.ts"
 import type { ObjectStore } from "../../lib/storage/ObjectStore.ts"
+import { mainScope } from "../../lib/storage/Signature.ts"
 import { Executor, type JobControl, type JobRequest, type JobSignal } from "../../lib/workflow/Executor.ts"
 import { fingerprint } from "../../lib/workflow/Fingerprint.ts"
 import type { AnyStage } from "../../lib/workflow/Stage.ts"
@@ -22,7 +24,7 @@ export const requestOf = Effect.fnUntraced(function* (
   inputs: JobRequest["inputs"] = {}
 ) {
   const jobKey = fingerprint(yield* Hasher, "test/1", { params })
-  const foldOrigin = { base: jobKey, runId: "run", fromScratch: false }
+  const foldOrigin = { base: jobKey, scope: mainScope, runId: "run", fromScratch: false }
   return {
     jobName: "toy",
     jobKey,

@@ -4,6 +4,7 @@ import { Effect, Fiber, type Layer, Option, Schema, Stream } from "effect"
 import { digestOf } from "../../infra/hashing.ts"
 import { Hasher } from "../../lib/storage/Digest.ts"
 import { ObjectStore, type StoreError } from "../../lib/storage/ObjectStore.ts"
+import { mainScope, type Scope } from "../../lib/storage/Signature.ts"
 import * as Fold from "../../lib/workflow/Fold.ts"
 
 type Services = ObjectStore | Hasher
@@ -15,6 +16,7 @@ interface Job {
   readonly forkPoints?: ReadonlyArray<number>
   readonly fromScratch?: boolean
   readonly runId?: string
+  readonly scope?: string
   /** What the job's code and inputs are: jobs of another base share nothing. */
   readonly base?: string
   /** Ends, as if killed, once this many elements are done. */
@@ -50,6 +52,7 @@ const runJob = Effect.fnUntraced(function* (elements: ReadonlyArray<number>, opt
     {
       jobKey: digestOf(options.name ?? JSON.stringify([elements, start, base])),
       base: digestOf(base),
+      scope: (options.scope ?? "main") as Scope,
       runId: options.runId ?? "run",
       fromScratch,
       note: (line) => Effect.sync(() => void notes.push(line)),
@@ -83,7 +86,7 @@ const pointers = Effect.map(keysOf(), (keys) => keys.filter((key) => key.endsWit
 const stemAfter = Effect.fnUntraced(function* (elements: ReadonlyArray<number>) {
   const chain = { start: 0, elements }
   const keys = Fold.stateKeys(yield* Hasher, digestOf("code"), chain)
-  return Fold.stemOf(keys[elements.length]!)
+  return Fold.stemOf(mainScope, keys[elements.length]!)
 })
 const isKept = (elements: ReadonlyArray<number>) =>
   Effect.map(Effect.flatMap(stemAfter(elements), keysOf), (keys) => keys.length > 0)
@@ -140,6 +143,19 @@ export const foldSuite = (name: string, layer: Layer.Layer<Services, StoreError>
         yield* runJob([...ten, 11, 12, 13])
         for (const count of kept) assert.isTrue(yield* isKept(ten.slice(0, count)), `after ${count}`)
         assert.isFalse(yield* isKept([...ten, 11]))
+        // Equal states, saved again by another job, are the first one's still.
+        yield* runJob(ten, { name: "other", fromScratch: true, runId: "again" })
+        for (const count of kept) assert.isTrue(yield* isKept(ten.slice(0, count)), `after ${count}`)
+      }))
+
+    test("of more fork points than it may keep, it keeps the latest", () =>
+      Effect.gen(function* () {
+        yield* runJob(ten, { forkPoints: [5, 1, 7, 3] }).pipe(
+          Effect.provideService(Fold.FoldPolicy, { states: 4 })
+        )
+        for (const count of ten) {
+          assert.strictEqual(yield* isKept(ten.slice(0, count)), [5, 7, 9, 10].includes(count))
+        }
       }))
 
     test("a job leaves as many states as the policy says, however often it was killed", () =>
@@ -159,11 +175,12 @@ export const foldSuite = (name: string, layer: Layer.Layer<Services, StoreError>
         assert.lengthOf(yield* keysOf(), 2 * (1 + 2 + 4))
       }))
 
-    test("shares nothing with another start, other code or other inputs", () =>
+    test("shares nothing with another start, other code or inputs, or another scope", () =>
       Effect.gen(function* () {
         yield* runJob(ten)
         assert.deepStrictEqual((yield* runJob(ten, { start: 1 })).executed, ten)
         assert.deepStrictEqual((yield* runJob(ten, { base: "other code" })).executed, ten)
+        assert.deepStrictEqual((yield* runJob(ten, { scope: "pr/7" })).executed, ten)
         assert.deepStrictEqual((yield* runJob([11, ...ten.slice(1)])).executed, [11, ...ten.slice(1)])
       }))
 
@@ -209,6 +226,7 @@ export const foldSuite = (name: string, layer: Layer.Layer<Services, StoreError>
           {
             jobKey: digestOf("other"),
             base: digestOf("code"),
+            scope: mainScope,
             runId: "run",
             fromScratch: false,
             note: () => Effect.void,
@@ -222,6 +240,18 @@ export const foldSuite = (name: string, layer: Layer.Layer<Services, StoreError>
         assert.strictEqual(state, plainFold(ten))
         assert.match(notes[0]!, /after 10 of 10 .* cannot be read/)
       }))
+
+    it.live("a state that is gone on from is young again", () =>
+      Effect.gen(function* () {
+        const store = yield* ObjectStore
+        yield* runJob(ten)
+        const age = Effect.flatMap(stemAfter(ten), (stem) => store.head(`${stem}pointer.json`))
+        const before = yield* age
+        yield* Effect.sleep("20 millis")
+        yield* runJob(ten)
+        assert.isAbove((yield* age).modifiedAtMillis, before.modifiedAtMillis)
+      }).pipe(Effect.provide(layer))
+    )
 
     test("all states gone, it begins at the start", () =>
       Effect.gen(function* () {

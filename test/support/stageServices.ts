@@ -1,10 +1,12 @@
 /** The services a stage's body needs, in memory: a blob store, and a job that records what it is told. */
+
 import { Effect, Layer, Option } from "effect"
 import { digestOf, hasherLayer } from "../../infra/hashing.ts"
 import { blobStoreLayer } from "../../lib/storage/blobs.ts"
 import type { Hasher } from "../../lib/storage/Digest.ts"
 import { memoryObjectStoreLayer } from "../../lib/storage/MemoryObjectStore.ts"
 import type { ObjectStore } from "../../lib/storage/ObjectStore.ts"
+import { mainScope } from "../../lib/storage/Signature.ts"
 import * as Fold from "../../lib/workflow/Fold.ts"
 import { JobContext, type Progress } from "../../lib/workflow/JobContext.ts"
 
@@ -51,6 +53,7 @@ export const foldingJob = Effect.fnUntraced(function* (
   const job = {
     jobKey: digestOf(name),
     base: digestOf("stage, code, inputs"),
+    scope: mainScope,
     runId: "run",
     fromScratch: false,
     note,

@@ -49,7 +49,7 @@ describe("gc", () => {
     assert.match(stdout, /^Nothing to remove: the store holds /)
     age(30, filesIn(""))
     const kept = await jsonOf("gc", "--keep-runs", "3")
-    for (const { owner } of kept.groups) assert.match(owner, /^(leases and records|saved states) of /)
+    for (const { owner } of kept.groups) assert.match(owner, /^(leases and records of|states that nobody) /)
     assert.strictEqual(kept.removed, false)
   })
 
@@ -82,17 +82,17 @@ describe("gc", () => {
       return join(objects, path)
     }
     const orphan = join(objects, "blobs/sha256/ab", "c".repeat(62))
-    const resume = join(objects, "resume", "d".repeat(64))
-    for (const folder of ["blobs/sha256/ab", `resume/${"d".repeat(64)}`, "unknown"])
+    const resume = join(objects, "resume", "main", "d".repeat(64))
+    for (const folder of ["blobs/sha256/ab", `resume/main/${"d".repeat(64)}`, "unknown"])
       await import("node:fs/promises").then(({ mkdir }) => mkdir(join(objects, folder), { recursive: true }))
     writeFileSync(orphan, "orphan")
     const unknown = put("unknown/thing.json")
-    const state = put(`resume/${"d".repeat(64)}/pointer.json`)
+    const state = put(`resume/main/${"d".repeat(64)}/pointer.json`)
     age(30, [orphan, unknown, state])
     const { groups } = await jsonOf("gc")
     assert.sameMembers(
       groups.map((group: { owner: string }) => group.owner),
-      ["blobs that no result names", "saved states of jobs that were not finished"]
+      ["blobs that no result names", "states that nobody went on from"]
     )
     writeFileSync(join(resume, "e".repeat(64)), "young")
     await distillery(["gc", "--yes"])
