@@ -34,8 +34,8 @@ export class TimeLimitExceeded extends Schema.TaggedError<TimeLimitExceeded>()("
   }
 }
 
-/** Time to stop by itself: a tenth of the limit, within reason. */
-const graceMillisOf = (limitMillis: number): number => Math.min(30_000, Math.max(1_000, limitMillis / 10))
+/** Time to stop by itself: a step, and saving the state. */
+const graceMillisOf = (limitMillis: number): number => Math.min(30_000, Math.max(5_000, limitMillis / 10))
 
 export interface LimitedJob {
   readonly jobName: string
