@@ -8,9 +8,8 @@ interface Fields {
 
 const { allowScripts, dependencies, devDependencies } = packageJson
 
-/** Packages that npm may run scripts of: ours and those that a project needs, so not the GPU binding. */
-const { "@tensorflow/tfjs-node-gpu": _, ...scriptsNeeded } = allowScripts
-const scriptsAllowed = { ...scriptsNeeded, distillery: true }
+/** Packages that npm may run scripts of: those that a project needs, so not the GPU binding. */
+const { "@tensorflow/tfjs-node-gpu": _, ...scriptsAllowed } = allowScripts
 
 const wanted = ({ spec }: Dependency) => ({
   type: "module",

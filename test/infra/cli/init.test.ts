@@ -60,7 +60,7 @@ describe("a new project", () => {
     assert.strictEqual(dependencies.effect, packageJson.dependencies.effect)
     assert.strictEqual(join(at("My Flowers"), dependencies.distillery.replace("file:", "")), packageRoot)
     assert.strictEqual(read("My Flowers", ".npmrc"), "install-links=true\n")
-    assert.deepStrictEqual(Object.keys(allowScripts), ["core-js", "esbuild", "koffi", "node", "distillery"])
+    assert.deepStrictEqual(Object.keys(allowScripts), ["core-js", "esbuild", "koffi", "node"])
   })
 
   it("says what it found, what is scarce, and what comes next", async () => {
