@@ -43,16 +43,16 @@ describe.skipIf(native.skipped !== "")(`transfer to segmentation${native.skipped
       Effect.gen(function* () {
         const dataset = yield* storedMasks
         const classifier = yield* storedClassifier(architecture)
-        const segmenter = yield* run({ params: paramsFor(240), inputs: { dataset, classifier } })
+        const segmenter = yield* run({ params: paramsFor(360), inputs: { dataset, classifier } })
         const evaluation = yield* evaluate({ inputs: { model: segmenter, dataset } })
         assert.isAtLeast(evaluation.metrics.meanIoU!, 0.98)
-        assert.strictEqual(segmenter.history.length, 240)
+        assert.strictEqual(segmenter.history.length, 360)
         assert.isAbove(
           segmenter.history.at(-1)!.validation.meanIoU!,
           segmenter.history[0]!.validation.meanIoU!
         )
       }).pipe(Effect.provide(layer)),
-    120_000
+    300_000
   )
 
   it.effect("reports what it took, what is new and what is frozen; frozen weights stay", () =>
