@@ -1,6 +1,7 @@
 /** Goal: exactly what depends on an edit runs again. Method: a toy pipeline, a table of edits, two runs. */
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, type Layer, Stream } from "effect"
+import { TestClock } from "effect/testing"
 import { blobKey } from "../../../lib/storage/blobs.ts"
 import { ObjectStore } from "../../../lib/storage/ObjectStore.ts"
 import { mainScope } from "../../../lib/storage/Signature.ts"
@@ -295,6 +296,22 @@ describe("the store", () => {
         assert.deepStrictEqual(JSON.parse(text), report)
         const left = yield* Stream.runCollect(store.list("resume/"))
         assert.deepStrictEqual(left, [])
+      })
+    )
+  )
+})
+
+describe("the id of a run", () => {
+  it.effect("sorts by when the run started, also within a second", () =>
+    onMemory(
+      Effect.gen(function* () {
+        const ids: Array<string> = []
+        for (let i = 0; i < 30; i++) {
+          ids.push((yield* run(makeWorld())).report.runId)
+          yield* TestClock.adjust("70 millis")
+        }
+        for (const id of ids) assert.match(id, /^\d{8}-\d{6}-[0-9a-f]{6}$/)
+        assert.deepStrictEqual([...ids].sort(), ids)
       })
     )
   )
