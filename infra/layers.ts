@@ -282,14 +282,15 @@ const builtSources = (): BuiltSources | undefined => {
   return readSources
 }
 
-const codeLayer = ({ pipelineFile, settings }: PlanningOptions) =>
+const codeLayer = ({ pipelineFile, settings }: PlanningOptions, stagesFromBuild = false) =>
   Layer.suspend(() =>
     codeClosureLayer({
       packageRoot: packageRootOf(import.meta.url),
       codeFolder: join(settings.projectDir, ".distillery", "code"),
       serviceFiles,
       pipelineFile,
-      builtSources
+      builtSources,
+      stagesFromBuild
     })
   )
 
@@ -330,7 +331,7 @@ export const engineLayer = (
   Reporter
 > => {
   // One of them for both: what is executed is what the plan has hashed.
-  const code = codeLayer(options)
+  const code = codeLayer(options, options.executor === "in-process")
   return runnerLayer.pipe(
     Layer.provide(leasesLayer(options.settings.leaseSeconds * 1000)),
     Layer.provide(ownerLivenessLayer),

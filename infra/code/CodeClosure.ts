@@ -48,6 +48,8 @@ export interface CodeOptions {
   readonly serviceFiles: { readonly [service: string]: ReadonlyArray<string> }
   /** What the running build was made of; `undefined` where services run from their sources. */
   readonly builtSources?: () => BuiltSources | undefined
+  /** Whether the package's own stages run as they were built, and not from bundles. */
+  readonly stagesFromBuild?: boolean
 }
 
 /** A file with exactly the code that was hashed: it exports the stage, its body included. */
@@ -174,7 +176,7 @@ const attempt = <A>(stage: string, use: () => Promise<A>) =>
   })
 
 const make = (options: CodeOptions, hasher: Hasher["Service"]) => {
-  const { builtSources, codeFolder, packageRoot } = options
+  const { builtSources, codeFolder, packageRoot, stagesFromBuild = false } = options
   const sources = new SourceDigests(join(codeFolder, "sources.index"))
   const stageUnit = stageUnitsBy(stageFilesBy(options, sources))
   const serviceUnit = serviceUnitsBy(options)
@@ -184,11 +186,13 @@ const make = (options: CodeOptions, hasher: Hasher["Service"]) => {
   /** What was found sound: stages by their name, services by theirs and a colon. */
   const sound = new Map<string, CodeUnit>()
 
+  const stale = (built: BuiltSources) => ({ packageRoot, built, sources })
+
   const serviceKnown = async (service: string, names: Names): Promise<Known> => {
     const unit = serviceUnit(service)
     const known = await knowledge.of(unit, names)
     const built = builtSources?.()
-    if (built !== undefined) await refuseStale(service, known.sources, { packageRoot, built, sources })
+    if (built !== undefined) await refuseStale(`its service "${service}"`, known.sources, stale(built))
     sound.set(`${service}:`, unit)
     return known
   }
@@ -207,7 +211,10 @@ const make = (options: CodeOptions, hasher: Hasher["Service"]) => {
 
   const findParts = async ({ names, resultServices, stageName }: CodeRequest) => {
     const unit = await stageUnit(stageName)
-    const parts: Array<Part> = [{ prefix: "", known: await knowledge.of(unit, names) }]
+    const own = await knowledge.of(unit, names)
+    const built = stagesFromBuild && unit.root === packageRoot ? builtSources?.() : undefined
+    if (built !== undefined) await refuseStale("it, in this process,", own.sources, stale(built))
+    const parts: Array<Part> = [{ prefix: "", known: own }]
     sound.set(stageName, unit)
     for (const service of resultServices) {
       parts.push({ prefix: `${service}:`, known: await serviceKnown(service, names) })

@@ -46,14 +46,12 @@ export interface StaleOptions {
 
 /** Rejects with an error that names a source that is not what the build was made of. */
 export const refuseStale = async (
-  service: string,
+  what: string,
   paths: ReadonlyArray<string>,
   { built, packageRoot, sources }: StaleOptions
 ): Promise<void> => {
   for (const path of paths) {
     if (await isCurrent(built[path], join(packageRoot, path), sources)) continue
-    throw new Error(
-      `its service "${service}" runs from dist/, which was built before ${path} changed: run npm run prepare`
-    )
+    throw new Error(`${what} runs from dist/, which was built before ${path} changed: run npm run prepare`)
   }
 }

@@ -67,6 +67,8 @@ export const bundle = (options: BundleOptions): Promise<Bundle> =>
     const engine: Record<string, Digest> = {}
     const { outputFiles } = await build({
       absWorkingDir: options.root,
+      // Sources are known by the paths that imports name, not by where links lead.
+      preserveSymlinks: true,
       entryPoints: { bundle: join(options.root, options.entry) },
       outdir: options.folder,
       outExtension: { ".js": ".mjs" },

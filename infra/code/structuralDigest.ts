@@ -108,12 +108,19 @@ export const preImagesOf = (graph: ModuleGraph, reached: Reached): ReadonlyMap<s
           : registryStructure(graph, module, part, followed)
       structures.set(id, [...(structures.get(id) ?? []), made])
     }
+    // Statements act on what stands beside them, before or after.
+    const order = inSourceOrder(parts).map(({ names }) => names.join(","))
+    const acting = `${module.path}#statements`
+    if (structures.has(acting)) structures.set(acting, [...structures.get(acting)!, { type: "Order", order }])
   }
   for (const [module, names] of reached.exports) {
     const elsewhere = renamedExports(graph, module, names)
     if (Object.keys(elsewhere).length > 0) structures.set(`${module.path}#exports`, [elsewhere])
   }
-  for (const path of reached.jsons) structures.set(`${path}#json`, [JSON.parse(graph.json(path))])
+  // As text: the order of its keys is what `Object.keys` gives.
+  for (const path of reached.jsons) {
+    structures.set(`${path}#json`, [JSON.stringify(JSON.parse(graph.json(path)))])
+  }
   return new Map([...structures].map(([id, made]) => [id, preImage("declaration/1", made)]))
 }
 

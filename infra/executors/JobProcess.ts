@@ -108,7 +108,8 @@ export class JobProcess {
   /** The whole group: a body may have started processes of its own, which can outlive it. */
   kill(): void {
     const { pid } = this.#child
-    if (pid === undefined) return
+    // The id of a process that is known to be gone may be another's by now.
+    if (pid === undefined || this.#gone !== undefined) return
     try {
       process.kill(-pid, "SIGKILL")
     } catch {

@@ -2,11 +2,21 @@
  * What a job leaves behind in its process, and must not reach the next one.
  *
  * Put back: environment variables, working folder, umask. Seen, and the process serves no other job: globals
- * added or changed, listeners on `process`, child processes, and whatever keeps the event loop alive (timers,
- * sockets, workers). The modules of a stage's bundle are loaded anew for each job. Shared between jobs are
- * the packages that they import, and the services of this program.
+ * added, changed or removed, and properties of the built-in ones and their prototypes; listeners of
+ * `process`, child processes, and whatever keeps the event loop alive (timers, sockets, workers). Modules of a
+ * stage's bundle are loaded anew for each job. Shared between jobs are the packages that they import, and the
+ * services of this program.
  */
 import { readFileSync } from "node:fs"
+
+type Descriptors = ReadonlyMap<string | symbol, PropertyDescriptor>
+
+/** An object of the platform, as its own properties were. */
+interface Shape {
+  readonly name: string
+  readonly object: object
+  readonly properties: Descriptors
+}
 
 type Counts = ReadonlyMap<string, number>
 
@@ -14,7 +24,7 @@ export interface Baseline {
   readonly environment: { readonly [name: string]: string | undefined }
   readonly folder: string
   readonly mask: number
-  readonly globals: { readonly [name: string]: PropertyDescriptor }
+  readonly globals: ReadonlyArray<Shape>
   readonly listeners: Counts
   readonly resources: Counts
 }
@@ -32,11 +42,38 @@ const listenerCounts = (): Counts =>
 const grown = (before: Counts, after: Counts): string | undefined =>
   [...after].find(([name, count]) => count > (before.get(name) ?? 0))?.[0]
 
+const descriptorsOf = (object: object): Descriptors =>
+  new Map(Reflect.ownKeys(object).map((key) => [key, Object.getOwnPropertyDescriptor(object, key)!]))
+
+const isObject = (value: unknown): value is object =>
+  (typeof value === "object" && value !== null) || typeof value === "function"
+
+/** What a job might patch: the language's own globals and their prototypes. */
+const patchable = [
+  ...["Array", "BigInt", "Boolean", "Date", "Error", "Function", "Map", "Number", "Object", "Promise"],
+  ...["RegExp", "Set", "String", "Symbol", "Uint8Array", "Float32Array", "Math", "JSON", "Reflect", "console"]
+]
+
+const platformObjects = (): ReadonlyArray<Pick<Shape, "name" | "object">> => [
+  { name: "globalThis", object: globalThis },
+  ...patchable.flatMap((name) => {
+    const object = (globalThis as { readonly [name: string]: unknown })[name]
+    if (!isObject(object)) return []
+    const prototype = (object as { readonly prototype?: unknown }).prototype
+    return isObject(prototype)
+      ? [
+          { name, object },
+          { name: `${name}.prototype`, object: prototype }
+        ]
+      : [{ name, object }]
+  })
+]
+
 export const takeBaseline = (): Baseline => ({
   environment: { ...process.env },
   folder: process.cwd(),
   mask: process.umask(),
-  globals: Object.getOwnPropertyDescriptors(globalThis) as Baseline["globals"],
+  globals: platformObjects().map(({ name, object }) => ({ name, object, properties: descriptorsOf(object) })),
   listeners: listenerCounts(),
   resources: counted(process.getActiveResourcesInfo())
 })
@@ -55,10 +92,25 @@ const isSame = (before: PropertyDescriptor | undefined, after: PropertyDescripto
   return Object.is(before.value, after.value)
 }
 
-const changedGlobal = (before: Baseline["globals"]): string | undefined =>
-  Object.entries(Object.getOwnPropertyDescriptors(globalThis)).find(
-    ([name, descriptor]) => !isSame(before[name], descriptor)
-  )?.[0]
+/** Node's own fetch keeps its state under such symbols. */
+const isOfNode = (key: string | symbol): boolean =>
+  typeof key === "symbol" && String(key.description).startsWith("undici.")
+
+const changedProperty = ({ object, properties }: Shape): string | symbol | undefined => {
+  const now = Reflect.ownKeys(object).filter((key) => !isOfNode(key))
+  const changed = now.find(
+    (key) => !isSame(properties.get(key), Object.getOwnPropertyDescriptor(object, key)!)
+  )
+  return changed ?? [...properties.keys()].find((key) => !Object.hasOwn(object, key))
+}
+
+const changedGlobal = (before: Baseline["globals"]): string | undefined => {
+  for (const shape of before) {
+    const property = changedProperty(shape)
+    if (property !== undefined) return `${shape.name}.${String(property)}`.replace(/^globalThis\./, "")
+  }
+  return undefined
+}
 
 /** Processes started by this one; none where the system does not say. */
 const hasChildren = (): boolean => {

@@ -8,7 +8,7 @@ import { type Change, changesSince, type JobDescription } from "./Explain.ts"
 import { soundManifest } from "./Lineage.ts"
 import type { Manifest, ManifestInputs } from "./Manifest.ts"
 import { ManifestStore } from "./ManifestStore.ts"
-import { describe, inputsFrom, type JobState, type Plan, type PlannedJob } from "./Plan.ts"
+import { describe, fitsType, inputsFrom, type JobState, type Plan, type PlannedJob } from "./Plan.ts"
 
 export const Adoption = Schema.Struct({
   /** The key of the result that was taken over. */
@@ -99,6 +99,10 @@ export const adopt = Effect.fn("Adoption.adopt")(function* (
   const inputs = settledInputs(jobs, job)
   const description = describe({ ...job, inputs, code: state.code })
   const { changes, manifest: earlier } = yield* adoptable(pipeline.name, name, description)
+  const fits = fitsType(job.job)
+  if (!fits(earlier)) {
+    return yield* refused(`its earlier result does not fit the type "${job.job.ref.type.name}", so run it`)
+  }
   const adoption: Adoption = {
     ...statement,
     fromKey: earlier.jobKey,
@@ -116,6 +120,6 @@ export const adopt = Effect.fn("Adoption.adopt")(function* (
     code: state.code.identity,
     provenance: { ...earlier.provenance, adopted: adoption as unknown as Schema.Json }
   }
-  yield* (yield* ManifestStore).publish(manifest, { replace: false })
+  yield* (yield* ManifestStore).publish(manifest, { replace: false, fits })
   return { key: state.key, adoption }
 })

@@ -11,6 +11,7 @@ import { freshMillis } from "../storage/blobs.ts"
 import type { Digest } from "../storage/Digest.ts"
 import { type ObjectInfo, ObjectStore } from "../storage/ObjectStore.ts"
 import { openRuns } from "./OpenRuns.ts"
+import { manifestPlaceOf } from "./SignedManifest.ts"
 import {
   blobIn,
   everyObject,
@@ -116,6 +117,24 @@ const blobGarbage = (
   })
 }
 
+/** Of the jobs whose list of recent results is lost, which nothing depends on otherwise. */
+const youngestResults = (
+  manifests: ReadonlyArray<HeldManifest>,
+  listed: ReadonlySet<Digest>
+): ReadonlyArray<Digest> => {
+  const latest = new Map<string, HeldManifest>()
+  const known = new Set<string>()
+  for (const one of manifests) {
+    const { info, manifest } = one
+    if (manifest === undefined) continue
+    const id = `${manifestPlaceOf(info.key)?.scope} ${manifest.pipeline} ${manifest.job}`
+    if (listed.has(one.key)) known.add(id)
+    const before = latest.get(id)
+    if (before === undefined || before.info.modifiedAtMillis < info.modifiedAtMillis) latest.set(id, one)
+  }
+  return [...latest].flatMap(([id, { key }]) => (known.has(id) ? [] : [key]))
+}
+
 /** Looks, and removes nothing. */
 export const findGarbage = Effect.fn("Garbage.find")(function* (options: GarbageOptions) {
   const now = yield* Clock.currentTimeMillis
@@ -129,8 +148,10 @@ export const findGarbage = Effect.fn("Garbage.find")(function* (options: Garbage
     open.map(({ startedAt }) => Date.parse(startedAt))
   )
   const young = manifests.filter(({ info }) => info.modifiedAtMillis >= ages.cutoff)
+  const listed = yield* latestKeys(objects)
   const roots = [
-    ...(yield* latestKeys(objects)),
+    ...listed,
+    ...youngestResults(manifests, new Set(listed)),
     ...(yield* keysOfRuns(objects, options.keepRuns)),
     ...open.flatMap(({ keys }) => keys),
     ...young.map(({ key }) => key)

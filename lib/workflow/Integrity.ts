@@ -1,8 +1,10 @@
 /** Whether a store holds what it says: blobs their digests, manifests what they state, and their blobs. */
-import { Effect } from "effect"
+import { Effect, Option } from "effect"
+import { blobKey } from "../storage/blobs.ts"
 import { type Digest, Hasher } from "../storage/Digest.ts"
 import { type ObjectInfo, ObjectStore } from "../storage/ObjectStore.ts"
 import { Verifier } from "../storage/Signature.ts"
+import { ifPresent } from "./jsonObjects.ts"
 import { manifestPlaceOf, openManifest } from "./SignedManifest.ts"
 import { blobIn, everyObject, type HeldManifest, manifestsAmong } from "./StoreContents.ts"
 
@@ -32,22 +34,41 @@ const jobsOf = (manifests: ReadonlyArray<HeldManifest>): ReadonlyArray<string> =
   ...new Set(manifests.flatMap(jobOf))
 ]
 
+type Read =
+  | { readonly _tag: "Bytes"; readonly bytes: Uint8Array }
+  /** Removed since it was listed: a sweep goes on. */
+  | { readonly _tag: "Gone" }
+  | { readonly _tag: "Unreadable"; readonly reason: string }
+
+/** A file that cannot be read is damaged; a server that does not answer says nothing of what it holds. */
+const read = Effect.fn("Integrity.read")(function* (key: string) {
+  const store = yield* ObjectStore
+  return yield* store.get(key).pipe(
+    Effect.map((bytes): Read => ({ _tag: "Bytes", bytes })),
+    Effect.catchTag("ObjectNotFound", () => Effect.succeed<Read>({ _tag: "Gone" })),
+    Effect.catchTag("StoreUnavailable", (error) =>
+      store.isLocal
+        ? Effect.succeed<Read>({ _tag: "Unreadable", reason: `it cannot be read: ${error.reason}` })
+        : Effect.fail(error)
+    )
+  )
+})
+
 /** Reads one blob whole and hashes it. */
 const blobDamage = Effect.fn("Integrity.blobDamage")(function* (
   info: ObjectInfo,
   digest: Digest,
   users: ReadonlyArray<HeldManifest>
 ) {
-  const store = yield* ObjectStore
-  const hasher = yield* Hasher
-  const bytes = yield* Effect.option(store.get(info.key))
-  // Removed since it was listed: a sweep goes on.
-  if (bytes._tag === "None") return []
-  const found = hasher.digest(bytes.value)
-  if (found === digest) return []
-  const reason = `it holds other bytes than its name says (${bytes.value.length}, ${found})`
-  const damage: Damage = { object: info.key, kind: "blob", reason, jobs: jobsOf(users) }
-  return [damage]
+  const damage = (reason: string): ReadonlyArray<Damage> => [
+    { object: info.key, kind: "blob", reason, jobs: jobsOf(users) }
+  ]
+  const found = yield* read(info.key)
+  if (found._tag === "Gone") return []
+  if (found._tag === "Unreadable") return damage(found.reason)
+  const holds = (yield* Hasher).digest(found.bytes)
+  if (holds === digest) return []
+  return damage(`it holds other bytes than its name says (${found.bytes.length}, ${holds})`)
 })
 
 const isOfTrust = (reason: string): boolean => /not trusted|not signed/.test(reason)
@@ -63,15 +84,18 @@ const manifestDamage = Effect.fn("Integrity.manifestDamage")(function* (
     jobs: jobOf(one)
   })
   const place = manifestPlaceOf(one.info.key)
-  const bytes = yield* Effect.option((yield* ObjectStore).get(one.info.key))
-  // Removed since it was listed: a sweep goes on.
-  if (bytes._tag === "None" || place === undefined) return []
+  const found = yield* read(one.info.key)
+  if (found._tag === "Gone" || place === undefined) return []
+  if (found._tag === "Unreadable") return [damage(found.reason)]
   const services = { hasher: yield* Hasher, verifier: yield* Verifier }
-  const opened = openManifest(bytes.value, place, services)
+  const opened = openManifest(found.bytes, place, services)
   if (opened._tag === "Refused") return [damage(opened.reason)]
-  const lacking = one.blobs.find(({ blob, sizeBytes }) => present.get(blob) !== sizeBytes)
-  if (lacking !== undefined) {
-    return [damage(`its blob ${lacking.blob} is ${present.has(lacking.blob) ? "damaged" : "missing"}`)]
+  for (const { blob, sizeBytes } of one.blobs) {
+    if (present.get(blob) === sizeBytes) continue
+    // It may have been stored since blobs were listed: a run goes on.
+    const now = yield* ifPresent((yield* ObjectStore).head(blobKey(blob)))
+    if (Option.isNone(now)) return [damage(`its blob ${blob} is missing`)]
+    if (now.value.sizeBytes !== sizeBytes) return [damage(`its blob ${blob} is damaged`)]
   }
   return []
 })
@@ -126,13 +150,31 @@ export const check = Effect.fn("Integrity.check")(function* (
 export const repair = Effect.fn("Integrity.repair")(function* (damage: ReadonlyArray<Damage>) {
   const store = yield* ObjectStore
   const removed: Array<string> = []
-  const bad = new Set(damage.filter(({ kind }) => kind === "blob").map(({ object }) => blobIn(object)))
-  const manifests = yield* manifestsAmong(yield* everyObject)
+  const objects = yield* everyObject
+  const manifests = yield* manifestsAmong(objects)
+  const users = usersByBlob(manifests)
+  const bad = new Set<Digest>()
+  for (const info of objects.filter(({ key }) => damage.some(({ object }) => object === key))) {
+    const digest = blobIn(info.key)
+    // Looked at again: a run may have stored it anew since.
+    if (digest === undefined || (yield* blobDamage(info, digest, users.get(digest) ?? [])).length === 0)
+      continue
+    bad.add(digest)
+    yield* store.remove(info.key)
+    removed.push(info.key)
+  }
+  const present = new Map(
+    objects.flatMap((info) => {
+      const digest = blobIn(info.key)
+      return digest === undefined || bad.has(digest) ? [] : [[digest, info.sizeBytes] as const]
+    })
+  )
+  const suspects = manifests.filter(({ info }) => damage.some(({ object }) => object === info.key))
+  const broken = yield* Effect.filter(suspects, (one) =>
+    Effect.map(manifestDamage(one, present), (found) => found.length > 0)
+  )
   const needing = manifests.filter(({ blobs }) => blobs.some(({ blob }) => bad.has(blob)))
-  for (const object of new Set([
-    ...needing.map(({ info }) => info.key),
-    ...damage.map(({ object }) => object)
-  ])) {
+  for (const object of new Set([...needing, ...broken].map(({ info }) => info.key))) {
     yield* store.remove(object)
     removed.push(object)
   }

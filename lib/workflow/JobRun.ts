@@ -12,7 +12,7 @@ import { blank, failed, hit, type JobOutcome, noted, skipped, withRetries } from
 import { blobsOf, inputDigests, type Manifest } from "./Manifest.ts"
 import type { Lookup } from "./ManifestFinder.ts"
 import { ManifestStore, type Published } from "./ManifestStore.ts"
-import { findResult, keyOf, type Plan, type PlannedJob, type Settled, settle } from "./Plan.ts"
+import { findResult, fitsType, keyOf, type Plan, type PlannedJob, type Settled, settle } from "./Plan.ts"
 import { Reporter } from "./Reporter.ts"
 import * as ResumePoint from "./ResumePoint.ts"
 import type { RunEvent } from "./RunEvent.ts"
@@ -184,7 +184,11 @@ const execute = Effect.fn("JobRun.execute")(function* (
       runId: scope.runId
     }
   }
-  const published = yield* (yield* ManifestStore).publish(made, { replace: planned.forced, confirm })
+  const published = yield* (yield* ManifestStore).publish(made, {
+    replace: planned.forced,
+    fits: fitsType(planned.job),
+    confirm
+  })
   yield* Effect.ignore(ResumePoint.clear({ scope: scope.stateScope, jobKey: key }))
   const note = publishedNote(published)
   if (note !== undefined) yield* emit({ _tag: "JobNote", job: planned.name, line: note })

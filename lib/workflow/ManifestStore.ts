@@ -26,6 +26,8 @@ export type Published =
 export interface PublishOptions {
   /** Puts a forced result over a healthy one. */
   readonly replace: boolean
+  /** Whether a sound result of another publisher is one for us; one that is not gives way. */
+  readonly fits?: (manifest: Manifest) => boolean
   /**
    * Asked before each write, when what it replaces has been looked at: whoever is deposed in between fails
    * here, or finds something else standing there.
@@ -66,13 +68,13 @@ const takeSlot = Effect.fn("ManifestStore.takeSlot")(function* (
   finder: ManifestFinder,
   manifest: Manifest,
   bytes: Uint8Array,
-  { confirm = Effect.void, replace }: PublishOptions
+  { confirm = Effect.void, fits = () => true, replace }: PublishOptions
 ) {
   const store = yield* ObjectStore
   const place = { scope: (yield* Signer).scope, key: manifest.jobKey }
   const { version } = yield* store.head(manifestKey(place))
   const previous = yield* finder.findIn(place)
-  if (previous._tag === "Found" && !replace) {
+  if (previous._tag === "Found" && !replace && fits(previous.manifest)) {
     return { _tag: "Adopted", manifest: previous.manifest } as Published
   }
   yield* confirm

@@ -2,7 +2,7 @@
  * Runs that go on now, and the results they read: `running/<run id>.json`, removed when the run ends. What
  * such a run needs is not swept, though nothing else may name it.
  */
-import { DateTime, Effect, Schema, Stream } from "effect"
+import { Clock, DateTime, Effect, Schema, Stream } from "effect"
 import { Digest } from "../storage/Digest.ts"
 import { LeaseOwner, OwnerLiveness } from "../storage/Lease.ts"
 import { ObjectStore } from "../storage/ObjectStore.ts"
@@ -19,6 +19,9 @@ const OpenRun = Schema.Struct({
 export type OpenRun = typeof OpenRun.Type
 
 const prefix = "running/"
+
+/** Of a process elsewhere nobody knows whether it is gone; no run takes this long. */
+const ageMaxMillis = 14 * 24 * 3_600_000
 
 /** Known to others as long as `run` goes on. A store that cannot be written to is told by the jobs. */
 export const whileOpen = <A, E, R>(
@@ -40,17 +43,19 @@ export const whileOpen = <A, E, R>(
   )
 }
 
-/** The runs whose process is not certainly gone; `forgotten` are the objects of the others. */
+/** The runs whose process is not certainly gone, or of old; `forgotten` are the objects of the others. */
 export const openRuns = Effect.gen(function* () {
   const store = yield* ObjectStore
   const { isGone } = yield* OwnerLiveness
+  const now = yield* Clock.currentTimeMillis
   const open: Array<OpenRun> = []
   const forgotten: Array<string> = []
   for (const { key } of yield* Stream.runCollect(store.list(prefix))) {
     const read = yield* ifPresent(readJson(OpenRun, key))
     if (read._tag === "None") continue
     const run = read.value._tag === "Some" ? read.value.value : undefined
-    if (run === undefined || (yield* isGone(run.owner))) forgotten.push(key)
+    const isOld = run !== undefined && now - Date.parse(run.startedAt) > ageMaxMillis
+    if (run === undefined || isOld || (yield* isGone(run.owner))) forgotten.push(key)
     else open.push(run)
   }
   return { open, forgotten }

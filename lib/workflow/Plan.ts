@@ -137,13 +137,17 @@ export const keyOf = Effect.fnUntraced(function* ({ code, externals, job, ...res
   })
 })
 
+/** Whether a stored result is still of the type that the job's stage makes: contracts are in no key. */
+export const fitsType =
+  ({ ref: { type } }: PipelineJob) =>
+  ({ output }: Manifest): boolean =>
+    output.type === type.name && Schema.decodeUnknownResult(type.schema)(output.value)._tag === "Success"
+
 /** A sound manifest under the key whose value still fits the stage's type. */
-export const findResult = Effect.fnUntraced(function* ({ ref: { type } }: PipelineJob, key: Digest) {
+export const findResult = Effect.fnUntraced(function* (job: PipelineJob, key: Digest) {
   const found = yield* (yield* ManifestStore).find(key)
-  if (found._tag !== "Found") return found
-  const { output } = found.manifest
-  const fits = Schema.decodeUnknownResult(type.schema)(output.value)
-  if (fits._tag === "Success" && output.type === type.name) return found
+  if (found._tag !== "Found" || fitsType(job)(found.manifest)) return found
+  const { type } = job.ref
   const reason = `the stored result does not fit the type "${type.name}" any more`
   return { _tag: "Broken", reason } satisfies Lookup as Lookup
 })

@@ -40,6 +40,17 @@ const decodedInput = (request: JobRequest, name: string) => {
   ).pipe(Effect.map(Object.fromEntries))
 }
 
+/** A job that is to be computed again goes on only from what its own run has saved. */
+const resumePoint = Effect.fn("runBody.resumePoint")(function* (
+  place: ResumePoint.StatePlace,
+  { fromScratch, runId }: JobRequest["foldOrigin"]
+) {
+  if (fromScratch && Option.getOrUndefined(yield* ResumePoint.savedBy(place)) !== runId) {
+    return { bytes: Option.none<Uint8Array>(), problem: undefined }
+  }
+  return yield* ResumePoint.load(place)
+})
+
 const contextOf = Effect.fn("runBody.contextOf")(function* (
   request: JobRequest,
   link: BodyLink,
@@ -56,7 +67,7 @@ const contextOf = Effect.fn("runBody.contextOf")(function* (
     report: (progress) => link.onSignal({ _tag: "Progress", progress }),
     note,
     stopRequested: link.stopRequested,
-    loadResumePoint: ResumePoint.load(place).pipe(
+    loadResumePoint: resumePoint(place, foldOrigin).pipe(
       Effect.tap(({ problem }) =>
         problem === undefined ? Effect.void : note(`its saved state is not used: ${problem}; it starts anew`)
       ),

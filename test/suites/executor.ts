@@ -9,6 +9,7 @@ import type { ObjectStore } from "../../lib/storage/ObjectStore.ts"
 import { mainScope } from "../../lib/storage/Signature.ts"
 import { Executor, type JobControl, type JobRequest, type JobSignal } from "../../lib/workflow/Executor.ts"
 import { fingerprint } from "../../lib/workflow/Fingerprint.ts"
+import * as ResumePoint from "../../lib/workflow/ResumePoint.ts"
 import type { AnyStage } from "../../lib/workflow/Stage.ts"
 import { add } from "../fixtures/toy/add.ts"
 import { chain } from "../fixtures/toy/chain.ts"
@@ -163,6 +164,23 @@ export const executorSuite = (name: string, layer: Layer.Layer<Services, unknown
         yield* Effect.promise(() => until(() => signals.length > 0))
         yield* Deferred.succeed(kill, undefined)
         assert.strictEqual((yield* Effect.flip(Fiber.join(running)))._tag, "WorkerLost")
+      }))
+
+    test("a job that is computed again goes on only from what its own run has saved", () =>
+      Effect.gen(function* () {
+        const saved = new TextEncoder().encode("0 1 2 ")
+        for (const [fromScratch, runId, start] of [
+          [false, "run", 3],
+          [true, "run", 0],
+          [true, "earlier run", 3]
+        ] as const) {
+          const request = yield* requestOf(steps, { steps: 4, millisPerStep: 1 })
+          const { jobKey } = request
+          yield* ResumePoint.save({ scope: mainScope, jobKey }, "earlier run", saved)
+          const signals: Array<JobSignal> = []
+          yield* execute({ ...request, foldOrigin: { ...request.foldOrigin, fromScratch, runId } }, signals)
+          assert.match(notesOf(signals)[0]!, new RegExp(`goes on from step ${start}$`))
+        }
       }))
 
     it.effect("a fold goes on from the states of jobs that began alike, unless from scratch", () =>

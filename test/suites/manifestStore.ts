@@ -116,6 +116,21 @@ const publishing = (test: Test): void => {
   )
 
   test(
+    "a healthy result that is not of the type that is wanted gives way, one that is does not",
+    Effect.gen(function* () {
+      yield* publish(1)
+      const store = yield* ManifestStore
+      const made = yield* manifestOf(99)
+      const published = (fits: boolean) => store.publish(made, { replace: false, fits: () => fits })
+      assert.strictEqual((yield* published(true))._tag, "Adopted")
+      assert.strictEqual((yield* published(false))._tag, "Replaced")
+      assert.deepStrictEqual(yield* store.find(made.jobKey), { _tag: "Found", manifest: made })
+    })
+  )
+}
+
+const remembering = (test: Test): void => {
+  test(
     "the last twenty keys of a job are remembered, latest first, each once",
     Effect.gen(function* () {
       const store = yield* ManifestStore
@@ -222,6 +237,7 @@ export const manifestStoreSuite = (name: string, storage: () => Layer.Layer<Stor
   describe(`ManifestStore (${name})`, () => {
     const test: Test = (title, body) => it.effect(title, () => Effect.provide(body, layer))
     publishing(test)
+    remembering(test)
     surveying(test)
     doubting(test)
   })

@@ -160,6 +160,41 @@ const moving: ReadonlyArray<readonly [string, (root: string) => void]> = [
   ["the lock file, removed", (root) => rmSync(join(root, "package-lock.json"))]
 ]
 
+describe("order counts where it acts:", () => {
+  const half = files["lib/half.ts"]!.replace("n / 2", "(n * m) / 2")
+  const digestOfHalf = (...lines: ReadonlyArray<string>) =>
+    Effect.gen(function* () {
+      const root = makePackage()
+      edit(root, "lib/half.ts", [...lines, half].join("\n"))
+      return (yield* identityOf(root)).digest
+    })
+
+  it.effect("of a statement and what stands beside it, not of what does nothing", () =>
+    Effect.gen(function* () {
+      const [start, set, use] = ["let s = 1", "s = 2", "const m = s * 3"] as const
+      assert.notStrictEqual(yield* digestOfHalf(start, set, use), yield* digestOfHalf(start, use, set))
+      const [a, b] = ["const a = 1", "const m = a"]
+      assert.strictEqual(yield* digestOfHalf(a, b), yield* digestOfHalf(b, a))
+    })
+  )
+
+  it.effect("of the keys of a JSON file, not of its blanks", () =>
+    Effect.gen(function* () {
+      const digestOfJson = (text: string) =>
+        Effect.gen(function* () {
+          const root = makePackage()
+          edit(root, "lib/classes.json", text)
+          const imported = 'import classes from "./classes.json" with { type: "json" }'
+          edit(root, "lib/half.ts", [imported, "const m = Object.keys(classes).length", half].join("\n"))
+          return (yield* identityOf(root)).digest
+        })
+      const before = yield* digestOfJson('{"cat":0,"dog":1}')
+      assert.strictEqual(yield* digestOfJson('{ "cat": 0,\n"dog": 1 }'), before)
+      assert.notStrictEqual(yield* digestOfJson('{"dog":1,"cat":0}'), before)
+    })
+  )
+})
+
 describe("the digest after an edit of", () => {
   const digests = (change: (root: string) => void) =>
     Effect.gen(function* () {
