@@ -175,8 +175,16 @@ const attempt = <A>(stage: string, use: () => Promise<A>) =>
     catch: (error) => new CodeUnreadable({ stage, reason: (error as Error).message })
   })
 
+/** Of code that runs as it was built. */
+const refusingOld =
+  ({ builtSources, packageRoot }: CodeOptions, sources: SourceDigests) =>
+  async (what: string, known: Known): Promise<void> => {
+    const built = builtSources?.()
+    if (built !== undefined) await refuseStale(what, known.sources, { packageRoot, built, sources })
+  }
+
 const make = (options: CodeOptions, hasher: Hasher["Service"]) => {
-  const { builtSources, codeFolder, packageRoot, stagesFromBuild = false } = options
+  const { codeFolder, packageRoot, stagesFromBuild = false } = options
   const sources = new SourceDigests(join(codeFolder, "sources.index"))
   const stageUnit = stageUnitsBy(stageFilesBy(options, sources))
   const serviceUnit = serviceUnitsBy(options)
@@ -186,13 +194,12 @@ const make = (options: CodeOptions, hasher: Hasher["Service"]) => {
   /** What was found sound: stages by their name, services by theirs and a colon. */
   const sound = new Map<string, CodeUnit>()
 
-  const stale = (built: BuiltSources) => ({ packageRoot, built, sources })
+  const refuseOld = refusingOld(options, sources)
 
   const serviceKnown = async (service: string, names: Names): Promise<Known> => {
     const unit = serviceUnit(service)
     const known = await knowledge.of(unit, names)
-    const built = builtSources?.()
-    if (built !== undefined) await refuseStale(`its service "${service}"`, known.sources, stale(built))
+    await refuseOld(`its service "${service}"`, known)
     sound.set(`${service}:`, unit)
     return known
   }
@@ -212,8 +219,7 @@ const make = (options: CodeOptions, hasher: Hasher["Service"]) => {
   const findParts = async ({ names, resultServices, stageName }: CodeRequest) => {
     const unit = await stageUnit(stageName)
     const own = await knowledge.of(unit, names)
-    const built = stagesFromBuild && unit.root === packageRoot ? builtSources?.() : undefined
-    if (built !== undefined) await refuseStale("it, in this process,", own.sources, stale(built))
+    if (stagesFromBuild && unit.root === packageRoot) await refuseOld("it, in this process,", own)
     const parts: Array<Part> = [{ prefix: "", known: own }]
     sound.set(stageName, unit)
     for (const service of resultServices) {

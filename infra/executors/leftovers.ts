@@ -3,9 +3,9 @@
  *
  * Put back: environment variables, working folder, umask. Seen, and the process serves no other job: globals
  * added, changed or removed, and properties of the built-in ones and their prototypes; listeners of
- * `process`, child processes, and whatever keeps the event loop alive (timers, sockets, workers). Modules of a
- * stage's bundle are loaded anew for each job. Shared between jobs are the packages that they import, and the
- * services of this program.
+ * `process`, child processes, and whatever keeps the event loop alive (timers, sockets, workers). The modules
+ * of a stage's bundle are loaded anew for each job. Shared between jobs are the packages that they import,
+ * and the services of this program.
  */
 import { readFileSync } from "node:fs"
 
