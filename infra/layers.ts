@@ -36,6 +36,7 @@ import { read, type SettingsValue } from "./settings.ts"
 import { signingLayer } from "./signing/signing.ts"
 import { fileObjectStoreLayer } from "./stores/FileObjectStore.ts"
 import { strictExecutorLayer } from "./strict/StrictExecutor.ts"
+import { locateCpuLibrary, resolveCpuLibrary } from "./tensorflow/cpu-library.ts"
 import type { FetchProgress } from "./tensorflow/install-library.ts"
 import {
   type LibraryMissing,
@@ -85,6 +86,13 @@ const libraryOptions = ({ cacheDir, tensorflowDir }: SettingsValue) => ({
 
 const askedForPortable: Portable = { kind: "portable", reason: "DISTILLERY_BACKEND asks for it" }
 
+/** What was compiled while planning; a job never waits for a compiler. */
+const compiledKernels = ({ cacheDir, kernels }: SettingsValue): string | undefined => {
+  if (kernels === "stock") return undefined
+  const located = locateCpuLibrary({ cacheDirectory: cacheDir })
+  return located.kind === "compiled" ? located.file : undefined
+}
+
 /** Both runtimes are loaded only when one is chosen: they bring all of tfjs. */
 const runtimeOn = (
   library: NativeLibrary | Portable,
@@ -93,7 +101,7 @@ const runtimeOn = (
   library.kind === "native"
     ? Effect.promise(async () => {
         const { layerNative } = await import("./tensorflow/NativeRuntime.ts")
-        return layerNative({ library, threads: settings.threads })
+        return layerNative({ library, kernels: compiledKernels(settings), threads: settings.threads })
       })
     : Effect.promise(async () => (await import("./tensorflow/PortableRuntime.ts")).layerPortable)
 
@@ -186,6 +194,8 @@ export interface RuntimeNotices {
   readonly progress: (progress: FetchProgress) => void
   /** The portable runtime will serve, and why. */
   readonly portable: (reason: string) => void
+  /** TensorFlow's kernels will serve in the place of ours, and why. */
+  readonly stockKernels: (reason: string) => void
 }
 
 /** `notices` absent: looks only (as `plan` does); given: fetches the native library where it is missing. */
@@ -203,11 +213,7 @@ const capabilitiesLayer = (
           : notices === undefined
             ? locateLibrary(options)
             : resolveLibrary({ ...options, onProgress: notices.progress }).pipe(
-                Effect.tap((found) =>
-                  Effect.sync(() => {
-                    if (found.kind === "portable") notices.portable(found.reason)
-                  })
-                )
+                Effect.tap((found) => prepareRuntime(found, settings, notices))
               )
       const library = yield* Effect.cached(find)
       return {
@@ -219,6 +225,19 @@ const capabilitiesLayer = (
       }
     })
   )
+
+/** Compiles our kernels where the native runtime will use them; says what will be slower than it could be. */
+const prepareRuntime = (
+  found: NativeLibrary | Portable,
+  { cacheDir, kernels }: SettingsValue,
+  notices: RuntimeNotices
+): Effect.Effect<void> => {
+  if (found.kind === "portable") return Effect.sync(() => notices.portable(found.reason))
+  if (kernels === "stock") return Effect.void
+  return Effect.map(resolveCpuLibrary({ cacheDirectory: cacheDir }), (compiled) => {
+    if (compiled.kind === "absent") notices.stockKernels(compiled.reason)
+  })
+}
 
 const refusalOf = (
   capability: string,

@@ -24,6 +24,8 @@ export interface SettingsValue {
   readonly backend: "auto" | "native" | "portable"
   /** Folder with TensorFlow's libraries, where the user brings their own. */
   readonly tensorflowDir: string | undefined
+  /** Whether the native runtime may use kernels of ours, compiled on this machine, or TensorFlow's alone. */
+  readonly kernels: "own" | "stock"
   /** Threads of the native runtime. */
   readonly threads: number
   /** Jobs of the pool `cpu` that run at once. */
@@ -101,6 +103,9 @@ const settings = Config.all({
   backend: Config.schema(Schema.Literals(["auto", "native", "portable"]), "DISTILLERY_BACKEND").pipe(
     Config.withDefault("auto" as const)
   ),
+  kernels: Config.schema(Schema.Literals(["own", "stock"]), "DISTILLERY_KERNELS").pipe(
+    Config.withDefault("own" as const)
+  ),
   threads: count("DISTILLERY_THREADS", availableParallelism()),
   concurrency: count("DISTILLERY_CONCURRENCY", availableParallelism()),
   gpuConcurrency: count("DISTILLERY_GPU_CONCURRENCY", 1),
@@ -137,6 +142,7 @@ export const read: Effect.Effect<SettingsValue, SettingsInvalid> = Effect.gen(fu
     mirrorDir: Option.getOrUndefined(found.mirror),
     tensorflowDir: Option.getOrUndefined(found.tensorflow),
     backend: found.backend,
+    kernels: found.kernels,
     threads: found.threads,
     concurrency: found.concurrency,
     gpuConcurrency: found.gpuConcurrency,

@@ -31,6 +31,7 @@ const valuesOf = (settings: SettingsValue): ReadonlyArray<readonly [variable: st
     ["DISTILLERY_MIRROR", settings.mirrorDir ?? "none"],
     ["DISTILLERY_BACKEND", settings.backend],
     ["DISTILLERY_TENSORFLOW", settings.tensorflowDir ?? "fetched by pip"],
+    ["DISTILLERY_KERNELS", settings.kernels],
     ["DISTILLERY_THREADS", String(settings.threads)],
     ["DISTILLERY_CONCURRENCY", String(settings.concurrency)],
     ["DISTILLERY_GPU_CONCURRENCY", String(settings.gpuConcurrency)],

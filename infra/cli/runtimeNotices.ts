@@ -15,6 +15,7 @@ export const runtimeNotices = (announce: (line: string) => Effect.Effect<void>):
   let told = ""
   return {
     portable: (reason) => tell(`the portable runtime trains, ${slowdown}, because ${reason}`),
+    stockKernels: (reason) => tell(`TensorFlow's own kernels serve, which is slower, because ${reason}`),
     progress: ({ bytes, phase, totalBytes }) => {
       const part = totalBytes > 0 ? Math.floor((bytes / totalBytes) * numParts) : 0
       const now = `${phase} ${part}`

@@ -5,6 +5,7 @@
  */
 import { tf } from "../../lib/tensor/tf.ts"
 import { type Attributes, attribute } from "./attributes.ts"
+import type { CpuKernels } from "./CpuKernels.ts"
 import { DataType, type Output } from "./capi.ts"
 import type { Graph, NodeInputs } from "./graph.ts"
 import { type Trace, TracingError } from "./Trace.ts"
@@ -36,6 +37,8 @@ export type TensorInfo = tf.TensorInfo
 
 export class GraphBackend extends tf.KernelBackend {
   readonly graph: Graph
+  /** Our kernels; absent where they could not be compiled, and TensorFlow's serve. */
+  readonly cpu: CpuKernels | undefined
   /** The trace in progress. */
   trace: Trace | undefined
   private readonly data: tf.DataStorage<Stored>
@@ -43,9 +46,10 @@ export class GraphBackend extends tf.KernelBackend {
   /** Data ids of session variables that another backend holds a copy of. */
   private readonly lent = new Set<object>()
 
-  constructor(graph: Graph, readCell: (cell: VariableCell) => Values) {
+  constructor(graph: Graph, cpu: CpuKernels | undefined, readCell: (cell: VariableCell) => Values) {
     super()
     this.graph = graph
+    this.cpu = cpu
     this.readCell = readCell
     this.data = new tf.DataStorage<Stored>(this, tf.engine())
   }
@@ -97,6 +101,20 @@ export class GraphBackend extends tf.KernelBackend {
   emitMany(type: string, inputs: NodeInputs, attributes: Attributes, count: number): Array<TensorInfo> {
     const oper = this.graph.node(type, inputs, attributes)
     return Array.from({ length: count }, (_, index) => this.wrap({ oper, index }))
+  }
+
+  /** Records an operation of ours, `Distillery<name>`, and wraps its outputs, whose shapes it is told. */
+  emitOwn(
+    name: string,
+    inputs: NodeInputs,
+    attributes: Attributes,
+    shapes: ReadonlyArray<ReadonlyArray<number>>
+  ): Array<TensorInfo> {
+    const oper = this.graph.node(`Distillery${name}`, inputs, attributes)
+    return shapes.map((shape, index) => {
+      this.graph.declareShape({ oper, index }, shape)
+      return this.wrap({ oper, index })
+    })
   }
 
   /** The same data under a second handle. */

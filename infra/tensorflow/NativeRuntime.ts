@@ -1,6 +1,7 @@
 /**
  * The tensor runtime on TensorFlow itself: each step is traced into a graph once and then runs as one call.
  */
+import { basename } from "node:path"
 import { Effect, Layer } from "effect"
 import {
   type Compiled,
@@ -12,6 +13,7 @@ import {
   type TraceError
 } from "../../lib/tensor/Runtime.ts"
 import { tf } from "../../lib/tensor/tf.ts"
+import { CpuKernels } from "./CpuKernels.ts"
 import { type Pointer, TensorFlow } from "./capi.ts"
 import { executionError, traceError } from "./errors.ts"
 import { checkedFeed } from "./feeds.ts"
@@ -29,6 +31,8 @@ export interface NativeOptions {
   readonly library: { readonly directory: string; readonly api: string; readonly framework: string }
   /** Threads that one operation may use. */
   readonly threads: number
+  /** The object compiled from our kernels (see `cpu-library.ts`); absent: TensorFlow's serve. */
+  readonly kernels?: string | undefined
 }
 
 /** A `TensorRuntime` whose graph and session live as long as the layer. */
@@ -43,16 +47,27 @@ export const makeNativeRuntime = Effect.fn("NativeRuntime.make")(function* (opti
   // Eager code (building weights, looking at results) needs a backend that computes.
   yield* startWasm
   const native = yield* Effect.acquireRelease(
-    Effect.sync(() => openNative(library, options.threads)),
+    Effect.try({
+      try: () => openNative(library, options),
+      catch: (cause) => executionError(cause, "The native runtime cannot be started")
+    }),
     (opened) => Effect.sync(() => closeNative(opened))
   )
   return TensorRuntime.of({
-    numerics: { backend: "tensorflow", library: `tensorflow ${library.version}`, threads: options.threads },
+    numerics: {
+      backend: "tensorflow",
+      library: `tensorflow ${library.version}${kernelsName(options)}`,
+      threads: options.threads
+    },
     precisions: ["float32", "bfloat16"],
     jit: (step, jitOptions) => compile(native, step, jitOptions),
     read: (variables) => readVariables(native, variables)
   })
 })
+
+/** Ours are named by what they were compiled of. */
+const kernelsName = ({ kernels }: NativeOptions): string =>
+  kernels === undefined ? "" : `, kernels ${basename(kernels, ".so")}`
 
 interface Native extends TracingContext {
   readonly library: TensorFlow
@@ -61,11 +76,13 @@ interface Native extends TracingContext {
 
 let opened = 0
 
-const openNative = (library: TensorFlow, threads: number): Native => {
+const openNative = (library: TensorFlow, { kernels, threads }: NativeOptions): Native => {
+  // Before the graph, which knows the operations that are registered by then.
+  const cpu = kernels === undefined ? undefined : CpuKernels.load(library, kernels, threads)
   const graph = new Graph(library)
   const session = new Session(graph, threads)
   const variables = new Variables(graph, session)
-  const backend = new GraphBackend(graph, (cell) => variables.readAll([cell])[0] as Values)
+  const backend = new GraphBackend(graph, cpu, (cell) => variables.readAll([cell])[0] as Values)
   // Each runtime is a backend of its own: two may live side by side in tests.
   opened += 1
   const backendName = `tensorflow-graph-${opened}`

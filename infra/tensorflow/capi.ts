@@ -51,6 +51,7 @@ const declarations = {
   TF_FinishOperation: "void* TF_FinishOperation(void*, void*)",
   TF_GraphGetTensorNumDims: "int TF_GraphGetTensorNumDims(void*, TF_Output, void*)",
   TF_GraphGetTensorShape: "void TF_GraphGetTensorShape(void*, TF_Output, _Out_ int64_t*, int, void*)",
+  TF_GraphSetTensorShape: "void TF_GraphSetTensorShape(void*, TF_Output, int64_t*, int, void*)",
   TF_OperationOutputType: "int TF_OperationOutputType(TF_Output)",
   TF_AllocateTensor: "void* TF_AllocateTensor(int, int64_t*, int, size_t)",
   TF_TensorData: "void* TF_TensorData(void*)",
@@ -152,7 +153,7 @@ const declareOutput = (): void => {
  * that knows no log level, so stderr points elsewhere meanwhile; errors of the linker come back as values all
  * the same.
  */
-const openForGood = (files: ReadonlyArray<string>): void => {
+export const openForGood = (files: ReadonlyArray<string>): void => {
   const libc = koffi.load(null)
   // Has to stand in the C environment before TensorFlow reads it; a value the user set stays (last argument).
   libc.func("int setenv(const char*, const char*, int)")("TF_CPP_MIN_LOG_LEVEL", "2", 0)

@@ -1,5 +1,5 @@
 /** A TensorFlow graph under construction. Graphs only grow: nodes cannot be taken out again. */
-import { type Attributes, attribute } from "./attributes.ts"
+import { type Attributes, attribute, int64 } from "./attributes.ts"
 import { DataType, type Output, type Pointer, type TensorFlow } from "./capi.ts"
 import { dataTypeOf, sizeOf, type TfjsDtype, tensorFrom, type Values, valuesOf } from "./tensors.ts"
 
@@ -59,6 +59,14 @@ export class Graph {
   /** Adds a node and answers its first output. */
   output(type: string, inputs?: NodeInputs, attributes?: Attributes): Output {
     return { oper: this.node(type, inputs, attributes), index: 0 }
+  }
+
+  /** Says the shape of an output, where TensorFlow cannot infer it: operations of ours. */
+  declareShape(output: Output, shape: ReadonlyArray<number>): void {
+    const dims = int64(shape)
+    this.library.checked((status) =>
+      this.library.call.TF_GraphSetTensorShape(this.pointer, output, dims, shape.length, status)
+    )
   }
 
   /** What TensorFlow's shape inference says about an output. Throws if the shape depends on values. */

@@ -41,6 +41,7 @@ const settings: SettingsValue = {
   mirrorDir: undefined,
   backend: "auto",
   tensorflowDir: undefined,
+  kernels: "own",
   threads: 2,
   concurrency: 2,
   gpuConcurrency: 1,
@@ -81,6 +82,7 @@ describe("layers", () => {
     ["the cache", { cacheDir: join(base, "another cache") }],
     ["the mirror", { mirrorDir: base }],
     ["the backend", { backend: "portable" }],
+    ["whose kernels serve", { kernels: "stock" }],
     ["threads, concurrency and states", { threads: 1, concurrency: 7, keepStates: 1 }],
     ["the lease", { leaseSeconds: 7 }],
     ["the environment", { environment: { LANG: "tr_TR.UTF-8", TZ: "Asia/Tokyo" } }]

@@ -2,6 +2,7 @@
 import { homedir } from "node:os"
 import { join } from "node:path"
 import { Effect, Layer } from "effect"
+import { resolveCpuLibrary } from "../../infra/tensorflow/cpu-library.ts"
 import { resolveLibrary } from "../../infra/tensorflow/library.ts"
 import { layerNative } from "../../infra/tensorflow/NativeRuntime.ts"
 import { layerPortable } from "../../infra/tensorflow/PortableRuntime.ts"
@@ -9,13 +10,20 @@ import type { ExecutionError, TensorRuntime } from "../../lib/tensor/Runtime.ts"
 
 const userCache = process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache")
 
+const cacheDirectory = join(userCache, "distillery")
+
 /** TensorFlow's library from the user's cache, fetched if need be, or why there is none. */
 export const library = await Effect.runPromise(
   resolveLibrary({
-    cacheDirectory: join(userCache, "distillery"),
+    cacheDirectory,
     directory: process.env.DISTILLERY_TENSORFLOW || undefined
   })
 )
+
+/** Our kernels, compiled if need be, or why there are none. */
+export const kernels = await Effect.runPromise(resolveCpuLibrary({ cacheDirectory }))
+
+const kernelsFile = kernels.kind === "compiled" ? kernels.file : undefined
 
 export interface NamedRuntime {
   readonly name: "native" | "portable"
@@ -29,7 +37,7 @@ export const portable: NamedRuntime = { name: "portable", skipped: "", layer: la
 /** Its `skipped` is not empty where there is no library. */
 export const native: NamedRuntime =
   library.kind === "native"
-    ? { name: "native", skipped: "", layer: layerNative({ library, threads: 2 }) }
+    ? { name: "native", skipped: "", layer: layerNative({ library, kernels: kernelsFile, threads: 2 }) }
     : { name: "native", skipped: ` (skipped: ${library.reason})`, layer: Layer.empty as never }
 
 export const runtimes: ReadonlyArray<NamedRuntime> = [native, portable]

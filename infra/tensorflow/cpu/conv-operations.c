@@ -1,0 +1,52 @@
+/* Dense convolutions as operations of TensorFlow: float32 filters, activations float32 or bfloat16. */
+#include "conv.h"
+#include "operations.h"
+
+static void *activations(operation_call *call, const operation_params *params, int64_t height, int64_t width,
+                         int64_t channels) {
+  const int64_t lengths[] = {params->window.batch, height, width, channels};
+  return operation_output(call, 0, params->is_bf16 ? TYPE_BFLOAT16 : TYPE_FLOAT32, lengths, 4);
+}
+
+static void forward(operation_call *call, const operation_params *params) {
+  const window_shape *shape = &params->window;
+  const void *x = operation_input(call, 0, NULL);
+  const float *filter = operation_input(call, 1, NULL);
+  void *y = activations(call, params, shape->out_height, shape->out_width, shape->outputs);
+  if (y == NULL) return;
+  if (params->is_bf16) conv_forward_bf16(shape, x, filter, y);
+  else conv_forward_f32(shape, x, filter, y);
+}
+
+static void input_gradient(operation_call *call, const operation_params *params) {
+  const window_shape *shape = &params->window;
+  const void *dy = operation_input(call, 0, NULL);
+  const float *filter = operation_input(call, 1, NULL);
+  void *dx = activations(call, params, shape->height, shape->width, shape->inputs);
+  if (dx == NULL) return;
+  if (params->is_bf16) conv_input_gradient_bf16(shape, dy, filter, dx);
+  else conv_input_gradient_f32(shape, dy, filter, dx);
+}
+
+static void filter_gradient(operation_call *call, const operation_params *params) {
+  const window_shape *shape = &params->window;
+  const void *x = operation_input(call, 0, NULL);
+  const void *dy = operation_input(call, 1, NULL);
+  const int64_t lengths[] = {shape->filter_height, shape->filter_width, shape->inputs, shape->outputs};
+  float *gradient = operation_output(call, 0, TYPE_FLOAT32, lengths, 4);
+  if (gradient == NULL) return;
+  if (params->is_bf16) conv_filter_gradient_bf16(shape, x, dy, gradient);
+  else conv_filter_gradient_f32(shape, x, dy, gradient);
+}
+
+int conv_operations_register(TF_Status *status) {
+  static const operation_definition definitions[] = {
+      {"Conv2D", {"x: T", "filter: float"}, {"y: T"}, {0}, 1, forward},
+      {"Conv2DInputGradient", {"dy: T", "filter: float"}, {"dx: T"}, {0}, 1, input_gradient},
+      {"Conv2DFilterGradient", {"x: T", "dy: T"}, {"dfilter: float"}, {0}, 1, filter_gradient},
+  };
+  for (unsigned i = 0; i < sizeof definitions / sizeof *definitions; i++) {
+    if (operation_register(&definitions[i], status) != 0) return 1;
+  }
+  return 0;
+}

@@ -1,0 +1,19 @@
+/* Dense convolutions [N, H, W, C] with filters [H, W, in, out] in float32; in bf16 the filter is rounded inside. */
+#ifndef DISTILLERY_CONV_H
+#define DISTILLERY_CONV_H
+
+#include "kernels.h"
+
+/* 1 if our kernel is to be taken for the shape; decided from the shape alone. */
+int conv_forward_supported(const window_shape *, int is_bf16);
+int conv_input_gradient_supported(const window_shape *, int is_bf16);
+int conv_filter_gradient_supported(const window_shape *, int is_bf16);
+
+void conv_forward_f32(const window_shape *, const float *x, const float *filter, float *y);
+void conv_forward_bf16(const window_shape *, const bf16 *x, const float *filter, bf16 *y);
+void conv_input_gradient_f32(const window_shape *, const float *dy, const float *filter, float *dx);
+void conv_input_gradient_bf16(const window_shape *, const bf16 *dy, const float *filter, bf16 *dx);
+void conv_filter_gradient_f32(const window_shape *, const float *x, const float *dy, float *dfilter);
+void conv_filter_gradient_bf16(const window_shape *, const bf16 *x, const bf16 *dy, float *dfilter);
+
+#endif
