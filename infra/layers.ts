@@ -291,6 +291,9 @@ const serviceFiles = {
   TensorRuntime: ["infra/tensorflow/NativeRuntime.ts", "infra/tensorflow/PortableRuntime.ts"]
 }
 
+/** Kernels in C: compiled where they run, so hashed as they lie. */
+const serviceFolders = { TensorRuntime: "infra/tensorflow/cpu" }
+
 let readSources: BuiltSources | undefined
 
 /** Beside this module in `dist/`; sources that run as they are need no check. */
@@ -307,6 +310,7 @@ const codeLayer = ({ pipelineFile, settings }: PlanningOptions, stagesFromBuild 
       packageRoot: packageRootOf(import.meta.url),
       codeFolder: join(settings.projectDir, ".distillery", "code"),
       serviceFiles,
+      serviceFolders,
       pipelineFile,
       builtSources,
       stagesFromBuild

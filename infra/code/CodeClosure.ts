@@ -4,7 +4,7 @@
  * Hashed is what the stage's body reaches; executed is one bundle of contract and body, made of the same
  * sources with everything else blanked out. Services run from the build, and are hashed from their sources.
  */
-import { existsSync } from "node:fs"
+import { existsSync, readdirSync } from "node:fs"
 import { join } from "node:path"
 import { Context, Effect, Layer } from "effect"
 import { Hasher } from "../../lib/storage/Digest.ts"
@@ -46,6 +46,8 @@ export interface CodeOptions {
    * The implementing modules of each service that changes results, by the name in a stage's `resultServices`.
    */
   readonly serviceFiles: { readonly [service: string]: ReadonlyArray<string> }
+  /** A folder of what such a service is besides, in another language: all of it counts. */
+  readonly serviceFolders?: { readonly [service: string]: string }
   /** What the running build was made of; `undefined` where services run from their sources. */
   readonly builtSources?: () => BuiltSources | undefined
   /** Whether the package's own stages run as they were built, and not from bundles. */
@@ -154,15 +156,23 @@ const stageUnitsBy = (filesOf: StageFilesOf) => {
   }
 }
 
+const filesIn = (root: string, folder: string | undefined): ReadonlyArray<string> =>
+  folder === undefined
+    ? []
+    : readdirSync(join(root, folder))
+        .sort()
+        .map((name) => `${folder}/${name}`)
+
 /** The code of services, which are refused where they do not run as they stand. */
-const serviceUnitsBy = ({ packageRoot: root, serviceFiles }: CodeOptions) => {
+const serviceUnitsBy = ({ packageRoot: root, serviceFiles, serviceFolders = {} }: CodeOptions) => {
   const units = new Map<string, CodeUnit>()
   return (service: string): CodeUnit => {
     const files = serviceFiles[service]
     if (files === undefined) throw new Error(`nothing is known to implement its service "${service}"`)
     const unit = units.get(service) ?? {
       root,
-      hashed: files.map((path) => ({ path, names: "all" as const }))
+      hashed: files.map((path) => ({ path, names: "all" as const })),
+      whole: filesIn(root, serviceFolders[service])
     }
     units.set(service, unit)
     return unit

@@ -129,8 +129,10 @@ export class Knowledge {
     return this.#analyst
   }
 
-  #filesOf({ root }: CodeUnit, { packageFiles, sources }: Learned): Record<string, Digest | null> {
-    const own = Object.entries(sources).map(([path, digest]) => [join(root, path), digest] as const)
+  #filesOf({ root }: CodeUnit, { packageFiles, sources, whole }: Learned): Record<string, Digest | null> {
+    const own = Object.entries({ ...sources, ...whole }).map(
+      ([path, digest]) => [join(root, path), digest] as const
+    )
     return { ...this.#options.sources.all([learner, ...packageFiles]), ...Object.fromEntries(own) }
   }
 

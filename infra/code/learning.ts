@@ -17,6 +17,8 @@ export interface CodeUnit {
   readonly root: string
   /** What is hashed. */
   readonly hashed: ReadonlyArray<Root>
+  /** Paths of files in other languages, hashed as they are. */
+  readonly whole?: ReadonlyArray<string>
   /** The module whose exports are executed, with the body: a stage's contract. */
   readonly executed?: { readonly path: string; readonly stageName: string }
 }
@@ -26,6 +28,8 @@ export interface Learned {
   readonly asked: ReadonlyArray<string>
   /** Digest of each source by path from the root. */
   readonly sources: { readonly [path: string]: Digest }
+  /** The same of files in other languages. */
+  readonly whole: { readonly [path: string]: Digest }
   readonly declarations: { readonly [id: string]: Digest }
   readonly lines: { readonly [id: string]: number }
   readonly packages: { readonly [name: string]: string }
@@ -77,6 +81,9 @@ const packageNames = ({ specifiers }: Reached): ReadonlyArray<string> => [
   ...new Set([...specifiers].flatMap((specifier) => packageNameOf(specifier) ?? []))
 ]
 
+const wholeFiles = ({ root, whole = [] }: CodeUnit): Learned["whole"] =>
+  Object.fromEntries(whole.map((path) => [path, digestOf(readFileSync(join(root, path), "utf8"))]))
+
 export class Analyst {
   readonly #graphs = new Map<string, ModuleGraph>()
   readonly #isEngine: (root: string, path: string) => boolean
@@ -113,12 +120,16 @@ export class Analyst {
             rootsOnly: true
           })
     const { files, identities } = lockedPackages(root, packageNames(reached))
+    const whole = wholeFiles(unit)
+    const { declarations, lines } = hashed(graph, reached)
     const paths = [...[...all.modules.keys()].map(({ path }) => path), ...all.jsons]
     return {
       learned: {
         asked: [...new Set([...reached.asked, ...all.asked])].sort(),
         sources: Object.fromEntries(paths.sort().map((path) => [path, digestOf(graph.files.get(path)!)])),
-        ...hashed(graph, reached),
+        whole,
+        declarations: { ...declarations, ...whole },
+        lines,
         packages: identities,
         packageFiles: files
       },

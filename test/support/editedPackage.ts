@@ -64,7 +64,8 @@ export const files: { readonly [path: string]: string } = {
   "lib/small.ts": "export const size = 1",
   "lib/large.ts": "export const size = 100",
   "lib/unused.ts": "export const unused = 1",
-  "infra/codec.ts": "export const codec = 1"
+  "infra/codec.ts": "export const codec = 1",
+  "infra/codec/turn.c": "int turn(int x) { return -x; }"
 }
 
 export const edit = (root: string, path: string, text: string): void => {
@@ -88,7 +89,8 @@ export const layerOf = (root: string) =>
   codeClosureLayer({
     packageRoot: root,
     codeFolder: join(root, ".distillery/code"),
-    serviceFiles: { Codec: ["infra/codec.ts"] }
+    serviceFiles: { Codec: ["infra/codec.ts"] },
+    serviceFolders: { Codec: "infra/codec" }
   }).pipe(Layer.provide(hasherLayer))
 
 export interface Asked {

@@ -65,6 +65,20 @@ describe("a closure", () => {
     })
   )
 
+  it.effect("takes in what services are in another language", () =>
+    Effect.gen(function* () {
+      const root = makePackage()
+      const code = yield* identityOf(root, { services: ["Codec"] })
+      assert.include(Object.keys(code.declarations), "Codec:infra/codec/turn.c")
+      edit(root, "infra/codec/turn.c", "int turn(int x) { return x; }")
+      const edited = yield* identityOf(root, { services: ["Codec"] })
+      assert.notStrictEqual(edited.digest, code.digest)
+      edit(root, "infra/codec/more.c", "int more(void) { return 1; }")
+      assert.notStrictEqual((yield* identityOf(root, { services: ["Codec"] })).digest, edited.digest)
+      assert.notInclude(Object.keys((yield* identityOf(root)).declarations).join(), ".c")
+    })
+  )
+
   it.effect("is known again without parsing, as long as the bytes are the same", () =>
     Effect.gen(function* () {
       const root = makePackage()
