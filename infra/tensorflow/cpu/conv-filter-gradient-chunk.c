@@ -1,0 +1,129 @@
+/* The geometry of a chunk: which rows and pixels it packs, and where the taps of the filter find them. */
+#include "conv-filter-gradient-parts.h"
+
+/* In one direction: the outputs whose input under a tap exists. */
+typedef struct {
+  int64_t from, to;
+} output_range;
+
+/* Output o lies on input o * stride + offset. */
+static output_range outputs_inside(int64_t size, int64_t outputs, int64_t stride, int64_t offset) {
+  const int64_t from = offset < 0 ? at_most(divide_up(-offset, stride), outputs) : 0;
+  const int64_t to = offset < size ? (size - 1 - offset) / stride + 1 : 0;
+  return (output_range){from, at_least(at_most(to, outputs), from)};
+}
+
+/* The input rows that a chunk touches; of a filter of one row only those under its stride. */
+static void choose_x_rows(gradient_chunk *c) {
+  const window_shape *s = &c->plan->shape;
+  const int64_t first = c->out_row * s->stride_height - s->pad_top;
+  if (s->filter_height == 1) {
+    const output_range inside = outputs_inside(s->height, c->out_rows, s->stride_height, first);
+    c->x_row = first + inside.from * s->stride_height;
+    c->x_rows = inside.to - inside.from;
+    c->x_row_step = s->stride_height;
+    return;
+  }
+  const int64_t reach = (c->out_rows - 1) * s->stride_height + (s->filter_height - 1) * s->dilation_height;
+  c->x_row = at_least(first, 0);
+  c->x_rows = at_least(at_most(first + reach + 1, s->height) - c->x_row, 0);
+  c->x_row_step = 1;
+}
+
+static void choose_x_pixels(gradient_chunk *c) {
+  const window_shape *s = &c->plan->shape;
+  c->x_pixel = 0;
+  c->x_pixels = s->width;
+  c->x_pixel_step = 1;
+  if (s->filter_width == 1) {
+    const output_range inside = outputs_inside(s->width, s->out_width, s->stride_width, -s->pad_left);
+    c->x_pixel = inside.from * s->stride_width - s->pad_left;
+    c->x_pixels = inside.to - inside.from;
+    c->x_pixel_step = s->stride_width;
+  }
+  const int as_rows = c->plan->order == TAPS_AS_ROWS;
+  c->x_pitch = as_rows ? s->inputs : LANES;
+  c->x_row_pixels = as_rows ? (s->out_width - 1) * s->stride_width + s->filter_width : c->x_pixels;
+  c->x_step = s->stride_width / c->x_pixel_step * c->x_pitch;
+}
+
+gradient_chunk filter_gradient_chunk_of(const filter_gradient_plan *plan, int64_t index, int64_t row, int64_t column) {
+  const window_shape *s = &plan->shape;
+  gradient_chunk c = {.plan = plan, .row = row, .column = column};
+  c.image = index / plan->bands * plan->chunk_images;
+  c.images = at_most(plan->chunk_images, plan->images - c.image);
+  c.out_row = index % plan->bands * plan->band;
+  c.out_rows = at_most(plan->band, s->out_height - c.out_row);
+  c.rows = at_most(plan->row_block, plan->rows - row);
+  c.columns = at_most(plan->column_block, plan->columns - column);
+  c.dy_row_pixels = plan->order == TAPS_AS_COLUMNS ? s->width + s->filter_width - 1 : s->out_width;
+  choose_x_rows(&c);
+  choose_x_pixels(&c);
+  return c;
+}
+
+int64_t filter_gradient_x_lanes(const gradient_chunk *c) {
+  const window_shape *s = &c->plan->shape;
+  const int64_t reach = (c->out_rows - 1) * s->stride_height + (s->filter_height - 1) * s->dilation_height + 1;
+  const int64_t rows = s->filter_height == 1 ? c->out_rows : at_most(reach, s->height);
+  const int64_t panels = c->plan->order == TAPS_AS_ROWS ? 1 : divide_up(c->rows, LANES);
+  return c->images * rows * c->x_row_pixels * c->x_pitch * panels;
+}
+
+int64_t filter_gradient_dy_lanes(const gradient_chunk *c) {
+  const int64_t pixels = c->images * c->out_rows * c->dy_row_pixels;
+  return pixels * (c->plan->order == TAPS_AS_COLUMNS ? c->plan->shape.outputs : round_up(c->columns, LANES));
+}
+
+void filter_gradient_pack_x(const gradient_chunk *c, const void *x, float *packed) {
+  const window_shape *s = &c->plan->shape;
+  packed_part part = {x, c->plan->is_bf16, s->batch, s->height, s->width, s->inputs,
+                      c->image, c->images, c->x_row, c->x_rows, c->x_row_step,
+                      c->x_pixel, c->x_pixels, c->x_pixel_step, c->row, c->rows};
+  if (c->plan->order == TAPS_AS_ROWS) {
+    filter_gradient_pack_rows(&part, s->pad_left * s->inputs, c->x_row_pixels * s->inputs, packed);
+  } else {
+    filter_gradient_pack_panels(&part, 1, packed);
+  }
+}
+
+void filter_gradient_pack_dy(const gradient_chunk *c, const void *dy, float *packed) {
+  const window_shape *s = &c->plan->shape;
+  packed_part part = {dy, c->plan->is_bf16, s->batch, s->out_height, s->out_width, s->outputs,
+                      c->image, c->images, c->out_row, c->out_rows, 1,
+                      0, s->out_width, 1, c->column, c->columns};
+  if (c->plan->order == TAPS_AS_COLUMNS) {
+    const int64_t left = s->filter_width - 1 - s->pad_left;
+    filter_gradient_pack_rows(&part, left * s->outputs, c->dy_row_pixels * s->outputs, packed);
+  } else {
+    filter_gradient_pack_panels(&part, 2, packed);
+  }
+}
+
+int64_t filter_gradient_runs(const gradient_chunk *c, int64_t tap, pixel_run *runs, int64_t *steps) {
+  const window_shape *s = &c->plan->shape;
+  const int separate = c->plan->order == TAPS_SEPARATE;
+  const int64_t tap_row = separate ? tap / s->filter_width : tap;
+  const int64_t down = c->out_row * s->stride_height + tap_row * s->dilation_height - s->pad_top;
+  const output_range vertical = outputs_inside(s->height, c->out_rows, s->stride_height, down);
+  const int64_t right = separate ? tap % s->filter_width * s->dilation_width - s->pad_left : 0;
+  const output_range horizontal = separate ? outputs_inside(s->width, s->out_width, s->stride_width, right)
+                                           : (output_range){0, 0};
+  const int64_t pixel = separate ? (horizontal.from * s->stride_width + right - c->x_pixel) / c->x_pixel_step : 0;
+  const int64_t length = separate                             ? horizontal.to - horizontal.from
+                         : c->plan->order == TAPS_AS_COLUMNS ? s->width
+                                                              : s->out_width;
+  int64_t count = 0;
+  for (int64_t image = 0; image < c->images && length > 0; image++) {
+    for (int64_t out = vertical.from; out < vertical.to; out++) {
+      const int64_t row = (out * s->stride_height + down - c->x_row) / c->x_row_step;
+      runs[count].x = (image * c->x_rows + row) * c->x_row_pixels + pixel;
+      runs[count++].dy = (image * c->out_rows + out) * c->dy_row_pixels + horizontal.from;
+    }
+  }
+  /* With every pixel of both sides in turn, all of it is one run. */
+  const int whole = length == c->dy_row_pixels && length * c->x_step == c->x_row_pixels * c->x_pitch &&
+                    count == c->images * c->out_rows && count == c->images * c->x_rows;
+  *steps = whole ? length * count : length;
+  return whole ? at_most(count, 1) : count;
+}

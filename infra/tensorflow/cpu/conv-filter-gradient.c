@@ -1,0 +1,135 @@
+/*
+ * The gradient of a dense convolution with respect to its filter:
+ *
+ *   dfilter[kh, kw, i, o] = sum over n, oy, ox of
+ *     x[n, oy * stride_height + kh * dilation_height - pad_top, ox * stride_width + kw * dilation_width - pad_left, i]
+ *     * dy[n, oy, ox, o]
+ *
+ * x [N, H, W, I], dy [N, OH, OW, O], dfilter [KH, KW, I, O] in float32. Products of bf16 are exact and summed in
+ * float32. The order of the sums depends on the shape alone.
+ */
+#include "conv-filter-gradient-parts.h"
+#include "conv.h"
+
+/* Lanes that a tile may read, and not use, behind the last that were packed. */
+#define SLACK (4 * LANES)
+/* Elements of the filter that a task adds up. */
+#define ADDED_ELEMENTS 8192
+
+typedef struct {
+  filter_gradient_plan plan;
+  const void *x, *dy;
+  /* What the splits leave, [split][tap][row][column]; a single split leaves it in dfilter at once. */
+  float *sums;
+  float *dfilter;
+} gradient_job;
+
+static int64_t elements_of(const filter_gradient_plan *plan) { return plan->taps * plan->rows * plan->columns; }
+
+/* All tiles of one tap of a chunk. `tile` holds the runs; `out` is where the matrix of the tap begins. */
+static void add_tap(const gradient_chunk *c, gradient_tile tile, const float *x, const float *dy, float *out) {
+  const filter_gradient_plan *plan = c->plan;
+  const int as_columns = plan->order == TAPS_AS_COLUMNS;
+  const int64_t vectors = divide_up(c->columns, LANES);
+  const int64_t x_pixels = c->images * c->x_rows * c->x_row_pixels;
+  const int64_t dy_pixels = c->images * c->out_rows * c->dy_row_pixels;
+  for (int64_t panel = 0; panel < column_panels(vectors); panel++) {
+    const int64_t width = panel_width(vectors, panel);
+    const int64_t column = panel * 2 * LANES;
+    const int64_t last = at_most(c->columns - column - (width - 1) * LANES, LANES);
+    tile.last_lanes = (uint16_t)((1u << last) - 1);
+    tile.dy_pitch = as_columns ? plan->shape.outputs : width * LANES;
+    tile.dy = dy + (as_columns ? column : column * dy_pixels);
+    for (int64_t row = 0; row < c->rows; row += plan->tile_rows) {
+      tile.x = x + (plan->order == TAPS_AS_ROWS ? row : row / LANES * LANES * x_pixels + row % LANES);
+      tile.out = out + (c->row + row) * plan->columns + c->column + column;
+      tile.rows = at_most(c->rows - row, plan->tile_rows);
+      filter_gradient_add_tile(&tile, plan->tile_rows, width, plan->is_bf16);
+    }
+  }
+}
+
+static void run_task(void *context, int64_t index, int thread) {
+  const gradient_job *job = context;
+  const filter_gradient_plan *plan = &job->plan;
+  const int64_t split = index % plan->splits;
+  const int64_t block = index / plan->splits;
+  const int64_t row = block % plan->row_blocks * plan->row_block;
+  const int64_t column = block / plan->row_blocks * plan->column_block;
+  const int64_t first = split * plan->chunks / plan->splits;
+  const int64_t end = (split + 1) * plan->chunks / plan->splits;
+  const gradient_chunk largest = filter_gradient_chunk_of(plan, 0, row, column);
+  const int64_t x_lanes = round_up(filter_gradient_x_lanes(&largest) + SLACK, LANES);
+  const int64_t dy_lanes = round_up(filter_gradient_dy_lanes(&largest) + SLACK, LANES);
+  const size_t run_bytes = (size_t)(largest.images * largest.out_rows) * sizeof(pixel_run);
+  float *x = thread_scratch(thread, (size_t)(x_lanes + dy_lanes) * sizeof(float) + run_bytes);
+  float *dy = x + x_lanes;
+  pixel_run *runs = (pixel_run *)(dy + dy_lanes);
+  float *sums = job->sums + split * elements_of(plan);
+  for (int64_t i = first; i < end; i++) {
+    const gradient_chunk chunk = filter_gradient_chunk_of(plan, i, row, column);
+    filter_gradient_pack_x(&chunk, job->x, x);
+    filter_gradient_pack_dy(&chunk, job->dy, dy);
+    gradient_tile tile = {.x_pitch = chunk.x_pitch, .x_step = chunk.x_step, .runs = runs,
+                          .out_pitch = plan->columns, .accumulate = i > first};
+    for (int64_t tap = 0; tap < plan->taps; tap++) {
+      tile.run_count = filter_gradient_runs(&chunk, tap, runs, &tile.steps);
+      add_tap(&chunk, tile, x, dy, sums + tap * plan->rows * plan->columns);
+    }
+  }
+}
+
+/* Adds up what the splits have left for rows of the filter; taps that were columns find their place again. */
+static void add_splits(void *context, int64_t index, int thread) {
+  (void)thread;
+  const gradient_job *job = context;
+  const filter_gradient_plan *plan = &job->plan;
+  const int64_t outputs = plan->shape.outputs;
+  const int64_t neighbours = plan->columns / outputs;
+  const int64_t block = divide_up(ADDED_ELEMENTS, plan->columns);
+  const int64_t end = at_most((index + 1) * block, plan->taps * plan->rows);
+  for (int64_t row = index * block; row < end; row++) {
+    const int64_t tap = row / plan->rows * neighbours;
+    for (int64_t n = 0; n < neighbours; n++) {
+      const int64_t target = (tap + neighbours - 1 - n) * plan->rows + row % plan->rows;
+      float *restrict to = job->dfilter + target * outputs;
+      const float *restrict from = job->sums + row * plan->columns + n * outputs;
+      for (int64_t o = 0; o < outputs; o++) to[o] = from[o];
+      for (int64_t split = 1; split < plan->splits; split++) {
+        from += elements_of(plan);
+        for (int64_t o = 0; o < outputs; o++) to[o] += from[o];
+      }
+    }
+  }
+}
+
+static void run_job(const window_shape *shape, int is_bf16, const void *x, const void *dy, float *dfilter) {
+  gradient_job job = {filter_gradient_plan_of(shape, is_bf16), x, dy, dfilter, dfilter};
+  const filter_gradient_plan *plan = &job.plan;
+  const int in_place = plan->splits == 1 && plan->order != TAPS_AS_COLUMNS;
+  if (!in_place) job.sums = shared_scratch(0, (size_t)(plan->splits * elements_of(plan)) * sizeof(float));
+  parallel_run(plan->row_blocks * plan->column_blocks * plan->splits, run_task, &job);
+  if (in_place) return;
+  parallel_run(divide_up(plan->taps * plan->rows, divide_up(ADDED_ELEMENTS, plan->columns)), add_splits, &job);
+}
+
+int conv_filter_gradient_supported(const window_shape *shape, int is_bf16) {
+#if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512VL__)
+#if !defined(__AVX512BF16__)
+  if (is_bf16) return 0;
+#endif
+  (void)is_bf16;
+  return shape->batch > 0;
+#else
+  (void)shape, (void)is_bf16;
+  return 0;
+#endif
+}
+
+void conv_filter_gradient_f32(const window_shape *shape, const float *x, const float *dy, float *dfilter) {
+  run_job(shape, 0, x, dy, dfilter);
+}
+
+void conv_filter_gradient_bf16(const window_shape *shape, const bf16 *x, const bf16 *dy, float *dfilter) {
+  run_job(shape, 1, x, dy, dfilter);
+}
