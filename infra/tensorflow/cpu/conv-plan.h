@@ -1,0 +1,71 @@
+/*
+ * What forward pass and input gradient have in common: a grid of output pixels, each the sum over taps of
+ * source pixels at fixed offsets.
+ *
+ * Source pixels are copied, block by block, into lines of 64 bytes, padded with zeros:
+ * [row phase][row][line of channels][column phase][column][64 bytes], where pixels of one phase are those
+ * whose coordinates agree modulo the stride. Whatever stride, dilation and padding are, what neighbouring
+ * outputs read for one tap then lies 64 bytes apart, and no tile looks at borders.
+ */
+#ifndef DISTILLERY_CONV_PLAN_H
+#define DISTILLERY_CONV_PLAN_H
+
+#include "kernels.h"
+
+#define CONV_LINE 64
+/* Words of 32 bits in a line: 16 channels of float32, or 16 pairs of bf16 channels. */
+#define CONV_WORDS 16
+/* Output channels of a panel, the unit in which filters are packed: two vectors. */
+#define CONV_PANEL 32
+
+/* For tap t, output o reads source o * stride + first + t * step, and filter row weight + t * weight_step. */
+typedef struct {
+  int64_t source, outputs, stride;
+  int64_t taps, first, step;
+  int64_t weight, weight_step;
+} conv_axis;
+
+typedef struct {
+  conv_axis rows, columns;
+  int64_t batch;
+  /* Elements between source columns and rows, and elements read at each: in a stem, several pixels. */
+  int64_t pixel, row, depth;
+  int64_t outputs;
+  /* Elements between the output's pixels, rows and images. */
+  int64_t out_pixel, out_row, out_image;
+  int is_bf16;
+} conv_plan;
+
+/* One line of source pixels and the words of it that count. */
+typedef struct {
+  int32_t offset, words;
+} conv_entry;
+
+/* How a filter is read: (tap, k, n) lies at tap * tap_step + k * k_step + n * n_step; one step is 1. */
+typedef struct {
+  const float *values;
+  int64_t width, tap_step, k_step, n_step;
+} conv_filter;
+
+/* Bytes of a packed filter. */
+size_t conv_packed_size(const conv_plan *plan);
+
+/*
+ * Packs the filter into panels [outputs / 32][tap][word of depth][32 outputs], with zeros beyond the last
+ * channel; a last panel with at most 16 outputs is half as wide.
+ */
+void conv_pack_filter(const conv_plan *plan, const conv_filter *filter, char *packed);
+
+/* Computes the whole grid. */
+void conv_run(const conv_plan *plan, const conv_filter *filter, const void *source, void *out);
+
+static inline int64_t conv_minimum(int64_t a, int64_t b) { return a < b ? a : b; }
+static inline int64_t conv_ceil(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+/* Words and lines that one source pixel takes. */
+static inline int64_t conv_words(const conv_plan *plan) {
+  return plan->is_bf16 ? (plan->depth + 1) / 2 : plan->depth;
+}
+static inline int64_t conv_lines(const conv_plan *plan) { return conv_ceil(conv_words(plan), CONV_WORDS); }
+
+#endif
