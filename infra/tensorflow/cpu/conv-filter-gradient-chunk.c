@@ -47,7 +47,8 @@ static void choose_x_pixels(gradient_chunk *c) {
   c->x_step = s->stride_width / c->x_pixel_step * c->x_pitch;
 }
 
-gradient_chunk filter_gradient_chunk_of(const filter_gradient_plan *plan, int64_t index, int64_t row, int64_t column) {
+gradient_chunk filter_gradient_chunk_of(const filter_gradient_plan *plan, int64_t index, int64_t row,
+                                        int64_t column) {
   const window_shape *s = &plan->shape;
   gradient_chunk c = {.plan = plan, .row = row, .column = column};
   c.image = index / plan->bands * plan->chunk_images;
@@ -64,7 +65,8 @@ gradient_chunk filter_gradient_chunk_of(const filter_gradient_plan *plan, int64_
 
 int64_t filter_gradient_x_lanes(const gradient_chunk *c) {
   const window_shape *s = &c->plan->shape;
-  const int64_t reach = (c->out_rows - 1) * s->stride_height + (s->filter_height - 1) * s->dilation_height + 1;
+  const int64_t between = (c->out_rows - 1) * s->stride_height;
+  const int64_t reach = between + (s->filter_height - 1) * s->dilation_height + 1;
   const int64_t rows = s->filter_height == 1 ? c->out_rows : at_most(reach, s->height);
   const int64_t panels = c->plan->order == TAPS_AS_ROWS ? 1 : divide_up(c->rows, LANES);
   return c->images * rows * c->x_row_pixels * c->x_pitch * panels;
@@ -109,7 +111,8 @@ int64_t filter_gradient_runs(const gradient_chunk *c, int64_t tap, pixel_run *ru
   const int64_t right = separate ? tap % s->filter_width * s->dilation_width - s->pad_left : 0;
   const output_range horizontal = separate ? outputs_inside(s->width, s->out_width, s->stride_width, right)
                                            : (output_range){0, 0};
-  const int64_t pixel = separate ? (horizontal.from * s->stride_width + right - c->x_pixel) / c->x_pixel_step : 0;
+  const int64_t first = horizontal.from * s->stride_width + right;
+  const int64_t pixel = separate ? (first - c->x_pixel) / c->x_pixel_step : 0;
   const int64_t length = separate                             ? horizontal.to - horizontal.from
                          : c->plan->order == TAPS_AS_COLUMNS ? s->width
                                                               : s->out_width;

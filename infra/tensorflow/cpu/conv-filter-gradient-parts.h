@@ -1,8 +1,9 @@
 /*
- * The filter gradient is a product of matrices for each tap of the filter: input channels x output pixels times
- * output pixels x output channels. Both sides are first packed into lanes of 32 bits: one float32, or two bf16
- * of the same pixel in two successive images, which is what vdpbf16ps multiplies and adds at once. From there
- * on the two element types differ in one instruction, and "image" means such a pair where the type is bf16.
+ * The filter gradient is a product of matrices for each tap of the filter: input channels x output pixels
+ * times output pixels x output channels. Both sides are first packed into lanes of 32 bits: one float32, or
+ * two bf16 of the same pixel in two successive images, which is what vdpbf16ps multiplies and adds at once.
+ * From there on the two element types differ in one instruction, and "image" means such a pair where the
+ * type is bf16.
  */
 #ifndef DISTILLERY_CONV_FILTER_GRADIENT_PARTS_H
 #define DISTILLERY_CONV_FILTER_GRADIENT_PARTS_H
@@ -12,16 +13,17 @@
 #define LANES 16
 
 /*
- * How the taps of a filter's row are done. One by one, each over the output pixels whose input exists; or, with few
- * input channels, as additional rows of the matrix: in NHWC the inputs of one row of taps are neighbours in memory.
- * With few output channels they become additional columns in the same way: the outputs that one input pixel
- * reaches are neighbours, too, in reversed order.
+ * How the taps of a filter's row are done. One by one, each over the output pixels whose input exists; or,
+ * with few input channels, as additional rows of the matrix: in NHWC the inputs of one row of taps are
+ * neighbours in memory. With few output channels they become additional columns in the same way: the
+ * outputs that one input pixel reaches are neighbours, too, in reversed order.
  */
 typedef enum { TAPS_SEPARATE, TAPS_AS_ROWS, TAPS_AS_COLUMNS } tap_order;
 
 /*
- * How one shape is cut. The result is `taps` matrices of rows x columns. A task is one block of their rows and
- * columns, summed over one split of the chunks; a chunk is `chunk_images` whole images or `band` output rows of one.
+ * How one shape is cut. The result is `taps` matrices of rows x columns. A task is one block of their rows
+ * and columns, summed over one split of the chunks; a chunk is `chunk_images` whole images or `band` output
+ * rows of one.
  */
 typedef struct {
   window_shape shape;
@@ -34,7 +36,10 @@ typedef struct {
 
 filter_gradient_plan filter_gradient_plan_of(const window_shape *shape, int is_bf16);
 
-/* A tensor [batch, height, width, channels] and what of it to pack: every `row_step`th row from `row` on, ... */
+/*
+ * A tensor [batch, height, width, channels] and what of it to pack: every `row_step`th row from `row` on,
+ * ...
+ */
 typedef struct {
   const void *data;
   int is_bf16;
@@ -43,17 +48,21 @@ typedef struct {
 } packed_part;
 
 /*
- * Packs into panels of `panel_vectors` vectors of channels, [panel][image][row][pixel][lane], with 0 for channels
- * that the last vector lacks. Vectors that fill no panel of two widen the last one to three.
+ * Packs into panels of `panel_vectors` vectors of channels, [panel][image][row][pixel][lane], with 0 for
+ * channels that the last vector lacks. Vectors that fill no panel of two widen the last one to three.
  */
 void filter_gradient_pack_panels(const packed_part *part, int64_t panel_vectors, float *packed);
 
-/* Packs whole rows with all their channels: `left` zeros, the row, and zeros up to `row_lanes`, where it is cut. */
+/*
+ * Packs whole rows with all their channels: `left` zeros, the row, and zeros up to `row_lanes`, where it is
+ * cut.
+ */
 void filter_gradient_pack_rows(const packed_part *part, int64_t left, int64_t row_lanes, float *packed);
 
 /*
- * What a task works on at a time: images and output rows of one block of rows and columns. The sides are packed
- * with `x_pitch` lanes a pixel and `x_row_pixels` a row; successive outputs are `x_step` lanes apart.
+ * What a task works on at a time: images and output rows of one block of rows and columns. The sides are
+ * packed with `x_pitch` lanes a pixel and `x_row_pixels` a row; successive outputs are `x_step` lanes
+ * apart.
  */
 typedef struct {
   const filter_gradient_plan *plan;
@@ -62,7 +71,8 @@ typedef struct {
   int64_t x_pitch, x_row_pixels, x_step, dy_row_pixels;
 } gradient_chunk;
 
-gradient_chunk filter_gradient_chunk_of(const filter_gradient_plan *plan, int64_t index, int64_t row, int64_t column);
+gradient_chunk filter_gradient_chunk_of(const filter_gradient_plan *plan, int64_t index, int64_t row,
+                                        int64_t column);
 /* How many lanes its packed sides take; no chunk of the same task takes more than its first. */
 int64_t filter_gradient_x_lanes(const gradient_chunk *chunk);
 int64_t filter_gradient_dy_lanes(const gradient_chunk *chunk);
@@ -74,10 +84,16 @@ typedef struct {
   int64_t x, dy;
 } pixel_run;
 
-/* The runs of pixels, all of `*steps`, in which tap `tap` of the plan meets its inputs. Says how many there are. */
+/*
+ * The runs of pixels, all of `*steps`, in which tap `tap` of the plan meets its inputs. Says how many there
+ * are.
+ */
 int64_t filter_gradient_runs(const gradient_chunk *chunk, int64_t tap, pixel_run *runs, int64_t *steps);
 
-/* out[r][c] (+)= sum over `runs` of `steps` pixels each of x[r] * dy[c], for `rows` rows and whole vectors of c. */
+/*
+ * out[r][c] (+)= sum over `runs` of `steps` pixels each of x[r] * dy[c], for `rows` rows and whole vectors
+ * of c.
+ */
 typedef struct {
   const float *x, *dy;
   int64_t x_pitch, dy_pitch, x_step, run_count, steps;
@@ -89,7 +105,10 @@ typedef struct {
   int accumulate;
 } gradient_tile;
 
-/* `tile_rows` is 7, 8 or 9 with up to 3 vectors, or 16 with one; rows from `tile->rows` on are left out of the result. */
+/*
+ * `tile_rows` is 7, 8 or 9 with up to 3 vectors, or 16 with one; rows from `tile->rows` on are left out of
+ * the result.
+ */
 void filter_gradient_add_tile(const gradient_tile *tile, int64_t tile_rows, int64_t vectors, int is_bf16);
 
 static inline int64_t at_most(int64_t value, int64_t limit) { return value < limit ? value : limit; }

@@ -45,10 +45,11 @@ static void cut_blocks(filter_gradient_plan *plan) {
 /* Lanes packed for one output pixel. */
 static int64_t lanes_a_pixel(const filter_gradient_plan *plan) {
   const window_shape *s = &plan->shape;
-  const int64_t pixels = (s->filter_height > 1 ? s->stride_height : 1) * (s->filter_width > 1 ? s->stride_width : 1);
+  const int64_t down = s->filter_height > 1 ? s->stride_height : 1;
+  const int64_t across = s->filter_width > 1 ? s->stride_width : 1;
   const int64_t columns = plan->order == TAPS_AS_COLUMNS ? s->outputs : plan->column_block;
   const int64_t rows = plan->order == TAPS_AS_ROWS ? s->inputs : plan->row_block;
-  return pixels * rows + columns;
+  return down * across * rows + columns;
 }
 
 static void cut_chunks(filter_gradient_plan *plan) {

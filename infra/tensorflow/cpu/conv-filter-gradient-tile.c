@@ -1,7 +1,7 @@
 /*
- * The innermost loop of the filter gradient: a tile of sums stays in registers while pixels go by. 16 to 27 sums
- * hide the latency of the multiply-add, and a tile of 8 x 2 needs 10 loads for 16 of them, below the two loads
- * a cycle that the caches give.
+ * The innermost loop of the filter gradient: a tile of sums stays in registers while pixels go by. 16 to 27
+ * sums hide the latency of the multiply-add, and a tile of 8 x 2 needs 10 loads for 16 of them, below the
+ * two loads a cycle that the caches give.
  */
 #include "conv-filter-gradient-parts.h"
 

@@ -1,12 +1,11 @@
 /*
  * The gradient of a dense convolution with respect to its filter:
  *
- *   dfilter[kh, kw, i, o] = sum over n, oy, ox of
- *     x[n, oy * stride_height + kh * dilation_height - pad_top, ox * stride_width + kw * dilation_width - pad_left, i]
- *     * dy[n, oy, ox, o]
+ *   dfilter[kh, kw, i, o] = sum over n, oy, ox of x[n, y, x, i] * dy[n, oy, ox, o]
+ *   where y = oy * stride_height + kh * dilation_height - pad_top, and x likewise
  *
- * x [N, H, W, I], dy [N, OH, OW, O], dfilter [KH, KW, I, O] in float32. Products of bf16 are exact and summed in
- * float32. The order of the sums depends on the shape alone.
+ * x [N, H, W, I], dy [N, OH, OW, O], dfilter [KH, KW, I, O] in float32. Products of bf16 are exact and
+ * summed in float32. The order of the sums depends on the shape alone.
  */
 #include "conv-filter-gradient-parts.h"
 #include "conv.h"
@@ -24,10 +23,13 @@ typedef struct {
   float *dfilter;
 } gradient_job;
 
-static int64_t elements_of(const filter_gradient_plan *plan) { return plan->taps * plan->rows * plan->columns; }
+static int64_t elements_of(const filter_gradient_plan *plan) {
+  return plan->taps * plan->rows * plan->columns;
+}
 
 /* All tiles of one tap of a chunk. `tile` holds the runs; `out` is where the matrix of the tap begins. */
-static void add_tap(const gradient_chunk *c, gradient_tile tile, const float *x, const float *dy, float *out) {
+static void add_tap(const gradient_chunk *c, gradient_tile tile, const float *x, const float *dy,
+                    float *out) {
   const filter_gradient_plan *plan = c->plan;
   const int as_columns = plan->order == TAPS_AS_COLUMNS;
   const int64_t vectors = divide_up(c->columns, LANES);
@@ -110,7 +112,8 @@ static void run_job(const window_shape *shape, int is_bf16, const void *x, const
   if (!in_place) job.sums = shared_scratch(0, (size_t)(plan->splits * elements_of(plan)) * sizeof(float));
   parallel_run(plan->row_blocks * plan->column_blocks * plan->splits, run_task, &job);
   if (in_place) return;
-  parallel_run(divide_up(plan->taps * plan->rows, divide_up(ADDED_ELEMENTS, plan->columns)), add_splits, &job);
+  const int64_t added_rows = divide_up(ADDED_ELEMENTS, plan->columns);
+  parallel_run(divide_up(plan->taps * plan->rows, added_rows), add_splits, &job);
 }
 
 int conv_filter_gradient_supported(const window_shape *shape, int is_bf16) {
