@@ -79,7 +79,8 @@ export const storageLayer = (
 export const keepingLayer = (settings: SettingsValue): Layer.Layer<Storage | OwnerLiveness, StoreError> =>
   Layer.merge(storageLayer(settings), ownerLivenessLayer)
 
-const libraryOptions = ({ cacheDir, tensorflowDir }: SettingsValue) => ({
+/** Where TensorFlow's library is looked for. */
+export const libraryOptions = ({ cacheDir, tensorflowDir }: SettingsValue) => ({
   directory: tensorflowDir,
   cacheDirectory: cacheDir
 })

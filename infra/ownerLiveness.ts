@@ -57,7 +57,7 @@ const exists = (pid: number): boolean => {
 const incarnationOf = (machine: string, started: string): string => `${machine} ${started}`
 
 /** Certain only of our own machine, and of processes that we may look at. */
-const isGone = async (machine: string, pid: number, incarnation: string): Promise<boolean> => {
+const isGoneOn = async (machine: string, pid: number, incarnation: string): Promise<boolean> => {
   if (!incarnation.startsWith(incarnationOf(machine, ""))) return false
   if (!exists(pid)) return true
   const found = await processOf(pid)
@@ -66,14 +66,27 @@ const isGone = async (machine: string, pid: number, incarnation: string): Promis
   return isZombie(found.state) || incarnationOf(machine, found.started) !== incarnation
 }
 
+/** A process as another one may ask after it. */
+export interface ProcessIdentity {
+  readonly host: string
+  readonly pid: number
+  readonly incarnation: string
+}
+
+/** This process. */
+export const ownIdentity = async (): Promise<ProcessIdentity> => {
+  const started = (await processOf(process.pid))?.started ?? ""
+  return { host: hostname(), pid: process.pid, incarnation: incarnationOf(await machineOf(), started) }
+}
+
+/** Whether the process is certainly gone; of other machines nothing is certain. */
+export const isGone = async ({ incarnation, pid }: ProcessIdentity): Promise<boolean> =>
+  isGoneOn(await machineOf(), pid, incarnation)
+
 export const ownerLivenessLayer: Layer.Layer<OwnerLiveness> = Layer.effect(
   OwnerLiveness,
-  Effect.promise(async () => {
-    const machine = await machineOf()
-    const started = (await processOf(process.pid))?.started ?? ""
-    return {
-      self: { host: hostname(), pid: process.pid, incarnation: incarnationOf(machine, started) },
-      isGone: ({ incarnation, pid }) => Effect.promise(() => isGone(machine, pid, incarnation))
-    }
-  })
+  Effect.map(Effect.promise(ownIdentity), (self) => ({
+    self,
+    isGone: (owner) => Effect.promise(() => isGone(owner))
+  }))
 )

@@ -10,6 +10,7 @@ import { adopt, dag, explain } from "./pipelineCommands.ts"
 import { init } from "./projectCommands.ts"
 import { diff, lineage, log, show } from "./resultCommands.ts"
 import { runSettings } from "./runFlags.ts"
+import { runtime } from "./runtimeCommands.ts"
 import { schedule, scheduler } from "./scheduleCommands.ts"
 import { doctor, gc, verify } from "./storeCommands.ts"
 
@@ -172,6 +173,6 @@ export const distillery = Command.make("distillery").pipe(
     { group: "Look at results", commands: [log, show, diff, lineage, predict] },
     { group: "Keep the store", commands: [adopt, gc, verify] },
     { group: "Schedule", commands: [schedule, scheduler] },
-    { group: "Find out", commands: [list, doctor, completion, completeNames] }
+    { group: "Find out", commands: [list, doctor, runtime, completion, completeNames] }
   ])
 )

@@ -41,7 +41,8 @@ export const resolveCpuLibrary = (options: CpuLibraryOptions): Effect.Effect<Cpu
     const file = objectFile(options)
     try {
       await makeFolder(path.dirname(file))
-      return await withInstallLock(`${file}.lock`, signal, () => compile(file, signal))
+      const lock = { file: `${file}.lock`, signal, onWait: () => undefined }
+      return await withInstallLock(lock, () => compile(file, signal))
     } catch (cause) {
       return { kind: "absent", reason: `our kernels could not be compiled: ${messageOf(cause)}` }
     }

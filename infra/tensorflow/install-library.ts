@@ -1,129 +1,205 @@
 /**
  * Fetches TensorFlow's library into the user's cache. Several processes may try at once: one works, the rest
- * wait.
+ * wait. What is interrupted leaves whole wheels behind, which the next attempt takes up.
  */
 import * as fs from "node:fs/promises"
 import * as path from "node:path"
 import { Effect } from "effect"
 import { makeFolder } from "../stores/makeFolder.ts"
 import { withInstallLock } from "./install-lock.ts"
+import { digestOf, libraryRoot, releaseFolder, verify, writeRecord } from "./installed.ts"
 import { messageOf } from "./messageOf.ts"
 import { downloadWheel, NotFetched } from "./pip-download.ts"
-import { extractFromWheel, type WheelFile } from "./wheel.ts"
+import type { Release, Wheel } from "./releases.ts"
+import { type UnpackedFile, unpackWheel } from "./wheel.ts"
 
-/** What goes on while a library is fetched; once in `unpack`, `bytes` counts from nought again. */
-export interface FetchProgress {
-  readonly phase: "download" | "unpack"
-  readonly bytes: number
-  readonly totalBytes: number
+/** What goes on while a library is fetched; with each phase, `bytes` counts from nought again. */
+export type FetchProgress =
+  | { readonly phase: "download" | "unpack"; readonly bytes: number; readonly totalBytes: number }
+  /** Another process is at it. */
+  | { readonly phase: "wait"; readonly pid: number; readonly host: string }
+
+export interface InstallOptions {
+  readonly cacheDirectory: string
+  readonly release: Release
+  readonly onProgress: (progress: FetchProgress) => void
 }
 
-/** Not the whole wheel is wanted. Sizes and digests were measured on the wheel named in `pip-download.ts`. */
-const FILES: ReadonlyArray<WheelFile> = [
-  {
-    entry: "tensorflow/libtensorflow_framework.so.2",
-    sizeBytes: 65_222_328,
-    sha256: "f060b323b26ef80add21b9df9428de3aeaf2843d772c5bb098745f7abff3709b"
-  },
-  {
-    entry: "tensorflow/libtensorflow_cc.so.2",
-    sizeBytes: 788_086_608,
-    sha256: "6505a4b9657e62100c6bdacb683957a395cb047725042945aaa50e40a71e429e"
-  }
-]
+/** Whether it is there now, and whether it was before; or why not, a clause fit to follow "because". */
+export type InstallOutcome =
+  | { readonly state: "fetched" | "present" }
+  | { readonly state: "failed"; readonly reason: string }
 
-/** Wheel and libraries lie side by side for a while. */
-const NEEDED_BYTES = 1_250_000_000
-
-const rootOf = (cacheDirectory: string): string => path.join(cacheDirectory, "tensorflow")
-
-/** Where the fetched library lies; the folder appears only once it is complete and verified. */
-export const installedDirectory = (cacheDirectory: string): string =>
-  path.join(rootOf(cacheDirectory), "2.21.0-cpu-linux-x64")
-
-/** Tries to fetch the library. If it did not work out, `reason` says why; never fails. */
-export const installLibrary = (
-  cacheDirectory: string,
-  onProgress: (progress: FetchProgress) => void
-): Effect.Effect<{ readonly reason: string }> =>
+/** Tries to fetch a library that is not there, or not as it was fetched. Never fails. */
+export const installLibrary = (options: InstallOptions): Effect.Effect<InstallOutcome> =>
   Effect.tryPromise({
-    try: (signal) => install(cacheDirectory, onProgress, signal),
+    try: (signal) => install(options, signal),
     catch: (cause) => cause
   }).pipe(
-    Effect.as({ reason: "" }),
     Effect.catch((cause) =>
-      Effect.succeed({
-        reason:
-          cause instanceof NotFetched
-            ? cause.message
-            : `the library could not be fetched: ${messageOf(cause)}`
-      })
+      Effect.succeed<InstallOutcome>({ state: "failed", reason: reasonOf(cause, options) })
     )
   )
 
-const install = async (
-  cacheDirectory: string,
-  onProgress: (progress: FetchProgress) => void,
-  signal: AbortSignal
-): Promise<void> => {
-  const root = rootOf(cacheDirectory)
-  const target = installedDirectory(cacheDirectory)
+const reasonOf = (cause: unknown, { cacheDirectory }: InstallOptions): string => {
+  if (cause instanceof NotFetched) return cause.message
+  if ((cause as NodeJS.ErrnoException).code === "ENOSPC")
+    return `the disk is full (${libraryRoot(cacheDirectory)})`
+  return `the library could not be fetched: ${messageOf(cause)}`
+}
+
+const LOCK = "install.lock"
+const STAGING = "staging-"
+/** Whole wheels of a release that is not unpacked yet, named by their digest. */
+const DOWNLOADS = "downloads"
+
+const install = async (options: InstallOptions, signal: AbortSignal): Promise<InstallOutcome> => {
+  const { cacheDirectory, onProgress, release } = options
+  const root = libraryRoot(cacheDirectory)
+  const target = releaseFolder(cacheDirectory, release)
   await makeFolder(root)
-  await withInstallLock(path.join(root, "install.lock"), signal, async () => {
-    if (await exists(target)) return
-    await removeLeftovers(root)
-    await requireSpace(root)
+  const onWait = ({ host, pid }: { host: string; pid: number }) => onProgress({ phase: "wait", host, pid })
+  return withInstallLock({ file: path.join(root, LOCK), signal, onWait }, async () => {
+    if ((await verify(target)).state === "whole") return { state: "present" }
+    await removeLeftovers(root, release)
+    await requireSpace(root, release)
+    await makeFolder(path.join(root, DOWNLOADS))
     const staging = await fs.mkdtemp(path.join(root, STAGING))
     try {
-      await fetchInto(staging, onProgress, signal)
+      await fetchInto(staging, options, signal)
+      await fs.rm(target, { recursive: true, force: true })
       await fs.rename(path.join(staging, "lib"), target)
+      await fs.rm(path.join(root, DOWNLOADS), { recursive: true, force: true })
     } finally {
       await fs.rm(staging, { recursive: true, force: true })
     }
+    return { state: "fetched" }
   })
 }
 
-const fetchInto = async (
-  staging: string,
-  onProgress: (progress: FetchProgress) => void,
-  signal: AbortSignal
-): Promise<void> => {
-  const wheel = await downloadWheel(
-    staging,
-    (bytes, totalBytes) => onProgress({ phase: "download", bytes, totalBytes }),
-    signal
-  )
-  const lib = path.join(staging, "lib")
-  await fs.mkdir(lib)
-  const totalBytes = FILES.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
-  let done = 0
-  for (const file of FILES) {
-    const target = path.join(lib, path.posix.basename(file.entry))
-    const report = (bytes: number): void => onProgress({ phase: "unpack", bytes: done + bytes, totalBytes })
-    await extractFromWheel(wheel, file, target, report, signal)
-    done += file.sizeBytes
-  }
+/** Removes what was fetched, also of other versions, and what lies about half fetched. */
+export const removeLibrary = (
+  cacheDirectory: string,
+  kind: Release["kind"],
+  onWait: (pid: number) => void
+): Effect.Effect<ReadonlyArray<string>, unknown> =>
+  Effect.tryPromise({
+    try: async (signal) => {
+      const root = libraryRoot(cacheDirectory)
+      if (!(await exists(root))) return []
+      const options = {
+        file: path.join(root, LOCK),
+        signal,
+        onWait: ({ pid }: { pid: number }) => onWait(pid)
+      }
+      return withInstallLock(options, async () => {
+        const names = (await fs.readdir(root)).filter((name) => name.includes(`-${kind}-`))
+        for (const name of names) await removeAtOnce(path.join(root, name))
+        await removeLeftovers(root, undefined)
+        return names.map((name) => path.join(root, name))
+      })
+    },
+    catch: (cause) => cause
+  })
+
+/** Out of the way first, so that nobody finds half of it. */
+const removeAtOnce = async (folder: string): Promise<void> => {
+  const aside = path.join(path.dirname(folder), `${STAGING}${process.pid}-${path.basename(folder)}`)
+  await fs.rename(folder, aside)
+  await fs.rm(aside, { recursive: true, force: true })
 }
 
-const STAGING = "staging-"
+const fetchInto = async (staging: string, options: InstallOptions, signal: AbortSignal): Promise<void> => {
+  const { release, onProgress } = options
+  const archives = await fetchWheels(staging, options, signal)
+  const folder = path.join(staging, "lib")
+  await fs.mkdir(folder)
+  const files: Array<UnpackedFile> = []
+  for (const [index, archive] of archives.entries()) {
+    const done = files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
+    const { wanted } = release.wheels[index]!
+    const report = (bytes: number): void =>
+      onProgress({ phase: "unpack", bytes: done + bytes, totalBytes: release.unpackedBytes })
+    const { prefix } = release
+    files.push(...(await unpackWheel({ archive, wanted, prefix, folder, onProgress: report, signal })))
+  }
+  await writeRecord(folder, files)
+}
+
+const fetchWheels = async (
+  staging: string,
+  { cacheDirectory, onProgress, release }: InstallOptions,
+  signal: AbortSignal
+): Promise<ReadonlyArray<string>> => {
+  const totalBytes = release.wheels.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
+  const archives: Array<string> = []
+  let done = 0
+  for (const wheel of release.wheels) {
+    const report = (bytes: number): void => onProgress({ phase: "download", bytes: done + bytes, totalBytes })
+    archives.push(await fetchWheel(wheel, { staging, cacheDirectory, report, signal }))
+    done += wheel.sizeBytes
+    report(0)
+  }
+  return archives
+}
+
+interface Fetching {
+  readonly staging: string
+  readonly cacheDirectory: string
+  readonly report: (bytes: number) => void
+  readonly signal: AbortSignal
+}
+
+const fetchWheel = async (
+  wheel: Wheel,
+  { cacheDirectory, report, signal, staging }: Fetching
+): Promise<string> => {
+  const kept = path.join(libraryRoot(cacheDirectory), DOWNLOADS, wheel.sha256)
+  if ((await exists(kept)) && (await digestOf(kept)) === wheel.sha256) return kept
+  const folder = await fs.mkdtemp(path.join(staging, "pip-"))
+  const fetched = await downloadWheel({ wheel, folder, onProgress: report, signal })
+  const sha256 = await digestOf(fetched)
+  if (sha256 !== wheel.sha256) {
+    throw new NotFetched(
+      `the package index gave another ${wheel.requirement.replace("==", " ")} than the one we know: ` +
+        `SHA-256 ${sha256} instead of ${wheel.sha256}`
+    )
+  }
+  await fs.rename(fetched, kept)
+  return kept
+}
 
 /** Whoever holds the lock is alone: what others began, they did not live to finish. */
-const removeLeftovers = async (root: string): Promise<void> => {
+const removeLeftovers = async (root: string, release: Release | undefined): Promise<void> => {
   for (const name of await fs.readdir(root)) {
     if (name.startsWith(STAGING)) await fs.rm(path.join(root, name), { recursive: true, force: true })
   }
+  const needed = new Set(release?.wheels.map(({ sha256 }) => sha256))
+  const downloads = path.join(root, DOWNLOADS)
+  for (const name of await fs.readdir(downloads).catch(() => [])) {
+    if (!needed.has(name)) await fs.rm(path.join(downloads, name), { force: true })
+  }
 }
 
-const requireSpace = async (root: string): Promise<void> => {
+/** Wheels and unpacked files lie side by side for a while. */
+const requireSpace = async (root: string, { unpackedBytes, wheels }: Release): Promise<void> => {
+  const kept = await Promise.all(
+    wheels.map(async ({ sha256, sizeBytes }) =>
+      (await exists(path.join(root, DOWNLOADS, sha256))) ? 0 : sizeBytes
+    )
+  )
+  const needed = SLACK * (unpackedBytes + kept.reduce((sum, bytes) => sum + bytes, 0))
   const { bavail, bsize } = await fs.statfs(root)
   const free = bavail * bsize
-  if (free >= NEEDED_BYTES) return
-  const megabytes = (bytes: number): string => `${Math.round(bytes / 1e6)} MB`
+  if (free >= needed) return
+  const megabytes = (bytes: number): string => `${Math.ceil(bytes / 1e6)} MB`
   throw new NotFetched(
-    `fetching TensorFlow's library needs ${megabytes(NEEDED_BYTES)} in ${root}, ` +
-      `where ${megabytes(free)} are free`
+    `fetching TensorFlow's library needs ${megabytes(needed)} in ${root}, where ${megabytes(free)} are free`
   )
 }
+
+/** For what the file system itself needs. */
+const SLACK = 1.05
 
 const exists = (file: string): Promise<boolean> =>
   fs.access(file).then(

@@ -6,9 +6,11 @@
 import { existsSync } from "node:fs"
 import { createRequire } from "node:module"
 import * as path from "node:path"
-import process from "node:process"
 import { Effect, Schema } from "effect"
-import { type FetchProgress, installedDirectory, installLibrary } from "./install-library.ts"
+import { type FetchProgress, installLibrary } from "./install-library.ts"
+import { type Installed, lookAt, releaseFolder } from "./installed.ts"
+import { type Machine, thisMachine, unsupported } from "./machine.ts"
+import { type Release, releases } from "./releases.ts"
 
 /** The two shared objects of one TensorFlow. */
 export interface NativeLibrary {
@@ -33,6 +35,9 @@ export interface LibraryOptions {
   /** Forbids fetching. */
   readonly offline?: boolean | undefined
   readonly onProgress?: ((progress: FetchProgress) => void) | undefined
+  /** Where it is not this machine, or not the release that we ship for. */
+  readonly machine?: Machine
+  readonly releases?: { readonly [kind in Release["kind"]]: Release }
 }
 
 /** The folder the user named holds no TensorFlow. */
@@ -41,50 +46,80 @@ export class LibraryMissing extends Schema.TaggedError<LibraryMissing>()("Librar
   message: Schema.String
 }) {}
 
+/** A place where a library may lie. */
+export interface Candidate {
+  /** What it is called in tables. */
+  readonly name: string
+  readonly directory: string
+  readonly state: Installed["state"]
+  /** Whether we fetched it, so that a record says what it has to be. */
+  readonly recorded: boolean
+  /** Why it does not serve, where it does not: a clause. */
+  readonly reason?: string
+  readonly library?: NativeLibrary
+}
+
+/** All places that are looked at where the user names none, the best first. */
+export const candidates = (options: LibraryOptions): ReadonlyArray<Candidate> => [
+  fetched(options, (options.releases ?? releases).cpu, ""),
+  fetched(options, (options.releases ?? releases).gpu, " for GPUs"),
+  ...TFJS_NODE.map(broughtBy)
+]
+
 /** Looks for a library that is already there: a few look-ups of files, no network. */
 export const locateLibrary = Effect.fn("locateLibrary")(function* (
   options: LibraryOptions
 ): Effect.fn.Return<NativeLibrary | Portable, LibraryMissing> {
   const { directory } = options
-  if (directory !== undefined) {
-    const named = libraryIn(directory)
-    if (named !== undefined) return named
-    return yield* new LibraryMissing({
-      directory,
-      message:
-        `The folder given for TensorFlow, ${directory}, does not hold ${FRAMEWORK} together with ` +
-        `${API_NAMES.join(" or ")}. Name the folder they lie in, or none to have the library fetched`
-    })
-  }
-  const unsupported = unsupportedPlatform()
-  if (unsupported !== undefined) return { kind: "portable", reason: unsupported }
-  const found = libraryIn(installedDirectory(options.cacheDirectory)) ?? libraryOfTfjsNode()
-  return found ?? { kind: "portable", reason: "TensorFlow's library has not been fetched yet" }
+  if (directory !== undefined) return yield* named(directory)
+  const reason = unsupported(options.machine ?? thisMachine())
+  if (reason !== undefined) return { kind: "portable", reason }
+  const places = candidates(options)
+  const found = places.find(({ library }) => library !== undefined)?.library
+  const damaged = places.find(({ state }) => state === "damaged")?.reason
+  return found ?? { kind: "portable", reason: damaged ?? "TensorFlow's library has not been fetched yet" }
 })
 
 /**
- * The library to use, fetched if need be (some 274 MB, once a machine). Decides within about 5 s that it
- * cannot be fetched, and then answers `Portable` with the reason.
+ * The library to use, fetched if need be (some 274 MB, once a machine). Decides within about 10 s that it
+ * cannot be fetched, and then answers an older one that is there, or `Portable` with the reason.
  */
 export const resolveLibrary = Effect.fn("resolveLibrary")(function* (
   options: LibraryOptions
 ): Effect.fn.Return<NativeLibrary | Portable, LibraryMissing> {
   const located = yield* locateLibrary(options)
-  if (located.kind === "native" && located.directory !== libraryOfTfjsNode()?.directory) return located
-  const unsupported = unsupportedPlatform()
-  if (unsupported !== undefined) return { kind: "portable", reason: unsupported }
+  if (options.directory !== undefined) return located
+  const reason = unsupported(options.machine ?? thisMachine())
+  if (reason !== undefined) return { kind: "portable", reason }
+  const release = (options.releases ?? releases).cpu
+  const folder = releaseFolder(options.cacheDirectory, release)
+  if (lookAt(folder).state === "whole") return located
   if (options.offline === true) {
     return located.kind === "native" ? located : { kind: "portable", reason: "fetching is switched off" }
   }
-  const outcome = yield* installLibrary(options.cacheDirectory, options.onProgress ?? (() => {}))
-  const installed = libraryIn(installedDirectory(options.cacheDirectory))
-  if (installed !== undefined) return installed
+  const { cacheDirectory, onProgress = () => {} } = options
+  const outcome = yield* installLibrary({ cacheDirectory, release, onProgress })
+  if (outcome.state !== "failed") return yield* locateLibrary(options)
   return located.kind === "native" ? located : { kind: "portable", reason: outcome.reason }
 })
 
+const named = (directory: string): Effect.Effect<NativeLibrary, LibraryMissing> => {
+  const found = libraryIn(directory)
+  return found === undefined
+    ? Effect.fail(
+        new LibraryMissing({
+          directory,
+          message:
+            `The folder given for TensorFlow, ${directory}, does not hold ${FRAMEWORK} together with ` +
+            `${API_NAMES.join(" or ")}. Name the folder they lie in, or none to have the library fetched`
+        })
+      )
+    : Effect.succeed(found)
+}
+
 const FRAMEWORK = "libtensorflow_framework.so.2"
-/** The C API lies in the first in C releases (and tfjs-node), in the second in Python's wheels. */
-const API_NAMES = ["libtensorflow.so.2", "libtensorflow_cc.so.2"]
+/** The C API lies in the first in C releases (and tfjs-node), in the others in wheels, new and old. */
+const API_NAMES = ["libtensorflow.so.2", "libtensorflow_cc.so.2", "python/_pywrap_tensorflow_internal.so"]
 
 const libraryIn = (directory: string): NativeLibrary | undefined => {
   const framework = path.join(directory, FRAMEWORK)
@@ -93,27 +128,29 @@ const libraryIn = (directory: string): NativeLibrary | undefined => {
   return { kind: "native", directory, api, framework }
 }
 
-/** libtensorflow 2.9.1, older than what we fetch: taken if nothing newer can be had. */
-const libraryOfTfjsNode = (): NativeLibrary | undefined => {
-  const { resolve } = createRequire(import.meta.url)
-  for (const name of ["@tensorflow/tfjs-node-gpu", "@tensorflow/tfjs-node"]) {
-    try {
-      const found = libraryIn(path.join(path.dirname(resolve(`${name}/package.json`)), "deps", "lib"))
-      if (found !== undefined) return found
-    } catch {
-      // Not installed, which is the usual case.
-    }
-  }
-  return undefined
+const fetched = ({ cacheDirectory }: LibraryOptions, release: Release, suffix: string): Candidate => {
+  const folder = releaseFolder(cacheDirectory, release)
+  const found = lookAt(folder)
+  const name = `TensorFlow ${release.version}${suffix}`
+  const place = { name, directory: folder, state: found.state, recorded: true }
+  if (found.state === "absent") return { ...place, reason: "it has not been fetched" }
+  if (found.state === "damaged") return { ...place, reason: found.reason }
+  const library = libraryIn(path.join(folder, release.libraryFolder))
+  return library === undefined ? { ...place, reason: "it holds no library" } : { ...place, library }
 }
 
-const unsupportedPlatform = (): string | undefined => {
-  if (process.platform !== "linux" || process.arch !== "x64") {
-    const here = `${process.platform} on ${process.arch}`
-    return `TensorFlow is fetched for Linux on x86-64 only, and this is ${here}`
+const TFJS_NODE = ["@tensorflow/tfjs-node-gpu", "@tensorflow/tfjs-node"]
+
+/** libtensorflow 2.9.1, older than what we fetch: taken if nothing newer can be had. */
+const broughtBy = (packageName: string): Candidate => {
+  const place = { name: `libtensorflow of ${packageName}`, recorded: false }
+  try {
+    const { resolve } = createRequire(import.meta.url)
+    const directory = path.join(path.dirname(resolve(`${packageName}/package.json`)), "deps", "lib")
+    const library = libraryIn(directory)
+    if (library !== undefined) return { ...place, directory, state: "whole", library }
+    return { ...place, directory, state: "absent", reason: "its installer has not fetched it" }
+  } catch {
+    return { ...place, directory: "", state: "absent", reason: "the package is not installed" }
   }
-  const report = process.report.getReport() as { header?: { glibcVersionRuntime?: string } }
-  return report.header?.glibcVersionRuntime === undefined
-    ? "TensorFlow's library needs glibc, and this system has another C library"
-    : undefined
 }

@@ -1,30 +1,59 @@
-/** Takes single files out of a wheel, which is a zip archive, without holding them in memory. */
+/** Takes files out of a wheel, which is a zip archive, without holding them in memory. */
 import { createHash } from "node:crypto"
 import { createReadStream, createWriteStream } from "node:fs"
 import * as fs from "node:fs/promises"
-import { Transform } from "node:stream"
+import * as path from "node:path"
+import { PassThrough, Transform } from "node:stream"
 import { pipeline } from "node:stream/promises"
 import { createInflateRaw } from "node:zlib"
 
-/** A file wanted from the archive, known byte for byte. */
-export interface WheelFile {
-  readonly entry: string
+/** A file that was taken out. */
+export interface UnpackedFile {
+  /** Below the folder it was unpacked into, with slashes. */
+  readonly path: string
   readonly sizeBytes: number
   readonly sha256: string
 }
 
+export interface UnpackOptions {
+  readonly archive: string
+  /** The files whose name in the archive matches. */
+  readonly wanted: RegExp
+  /** Left out of the front of their paths. */
+  readonly prefix: string
+  readonly folder: string
+  /** Told the bytes unpacked so far. */
+  readonly onProgress: (bytes: number) => void
+  readonly signal: AbortSignal
+}
+
 /**
- * Unpacks one file to `target`, verifying size and digest on the way. Throws if the archive is broken, lacks
- * the file, or holds another one under its name; what was written is then left for the caller to remove.
+ * Unpacks the files wanted and says what they hold. Throws if the archive is broken or has none of them; what
+ * was written is then left for the caller to remove.
  */
-export const extractFromWheel = async (
-  archive: string,
-  file: WheelFile,
+export const unpackWheel = async (options: UnpackOptions): Promise<ReadonlyArray<UnpackedFile>> => {
+  const { archive, folder, onProgress, prefix, wanted } = options
+  const entries = (await entriesOf(archive)).filter(({ name }) => wanted.test(name))
+  if (entries.length === 0) throw new Error(`the wheel ${archive} holds nothing like ${wanted.source}`)
+  const files: Array<UnpackedFile> = []
+  let done = 0
+  for (const entry of entries) {
+    const name = entry.name.startsWith(prefix) ? entry.name.slice(prefix.length) : entry.name
+    const target = path.join(folder, name)
+    await fs.mkdir(path.dirname(target), { recursive: true })
+    const file = await extract(entry, target, options, (bytes) => onProgress(done + bytes))
+    files.push({ path: name, ...file })
+    done += file.sizeBytes
+  }
+  return files
+}
+
+const extract = async (
+  { deflated, length, start }: Entry,
   target: string,
-  onProgress: (bytes: number) => void,
-  signal: AbortSignal
-): Promise<void> => {
-  const { start, length } = await findEntry(archive, file.entry)
+  { archive, signal }: UnpackOptions,
+  onProgress: (bytes: number) => void
+): Promise<Omit<UnpackedFile, "path">> => {
   const hash = createHash("sha256")
   let bytes = 0
   const meter = new Transform({
@@ -35,24 +64,22 @@ export const extractFromWheel = async (
       next(null, chunk)
     }
   })
-  const compressed = createReadStream(archive, { start, end: start + length - 1, highWaterMark: CHUNK_BYTES })
-  const inflate = createInflateRaw({ chunkSize: CHUNK_BYTES })
-  await pipeline(compressed, inflate, meter, createWriteStream(target), { signal })
-  const sha256 = hash.digest("hex")
-  if (bytes !== file.sizeBytes || sha256 !== file.sha256) {
-    throw new Error(
-      `${file.entry} of the fetched wheel is not the file we know: ` +
-        `it has ${bytes} bytes and SHA-256 ${sha256}, not ${file.sizeBytes} and ${file.sha256}`
-    )
-  }
+  const packed = createReadStream(archive, { start, end: start + length - 1, highWaterMark: CHUNK_BYTES })
+  const unpacked = deflated ? createInflateRaw({ chunkSize: CHUNK_BYTES }) : new PassThrough()
+  await pipeline(packed, unpacked, meter, createWriteStream(target, { mode: EXECUTABLE }), { signal })
+  return { sizeBytes: bytes, sha256: hash.digest("hex") }
 }
 
 const CHUNK_BYTES = 1 << 20
+/** One of NVIDIA's files is a program; for shared objects it does no harm. */
+const EXECUTABLE = 0o755
 
-interface EntryRange {
+interface Entry {
+  readonly name: string
   /** Of the compressed bytes. */
   readonly start: number
   readonly length: number
+  readonly deflated: boolean
 }
 
 /** Signatures and offsets are those of PKWARE's APPNOTE, sections 4.3.7, 4.3.12 and 4.3.16. */
@@ -63,23 +90,25 @@ const END_BYTES = 22
 const CENTRAL_BYTES = 46
 const LOCAL_BYTES = 30
 const MAX_COMMENT_BYTES = 0xffff
+const STORED = 0
 const DEFLATED = 8
 
-const findEntry = async (archive: string, name: string): Promise<EntryRange> => {
+const entriesOf = async (archive: string): Promise<ReadonlyArray<Entry>> => {
   const handle = await fs.open(archive)
   try {
     const directory = await readDirectory(handle)
+    const entries: Array<Entry> = []
     for (let at = 0; at + CENTRAL_BYTES <= directory.length; ) {
       if (directory.readUInt32LE(at) !== CENTRAL_SIGNATURE) break
       const nameLength = directory.readUInt16LE(at + 28)
-      const entry = directory.toString("utf8", at + CENTRAL_BYTES, at + CENTRAL_BYTES + nameLength)
-      if (entry === name) return await rangeOf(handle, directory.subarray(at))
+      const name = directory.toString("utf8", at + CENTRAL_BYTES, at + CENTRAL_BYTES + nameLength)
+      entries.push(await entryAt(handle, name, directory.subarray(at)))
       at += CENTRAL_BYTES + nameLength + directory.readUInt16LE(at + 30) + directory.readUInt16LE(at + 32)
     }
+    return entries
   } finally {
     await handle.close()
   }
-  throw new Error(`the wheel ${archive} holds no ${name}`)
 }
 
 const readDirectory = async (handle: fs.FileHandle): Promise<Buffer> => {
@@ -93,8 +122,9 @@ const readDirectory = async (handle: fs.FileHandle): Promise<Buffer> => {
   throw new Error("the fetched wheel is no zip archive, or its end is missing")
 }
 
-const rangeOf = async (handle: fs.FileHandle, central: Buffer): Promise<EntryRange> => {
-  if (central.readUInt16LE(10) !== DEFLATED)
+const entryAt = async (handle: fs.FileHandle, name: string, central: Buffer): Promise<Entry> => {
+  const method = central.readUInt16LE(10)
+  if (method !== DEFLATED && method !== STORED)
     throw new Error("the wheel is compressed in a way we do not know")
   const offset = central.readUInt32LE(42)
   const local = await readAt(handle, offset, offset + LOCAL_BYTES)
@@ -102,7 +132,7 @@ const rangeOf = async (handle: fs.FileHandle, central: Buffer): Promise<EntryRan
     throw new Error("the wheel's directory points outside of its entries")
   }
   const start = offset + LOCAL_BYTES + local.readUInt16LE(26) + local.readUInt16LE(28)
-  return { start, length: central.readUInt32LE(20) }
+  return { name, start, length: central.readUInt32LE(20), deflated: method === DEFLATED }
 }
 
 const readAt = async (handle: fs.FileHandle, start: number, end: number): Promise<Buffer> => {

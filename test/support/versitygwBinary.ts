@@ -29,7 +29,8 @@ export const installVersitygw = (): Promise<void> =>
 const install = async (): Promise<void> => {
   await mkdir(folder, { recursive: true })
   const abort = AbortSignal.timeout(installMillisMax)
-  await withInstallLock(join(folder, "versitygw.lock"), abort, async () => {
+  const lock = { file: join(folder, "versitygw.lock"), signal: abort, onWait: () => undefined }
+  await withInstallLock(lock, async () => {
     if (existsSync(binary)) return
     const building = join(folder, `building-${process.pid}`)
     console.log("building versitygw into the cache, once: about a minute")

@@ -6,7 +6,7 @@ import { built, distillery } from "./builtProgram.ts"
 
 const commands = [
   ...["run", "plan", "explain", "dag", "log", "show", "diff", "lineage", "predict"],
-  ...["adopt", "gc", "verify", "list", "doctor", "completion"]
+  ...["adopt", "gc", "verify", "list", "doctor", "runtime", "completion"]
 ]
 
 describe("asking for help", () => {

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os"
 import * as path from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { writeRecord } from "../../../infra/tensorflow/installed.ts"
 import { locateLibrary, resolveLibrary } from "../../../infra/tensorflow/library.ts"
 
 const folder = Effect.acquireRelease(
@@ -20,9 +21,14 @@ describe("locateLibrary", () => {
   it.effect("takes the folder the user names, of a C release as of a wheel", () =>
     Effect.gen(function* () {
       const root = yield* folder
-      for (const api of ["libtensorflow.so.2", "libtensorflow_cc.so.2"]) {
-        const directory = path.join(root, api)
-        yield* put(directory, api, "libtensorflow_framework.so.2")
+      for (const api of [
+        "libtensorflow.so.2",
+        "libtensorflow_cc.so.2",
+        "python/_pywrap_tensorflow_internal.so"
+      ]) {
+        const directory = path.join(root, path.basename(api))
+        yield* put(path.join(directory, path.dirname(api)), path.basename(api))
+        yield* put(directory, "libtensorflow_framework.so.2")
         const found = yield* locateLibrary({ directory, cacheDirectory: root })
         expect(found).toMatchObject({ kind: "native", directory, api: path.join(directory, api) })
       }
@@ -46,7 +52,14 @@ describe("locateLibrary", () => {
       const names = ["libtensorflow_cc.so.2", "libtensorflow_framework.so.2"]
       yield* put(path.join(cacheDirectory, "tensorflow", "staging-x", "lib"), ...names)
       expect(yield* locateLibrary({ cacheDirectory })).toMatchObject({ kind: "portable" })
-      yield* put(path.join(cacheDirectory, "tensorflow", "2.21.0-cpu-linux-x64"), ...names)
+      const target = path.join(cacheDirectory, "tensorflow", "2.21.0-cpu-linux-x64")
+      yield* put(target, ...names)
+      expect(yield* locateLibrary({ cacheDirectory })).toMatchObject({
+        kind: "portable",
+        reason: expect.stringMatching(/installed.json is missing/)
+      })
+      const files = names.map((name) => ({ path: name, sizeBytes: 0, sha256: "" }))
+      yield* Effect.promise(() => writeRecord(target, files))
       expect(yield* locateLibrary({ cacheDirectory })).toMatchObject({ kind: "native" })
       expect(yield* resolveLibrary({ cacheDirectory, offline: true })).toMatchObject({ kind: "native" })
     })
