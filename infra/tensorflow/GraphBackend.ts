@@ -26,6 +26,8 @@ export interface Stored {
   cell?: VariableCell | undefined
   /** The trace whose placeholders this node hangs on; a constant belongs to none. */
   readonly trace?: Trace | undefined
+  /** The graph that a constant was recorded in. */
+  graph?: Graph
   /** Set on the input of a ReLU: what came out of it. */
   rectified?: Stored
   /** Set on `step(x)`: the tensor whose positive entries it marks (see `Multiply`). */
@@ -36,7 +38,8 @@ export interface Stored {
 export type TensorInfo = tf.TensorInfo
 
 export class GraphBackend extends tf.KernelBackend {
-  readonly graph: Graph
+  /** Replaced when a runtime starts anew. */
+  graph: Graph
   /** Our kernels; absent where they could not be compiled, and TensorFlow's serve. */
   readonly cpu: CpuKernels | undefined
   /** The trace in progress. */
@@ -55,6 +58,9 @@ export class GraphBackend extends tf.KernelBackend {
   }
 
   stored({ dataId }: { readonly dataId: object }): Stored {
+    if (!(this.data.has(dataId) || tf.engine().state.tensorInfo.has(dataId))) {
+      throw new TracingError("a tensor or variable that was disposed of is used: keep it as long as the step")
+    }
     return this.data.get(dataId)
   }
 
@@ -63,7 +69,8 @@ export class GraphBackend extends tf.KernelBackend {
     const stored = this.stored(tensor)
     this.refuseStale(stored)
     const cell = this.cellOf(tensor, stored)
-    if (cell !== undefined) return this.tracing("read").read(cell)
+    if (cell !== undefined) return this.tracing().read(cell)
+    this.forgetOtherGraph(stored)
     stored.output ??=
       stored.low === undefined
         ? this.graph.constant(stored.values ?? new Float32Array(0), stored.shape, stored.dtype)
@@ -76,7 +83,8 @@ export class GraphBackend extends tf.KernelBackend {
     const stored = this.stored(tensor)
     this.refuseStale(stored)
     const cell = this.cellOf(tensor, stored)
-    if (cell !== undefined) return this.tracing("read").readLow(cell)
+    if (cell !== undefined) return this.tracing().readLow(cell)
+    this.forgetOtherGraph(stored)
     stored.low ??= this.graph.cast(this.output(tensor), DataType.float32, DataType.bfloat16)
     return stored.low
   }
@@ -157,16 +165,17 @@ export class GraphBackend extends tf.KernelBackend {
     const stored = this.data.get(dataId)
     if (stored.values !== undefined) return stored.values
     if (stored.cell !== undefined && this.trace === undefined) return this.readCell(stored.cell)
-    throw new TracingError(
-      "dataSync",
-      `the step asks for the values of a ${stored.dtype} tensor of shape [${stored.shape}] ` +
-        "(dataSync, data, array or print), but while it is traced there are none: " +
-        "return the tensor as an output and read it after the run"
-    )
+    throw this.noValues(stored)
   }
 
-  override async read(dataId: object): Promise<Values> {
-    return this.readSync(dataId)
+  override read(dataId: object): Promise<Values> {
+    const stored = this.data.get(dataId)
+    if (this.trace === undefined || stored.values !== undefined) {
+      return Promise.resolve().then(() => this.readSync(dataId))
+    }
+    // Whoever waits for it would hear of a failure too late; the trace itself fails once the step returns.
+    this.trace.refuse(this.noValues(stored))
+    return new Promise(() => undefined)
   }
 
   override disposeData(dataId: object, force = false): boolean {
@@ -243,19 +252,40 @@ export class GraphBackend extends tf.KernelBackend {
     return stored.cell ?? this.trace?.bind(tensor.dataId, stored)
   }
 
-  private tracing(operation: string): Trace {
-    if (this.trace === undefined)
-      throw new TracingError(operation, "the graph backend works inside a trace only")
+  private tracing(): Trace {
+    if (this.trace === undefined) throw new TracingError("the graph backend works inside a trace only")
     return this.trace
   }
 
   private refuseStale(stored: Stored): void {
     if (stored.trace === undefined || stored.trace === this.trace) return
     throw new TracingError(
-      "use",
       `a tensor of shape [${stored.shape}] made while another step was traced is used again: ` +
-        "it had no values to keep"
+        "it had no values to keep. Return it from that step, and feed what comes out to this one"
     )
+  }
+
+  private noValues(stored: Stored): TracingError {
+    const tensor = `a ${stored.dtype} tensor of shape [${stored.shape}]`
+    if (this.trace === undefined) {
+      return new TracingError(
+        `${tensor} was made while a step was traced and has no values: ` +
+          "return it from the step as an output, and take what the run gives back"
+      )
+    }
+    return new TracingError(
+      `the step asks for the values of ${tensor}, but while it is traced there are none: ` +
+        "return the tensor as an output and read it after the run; where the step branches on it, " +
+        "compute both branches and choose with tf.where"
+    )
+  }
+
+  /** Known values are recorded again in a new graph. */
+  private forgetOtherGraph(stored: Stored): void {
+    if (stored.trace !== undefined || stored.graph === this.graph) return
+    stored.output = undefined
+    stored.low = undefined
+    stored.graph = this.graph
   }
 }
 

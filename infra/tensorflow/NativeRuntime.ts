@@ -2,29 +2,27 @@
  * The tensor runtime on TensorFlow itself: each step is traced into a graph once and then runs as one call.
  */
 import { basename } from "node:path"
-import { Effect, Layer } from "effect"
+import { Effect, Layer, type Scope } from "effect"
 import {
   type Compiled,
   type ExecutionError,
-  type Feeds,
   type Fetches,
   type JitOptions,
+  type RunFeeds,
+  type TensorError,
   TensorRuntime,
-  type TraceError
+  type TraceCounters,
+  TraceError
 } from "../../lib/tensor/Runtime.ts"
-import { tf } from "../../lib/tensor/tf.ts"
+import type { tf } from "../../lib/tensor/tf.ts"
+import { CompiledStep, type Outcome } from "./CompiledStep.ts"
 import { CpuKernels } from "./CpuKernels.ts"
-import { type Pointer, TensorFlow } from "./capi.ts"
-import { executionError, traceError } from "./errors.ts"
-import { checkedFeed } from "./feeds.ts"
-import { GraphBackend } from "./GraphBackend.ts"
-import { Graph } from "./graph.ts"
-import { registerKernels, unregisterKernels } from "./kernels/all.ts"
+import { TensorFlow } from "./capi.ts"
+import { executionError } from "./errors.ts"
 import { startWasm } from "./portable/wasm.ts"
-import { Session } from "./session.ts"
-import { allocateTensor, bytesOf, takeValues, type Values, writeTensor } from "./tensors.ts"
-import { onGraphBackend, type Program, type Step, type TracingContext, traceStep } from "./trace-step.ts"
-import { Variables } from "./variables.ts"
+import type { Values } from "./tensors.ts"
+import type { Step } from "./trace-step.ts"
+import { Workspace } from "./Workspace.ts"
 
 export interface NativeOptions {
   /** Where the two shared objects lie (see `library.ts`). */
@@ -33,7 +31,14 @@ export interface NativeOptions {
   readonly threads: number
   /** The object compiled from our kernels (see `cpu-library.ts`); absent: TensorFlow's serve. */
   readonly kernels?: string | undefined
+  /** Traces kept for one compiled step; 16. */
+  readonly tracesKept?: number | undefined
+  /** Nodes that may be dead in the graph before it is made anew, however few live; 4096. */
+  readonly deadNodesKept?: number | undefined
 }
+
+const TRACES_KEPT = 16
+const DEAD_NODES_KEPT = 4096
 
 /** A `TensorRuntime` whose graph and session live as long as the layer. */
 export const layerNative = (options: NativeOptions): Layer.Layer<TensorRuntime, ExecutionError> =>
@@ -51,7 +56,7 @@ export const makeNativeRuntime = Effect.fn("NativeRuntime.make")(function* (opti
       try: () => openNative(library, options),
       catch: (cause) => executionError(cause, "The native runtime cannot be started")
     }),
-    (opened) => Effect.sync(() => closeNative(opened))
+    ({ workspace }) => Effect.sync(() => workspace.close())
   )
   return TensorRuntime.of({
     numerics: {
@@ -61,7 +66,8 @@ export const makeNativeRuntime = Effect.fn("NativeRuntime.make")(function* (opti
     },
     precisions: ["float32", "bfloat16"],
     jit: (step, jitOptions) => compile(native, step, jitOptions),
-    read: (variables) => readVariables(native, variables)
+    read: (variables) => readVariables(native.workspace, variables),
+    counters: Effect.sync(() => countersOf(native))
   })
 })
 
@@ -69,120 +75,94 @@ export const makeNativeRuntime = Effect.fn("NativeRuntime.make")(function* (opti
 const kernelsName = ({ kernels }: NativeOptions): string =>
   kernels === undefined ? "" : `, kernels ${basename(kernels, ".so")}`
 
-interface Native extends TracingContext {
-  readonly library: TensorFlow
-  readonly session: Session
+interface Native {
+  readonly workspace: Workspace
+  readonly steps: Set<CompiledStep>
+  readonly tracesKept: number
+  /** Of steps that were released. */
+  readonly past: { traces: number; hits: number; evictions: number }
 }
 
-let opened = 0
-
-const openNative = (library: TensorFlow, { kernels, threads }: NativeOptions): Native => {
+const openNative = (library: TensorFlow, options: NativeOptions): Native => {
+  const { deadNodesKept = DEAD_NODES_KEPT, kernels, threads, tracesKept = TRACES_KEPT } = options
   // Before the graph, which knows the operations that are registered by then.
   const cpu = kernels === undefined ? undefined : CpuKernels.load(library, kernels, threads)
-  const graph = new Graph(library)
-  const session = new Session(graph, threads)
-  const variables = new Variables(graph, session)
-  const backend = new GraphBackend(graph, cpu, (cell) => variables.readAll([cell])[0] as Values)
-  // Each runtime is a backend of its own: two may live side by side in tests.
-  opened += 1
-  const backendName = `tensorflow-graph-${opened}`
-  registerKernels(backendName)
-  tf.registerBackend(backendName, () => backend, 0)
-  return { library, graph, session, variables, backend, backendName }
+  const workspace = new Workspace({ library, cpu, threads, deadNodesKept })
+  return { workspace, steps: new Set(), tracesKept, past: { traces: 0, hits: 0, evictions: 0 } }
 }
 
-/** Variables outlive the session: their last values come back to this side before it closes. */
-const closeNative = ({ backendName, backend, variables, session, graph }: Native): void => {
-  backend.reclaim()
-  const cells = variables.live
-  backend.settle(cells, variables.readAll(cells))
-  variables.release()
-  unregisterKernels(backendName)
-  tf.removeBackend(backendName)
-  session.close()
-  graph.close()
+const countersOf = ({ past, steps, workspace }: Native): TraceCounters => {
+  const sums = { ...past }
+  for (const { counts } of steps) add(sums, counts)
+  return { ...sums, rebuilds: workspace.rebuilds, nodes: workspace.nodes }
+}
+
+const add = (sums: Native["past"], counts: Readonly<Native["past"]>): void => {
+  sums.traces += counts.traces
+  sums.hits += counts.hits
+  sums.evictions += counts.evictions
 }
 
 const compile = <I extends string, O extends string>(
   native: Native,
   step: (inputs: { readonly [K in I]: tf.Tensor }) => { readonly [K in O]: tf.Tensor },
   options: JitOptions<I>
-): Effect.Effect<Compiled<I, O>, TraceError> =>
-  Effect.try({
-    try: () => {
-      const program = traceStep(native, step as Step, options)
-      native.variables.flush()
-      const buffers = program.inputs.map(({ spec }) => allocateTensor(native.library, spec.shape, spec.dtype))
-      return { run: (feeds: Feeds<I>) => runProgram<O>(native, program, buffers, feeds) }
-    },
-    catch: traceError
-  })
+): Effect.Effect<Compiled<I, O>, TensorError, Scope.Scope> =>
+  Effect.acquireRelease(
+    Effect.try({
+      try: () => {
+        const made = new CompiledStep(native.workspace, step as Step, options, native.tracesKept)
+        native.steps.add(made)
+        return made
+      },
+      catch: (cause) => tensorError(cause, "The step cannot be made ready")
+    }),
+    (made) =>
+      Effect.sync(() => {
+        native.steps.delete(made)
+        add(native.past, made.counts)
+        made.release()
+      })
+  ).pipe(
+    Effect.map((made) => ({
+      run: (feeds) => runStep(made, feeds) as Effect.Effect<Fetches<O>, TensorError>,
+      allocate: Effect.sync(() => made.memory.allocate(options.inputs))
+    }))
+  )
+
+const tensorError = (cause: unknown, what: string): TensorError =>
+  cause instanceof TraceError ? cause : executionError(cause, what)
 
 /** Not interruptible: closing a session under a run in flight crashes the process. */
-const runProgram = <O extends string>(
-  native: Native,
-  program: Program,
-  buffers: ReadonlyArray<Pointer>,
-  feeds: Feeds<string>
-): Effect.Effect<Fetches<O>, ExecutionError> =>
-  Effect.callback<Fetches<O>, ExecutionError>((resume) => {
+const runStep = (step: CompiledStep, feeds: RunFeeds<string>): Effect.Effect<Fetches<string>, TensorError> =>
+  Effect.callback<Outcome, TensorError>((resume) => {
     const fail = (cause: unknown) =>
-      resume(Effect.fail(executionError(cause, "TensorFlow could not run the step")))
+      resume(Effect.fail(tensorError(cause, "TensorFlow could not run the step")))
     try {
-      synchronise(native)
-      program.inputs.forEach(({ name, spec }, index) => {
-        writeTensor(bytesOf(native.library, buffers[index] as Pointer), checkedFeed(name, spec, feeds))
-      })
+      step.run(feeds, (failure, outcome) =>
+        outcome === undefined ? fail(failure) : resume(Effect.succeed(outcome))
+      )
     } catch (cause) {
-      return fail(cause)
+      fail(cause)
     }
-    const request = {
-      feeds: program.inputs.map(({ feed }) => feed),
-      values: buffers,
-      fetches: program.outputs.map(({ fetch }) => fetch),
-      targets: program.assignments
-    }
-    native.session.runAsync(request, (failure, fetched) => {
-      native.backend.reclaim()
-      if (failure !== null) return fail(failure)
-      resume(Effect.succeed(fetchesOf<O>(native, program, fetched)))
-    })
-  }).pipe(Effect.uninterruptible)
-
-/** Takes in what eager code assigned to variables since the last run. */
-const synchronise = ({ backendName, backend, variables }: Native): void => {
-  const { reassigned } = variables
-  if (reassigned.length > 0) {
-    onGraphBackend(backendName, () => {
-      backend.reclaim()
-      for (const variable of reassigned) variables.adopt(variable)
-    })
-  }
-  variables.flush()
-}
-
-const fetchesOf = <O extends string>(
-  { library }: Native,
-  program: Program,
-  fetched: ReadonlyArray<Pointer>
-): Fetches<O> => {
-  const values = program.outputs.map(({ name, dtype }, index) => [
-    name,
-    takeValues(library, fetched[index] as Pointer, dtype)
-  ])
-  return Object.fromEntries(values) as Fetches<O>
-}
+  }).pipe(
+    Effect.uninterruptible,
+    Effect.tap(({ retraced }) =>
+      retraced === "" ? Effect.void : Effect.logDebug(`A step was traced again: ${retraced}`)
+    ),
+    Effect.map(({ fetches }) => fetches)
+  )
 
 const readVariables = (
-  native: Native,
+  workspace: Workspace,
   variables: ReadonlyArray<tf.Variable>
 ): Effect.Effect<ReadonlyArray<Float32Array>, ExecutionError> =>
   Effect.try({
     try: () => {
-      synchronise(native)
-      const cells = variables.map((variable) => native.variables.cellOf(variable))
+      workspace.synchronise()
+      const cells = variables.map((variable) => workspace.variables.cellOf(variable))
       const bound = cells.filter((cell) => cell !== undefined)
-      const values = new Map(native.variables.readAll(bound).map((read, index) => [bound[index], read]))
+      const values = new Map(workspace.variables.readAll(bound).map((read, index) => [bound[index], read]))
       return variables.map((variable, index) =>
         asFloats(values.get(cells[index]) ?? (variable.dataSync() as Values))
       )

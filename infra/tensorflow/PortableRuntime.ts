@@ -9,14 +9,19 @@ import {
   type Feeds,
   type Fetches,
   type JitOptions,
+  type RunFeeds,
   TensorRuntime,
+  type TensorSpec,
+  type TraceCounters,
   TraceError
 } from "../../lib/tensor/Runtime.ts"
 import { tf } from "../../lib/tensor/tf.ts"
 import { executionError, traceError } from "./errors.ts"
-import { checkedFeed } from "./feeds.ts"
+import { checkedFeeds } from "./feeds.ts"
 import { startWasm } from "./portable/wasm.ts"
-import type { Values } from "./tensors.ts"
+import { sizeOf, type Values } from "./tensors.ts"
+import { checkedResults } from "./trace-step.ts"
+import { guarded } from "./tracing-guard.ts"
 
 export const makePortableRuntime = Effect.fn("PortableRuntime.make")(function* () {
   yield* startWasm
@@ -28,7 +33,8 @@ export const makePortableRuntime = Effect.fn("PortableRuntime.make")(function* (
       Effect.try({
         try: () => variables.map((variable) => Float32Array.from(variable.dataSync())),
         catch: (cause) => executionError(cause, "The variables cannot be read")
-      })
+      }),
+    counters: Effect.succeed(NOTHING_TRACED)
   })
 })
 
@@ -38,12 +44,23 @@ export const layerPortable: Layer.Layer<TensorRuntime, ExecutionError> = Layer.e
   makePortableRuntime()
 )
 
+const NOTHING_TRACED: TraceCounters = {
+  traces: 0,
+  hits: 0,
+  evictions: 0,
+  rebuilds: 0,
+  nodes: { live: 0, dead: 0 }
+}
+
 const prepare = <I extends string, O extends string>(
   step: (inputs: { readonly [K in I]: tf.Tensor }) => { readonly [K in O]: tf.Tensor },
   options: JitOptions<I>
 ): Effect.Effect<Compiled<I, O>, TraceError> =>
   options.precision === "float32"
-    ? Effect.succeed({ run: (feeds) => runEagerly(step, options, feeds) })
+    ? Effect.succeed({
+        run: (feeds) => runEagerly(step, options, feeds),
+        allocate: Effect.sync(() => zeros(options))
+      })
     : Effect.fail(
         new TraceError({
           operation: "jit",
@@ -56,7 +73,7 @@ const prepare = <I extends string, O extends string>(
 const runEagerly = <I extends string, O extends string>(
   step: (inputs: { readonly [K in I]: tf.Tensor }) => { readonly [K in O]: tf.Tensor },
   options: JitOptions<I>,
-  feeds: Feeds<I>
+  feeds: RunFeeds<I>
 ): Effect.Effect<Fetches<O>, TraceError | ExecutionError> =>
   Effect.try({
     try: () => feedTensors(options, feeds),
@@ -69,10 +86,16 @@ const runEagerly = <I extends string, O extends string>(
     )
   )
 
-const feedTensors = <I extends string>(options: JitOptions<I>, feeds: Feeds<I>) => {
-  const entries = Object.entries<JitOptions<I>["inputs"][I]>(options.inputs)
-  const checked = entries.map(([name, spec]) => [name, spec, checkedFeed(name, spec, feeds)] as const)
-  const tensors = checked.map(([name, { shape, dtype }, values]) => [
+const zeros = <I extends string>({ inputs }: JitOptions<I>): Feeds<I> => {
+  const entries = Object.entries<TensorSpec>(inputs).map(([name, { dtype, shape }]) => [
+    name,
+    dtype === "int32" ? new Int32Array(sizeOf(shape)) : new Float32Array(sizeOf(shape))
+  ])
+  return Object.fromEntries(entries) as Feeds<I>
+}
+
+const feedTensors = <I extends string>({ inputs }: JitOptions<I>, feeds: RunFeeds<I>) => {
+  const tensors = checkedFeeds(inputs, feeds).map(({ name, spec: { dtype, shape }, values }) => [
     name,
     tf.tensor(values, [...shape], dtype)
   ])
@@ -80,12 +103,11 @@ const feedTensors = <I extends string>(options: JitOptions<I>, feeds: Feeds<I>) 
 }
 
 /** Runs the step and copies its outputs out, leaving no tensor behind but what it assigned to variables. */
-const fetchAll = <O extends string>(step: () => { readonly [K in O]: tf.Tensor }): Fetches<O> => {
-  const values: Array<[string, Values]> = []
-  tf.tidy(() => {
-    for (const [name, tensor] of Object.entries<tf.Tensor>(step())) {
-      values.push([name, tensor.dataSync() as Values])
-    }
+const fetchAll = <O extends string>(step: () => { readonly [K in O]: tf.Tensor }): Fetches<O> =>
+  guarded(() => {
+    const values = Object.entries<tf.Tensor>(checkedResults(step())).map(([name, tensor]) => [
+      name,
+      tensor.dataSync() as Values
+    ])
+    return Object.fromEntries(values) as Fetches<O>
   })
-  return Object.fromEntries(values) as Fetches<O>
-}

@@ -10,15 +10,9 @@ import type { Graph } from "./graph.ts"
 import { dataTypeOf } from "./tensors.ts"
 import type { VariableCell, Variables } from "./variables.ts"
 
-/** The step cannot be traced; becomes a `TraceError` at the border. */
+/** The step cannot be traced; becomes a `TraceError` at the border, which names operation and line. */
 export class TracingError extends Error {
   override readonly name = "TracingError"
-  readonly operation: string
-
-  constructor(operation: string, message: string) {
-    super(message)
-    this.operation = operation
-  }
 }
 
 export class Trace {
@@ -31,6 +25,8 @@ export class Trace {
   private readonly unbound = new Map<object, tf.Variable>()
   private readonly reads = new Map<VariableCell, Output>()
   private readonly lowReads = new Map<VariableCell, Output>()
+  private readonly written = new Set<VariableCell>()
+  private refused: TracingError | undefined
 
   constructor(graph: Graph, variables: Variables, precision: Precision) {
     this.graph = graph
@@ -68,6 +64,24 @@ export class Trace {
     const low = this.graph.cast(this.read(cell), DataType.float32, DataType.bfloat16)
     this.lowReads.set(cell, low)
     return low
+  }
+
+  writes(cell: VariableCell): void {
+    this.written.add(cell)
+  }
+
+  /** The variables it reads or writes. */
+  get cells(): ReadonlyArray<VariableCell> {
+    return [...new Set([...this.reads.keys(), ...this.written])]
+  }
+
+  /** Notes that values were asked for by a promise, which cannot carry an error to the step. */
+  refuse(error: TracingError): void {
+    this.refused ??= error
+  }
+
+  refuseReads(): void {
+    if (this.refused !== undefined) throw this.refused
   }
 
   /** Nodes that must run before the variable is overwritten. */

@@ -3,6 +3,7 @@
  * koffi. Pointers are opaque here: nobody but this library looks behind them.
  */
 import koffi, { type LibraryHandle } from "koffi"
+import { counted, Handles } from "./handles.ts"
 
 /** An address inside TensorFlow's memory. */
 export type Pointer = bigint
@@ -73,10 +74,12 @@ type Callable = ReturnType<LibraryHandle["func"]>
 export class TensorFlow {
   readonly directory: string
   readonly call: { readonly [K in FunctionName]: Callable }
+  readonly handles: Handles
 
-  private constructor(directory: string, call: { readonly [K in FunctionName]: Callable }) {
+  private constructor(directory: string, call: { readonly [K in FunctionName]: Callable }, handles: Handles) {
     this.directory = directory
     this.call = call
+    this.handles = handles
   }
 
   private static readonly loaded = new Map<string, TensorFlow>()
@@ -93,11 +96,12 @@ export class TensorFlow {
     declareOutput()
     const framework = koffi.load(files.framework, { global: true })
     const api = koffi.load(files.api, { global: true })
+    const handles = new Handles()
     const entries = Object.entries(declarations).map(([name, declaration]) => [
       name,
-      bind(declaration, api, framework)
+      counted(name, bind(declaration, api, framework), handles)
     ])
-    const library = new TensorFlow(files.directory, Object.fromEntries(entries))
+    const library = new TensorFlow(files.directory, Object.fromEntries(entries), handles)
     TensorFlow.loaded.set(files.directory, library)
     return library
   }

@@ -36,6 +36,7 @@ export class Session {
     this.library.checked((status) =>
       this.library.call.TF_SessionRun(...this.arguments(request, fetched, status))
     )
+    this.library.handles.add("tensor", fetched.length)
     return fetched
   }
 
@@ -45,14 +46,10 @@ export class Session {
     // One status a call: another call may finish in between.
     const status = this.library.call.TF_NewStatus() as Pointer
     const finish = (failure: unknown): void => {
-      try {
-        if (failure === null) this.library.check(status)
-        done(failure, fetched)
-      } catch (refused) {
-        done(refused, [])
-      } finally {
-        this.library.call.TF_DeleteStatus(status)
-      }
+      const refused = failure ?? this.refusal(status)
+      this.library.call.TF_DeleteStatus(status)
+      if (refused === null) this.library.handles.add("tensor", fetched.length)
+      done(refused, refused === null ? fetched : [])
     }
     this.library.call.TF_SessionRun.async(...this.arguments(request, fetched, status), finish)
   }
@@ -62,6 +59,15 @@ export class Session {
     this.closed = true
     this.library.checked((status) => this.library.call.TF_CloseSession(this.pointer, status))
     this.library.checked((status) => this.library.call.TF_DeleteSession(this.pointer, status))
+  }
+
+  private refusal(status: Pointer): unknown {
+    try {
+      this.library.check(status)
+      return null
+    } catch (refused) {
+      return refused
+    }
   }
 
   private results(request: RunRequest): Array<Pointer> {

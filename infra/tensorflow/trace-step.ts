@@ -7,7 +7,8 @@ import type { GraphBackend } from "./GraphBackend.ts"
 import type { Graph } from "./graph.ts"
 import { Trace, TracingError } from "./Trace.ts"
 import { dataTypeOf, type TfjsDtype } from "./tensors.ts"
-import type { Variables } from "./variables.ts"
+import { guarded } from "./tracing-guard.ts"
+import type { VariableCell, Variables } from "./variables.ts"
 
 /** What tracing needs of a runtime. */
 export interface TracingContext {
@@ -34,6 +35,11 @@ export interface Program {
   readonly inputs: ReadonlyArray<ProgramInput>
   readonly outputs: ReadonlyArray<ProgramOutput>
   readonly assignments: ReadonlyArray<Pointer>
+  /** The variables it reads or writes. */
+  readonly cells: ReadonlyArray<VariableCell>
+  /** The graph it is part of, and how many of its nodes it added. */
+  readonly graph: Graph
+  readonly nodes: number
 }
 
 export type Step = (inputs: never) => { readonly [name: string]: tf.Tensor }
@@ -57,18 +63,11 @@ export const onGraphBackend = <A>(backendName: string, use: () => A): A => {
 export const traceStep = (context: TracingContext, step: Step, options: JitOptions<string>): Program =>
   onGraphBackend(context.backendName, () => {
     const { backend, variables } = context
-    backend.reclaim()
-    for (const variable of variables.reassigned) variables.adopt(variable)
     const registered = registeredVariables()
     const trace = openTrace(context, registered, options.precision)
     backend.trace = trace
     try {
-      // tfjs would look for tensors in what a tidy returns, and a program is not made of any.
-      let program: Program | undefined
-      tf.tidy(() => {
-        program = record(context, trace, registered, step, options)
-      })
-      return program as Program
+      return guarded(() => record(context, trace, registered, step, options))
     } finally {
       for (const variable of registered) variables.restore(variable)
       backend.trace = undefined
@@ -99,15 +98,16 @@ const record = (
   step: Step,
   options: JitOptions<string>
 ): Program => {
-  const { backend } = context
+  const { backend, graph, variables } = context
+  const sizeBefore = graph.size - variables.numNodes
   const before = registered.map(({ dataId }) => dataId)
   const inputs = placeholders(context, options)
   const tensors = inputs.map(({ name, feed }) => [
     name,
     tf.engine().makeTensorFromTensorInfo(backend.wrap(feed))
   ])
-  const results = step(Object.fromEntries(tensors) as never)
-  refuseNewVariables(registered)
+  const results = checkedResults(step(Object.fromEntries(tensors) as never))
+  trace.refuseReads()
   const outputs = Object.entries(results).map(([name, tensor]) => ({
     name,
     fetch: fetchable(context, backend.output(tensor), tensor.dtype),
@@ -116,7 +116,18 @@ const record = (
   const assignments = registered.flatMap((variable, index) =>
     variable.dataId === before[index] ? [] : [assignment(context, trace, variable, before[index] as object)]
   )
-  return { inputs, outputs, assignments }
+  const nodes = graph.size - variables.numNodes - sizeBefore
+  return { inputs, outputs, assignments, cells: trace.cells, graph, nodes }
+}
+
+/** The outputs by name, if that is what the step gave back. */
+export const checkedResults = <R extends { readonly [name: string]: tf.Tensor }>(results: R): R => {
+  const stray = Object.entries(results).find(([, tensor]) => !(tensor instanceof tf.Tensor))
+  if (stray !== undefined) throw new TracingError(`the step gave back "${stray[0]}", which is not a tensor`)
+  if ((results as object) instanceof Promise) {
+    throw new TracingError("the step is asynchronous, and what it would do later cannot be traced")
+  }
+  return results
 }
 
 /** TensorFlow refuses to fetch what is fed; a node in between makes it another tensor. */
@@ -145,21 +156,10 @@ const assignment = (
   const value = backend.output(variable)
   const stored = backend.stored({ dataId: before })
   const cell = stored.cell ?? trace.bind(before, stored)
-  if (cell === undefined) throw new TracingError("assign", `variable "${variable.name}" is not registered`)
+  if (cell === undefined) throw new TracingError(`variable "${variable.name}" is not registered`)
   // A copy, since the session would otherwise share the memory of an input, which the next run overwrites.
   const type = attribute.type(dataTypeOf(cell.dtype))
+  trace.writes(cell)
   const own = graph.mayShareInput(value) ? graph.output("DeepCopy", [value], { T: type }) : value
   return graph.node("AssignVariableOp", [cell.handle, own], { dtype: type }, trace.readersOf(cell))
-}
-
-const refuseNewVariables = (registered: ReadonlyArray<tf.Variable>): void => {
-  const known = new Set(registered)
-  const made = registeredVariables().filter((variable) => !known.has(variable))
-  if (made.length === 0) return
-  const names = made.map(({ name }) => `"${name}"`).join(", ")
-  for (const variable of made) variable.dispose()
-  throw new TracingError(
-    "variable",
-    `the step makes variables (${names}), which a traced step cannot: make them before the step is compiled`
-  )
 }

@@ -21,7 +21,12 @@ export interface VariableCell {
   /** Reads the value outside of any step. */
   readonly read: Output
   readonly upload: { readonly feed: Output; readonly assign: Pointer }
+  /** Frees the session's memory for it. */
+  readonly destroy: Pointer
 }
+
+/** Nodes that {@link Variables.bind} records. */
+const NODES_PER_CELL = 5
 
 export class Variables {
   private readonly graph: Graph
@@ -30,6 +35,7 @@ export class Variables {
   /** Keeps the bound data alive while a step assigns something else to the variable. */
   private readonly holds = new Map<object, tf.Tensor>()
   private uploads: Array<{ readonly cell: VariableCell; readonly values: Values }> = []
+  private named = 0
 
   constructor(graph: Graph, session: Session) {
     this.graph = graph
@@ -38,6 +44,11 @@ export class Variables {
 
   cellOf(variable: tf.Variable): VariableCell | undefined {
     return this.cells.get(variable)
+  }
+
+  /** Nodes of the graph that the variables themselves are made of. */
+  get numNodes(): number {
+    return this.cells.size * NODES_PER_CELL
   }
 
   /** Keeps the data of a variable from vanishing when the traced step assigns to it. */
@@ -65,7 +76,8 @@ export class Variables {
   bind(variable: tf.Variable, dataId: object, stored: Stored): VariableCell {
     const type = { dtype: attribute.type(dataTypeOf(stored.dtype)) }
     const shape = { shape: attribute.shape(stored.shape) }
-    const name = { shared_name: attribute.string(`variable_${this.cells.size}`) }
+    this.named += 1
+    const name = { shared_name: attribute.string(`variable_${this.named}`) }
     const handle = this.graph.output("VarHandleOp", [], { ...type, ...shape, ...name })
     const feed = this.graph.output("Placeholder", [], { ...type, ...shape })
     const cell: VariableCell = {
@@ -75,7 +87,8 @@ export class Variables {
       dtype: stored.dtype,
       handle,
       read: this.graph.output("ReadVariableOp", [handle], type),
-      upload: { feed, assign: this.graph.node("AssignVariableOp", [handle, feed], type) }
+      upload: { feed, assign: this.graph.node("AssignVariableOp", [handle, feed], type) },
+      destroy: this.graph.node("DestroyResourceOp", [handle])
     }
     this.cells.set(variable, cell)
     if (stored.values !== undefined) this.uploads.push({ cell, values: stored.values })
@@ -126,6 +139,23 @@ export class Variables {
       })
     } finally {
       for (const tensor of tensors) library.call.TF_DeleteTensor(tensor)
+    }
+  }
+
+  /** Those whose variables were disposed of. */
+  get disposed(): ReadonlyArray<VariableCell> {
+    return Array.from(this.cells.values()).filter(({ variable }) => variable.isDisposed)
+  }
+
+  /** Frees what the session keeps for them. Call while no step runs. */
+  forget(cells: ReadonlyArray<VariableCell>): void {
+    // One that was never written to has nothing to free, and TensorFlow would say so.
+    this.flush()
+    this.session.run({ feeds: [], values: [], fetches: [], targets: cells.map(({ destroy }) => destroy) })
+    for (const { dataId, variable } of cells) {
+      this.cells.delete(variable)
+      this.holds.get(dataId)?.dispose()
+      this.holds.delete(dataId)
     }
   }
 

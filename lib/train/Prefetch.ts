@@ -4,8 +4,7 @@
  */
 import { Clock, Effect, Fiber } from "effect"
 import type { TrainingBatches } from "../data/batches.ts"
-import { sizeOf } from "../nn/Weights.ts"
-import type { Feeds, TensorSpec } from "../tensor/Runtime.ts"
+import type { Feeds } from "../tensor/Runtime.ts"
 
 export interface Position {
   readonly epoch: number
@@ -18,10 +17,18 @@ export class Prefetch<I extends string> {
   #spare: Feeds<I>
   #nanos = { preparing: 0n, waiting: 0n }
 
-  constructor(batches: TrainingBatches<I>) {
+  /** @param allocate makes one set of arrays: the compiled step's, which it runs on without a copy */
+  static make<I extends string>(
+    batches: TrainingBatches<I>,
+    allocate: Effect.Effect<Feeds<I>>
+  ): Effect.Effect<Prefetch<I>> {
+    return Effect.map(Effect.all([allocate, allocate]), (sets) => new Prefetch(batches, sets))
+  }
+
+  private constructor(batches: TrainingBatches<I>, [ready, spare]: readonly [Feeds<I>, Feeds<I>]) {
     this.#batches = batches
-    this.#ready = allocate(batches.inputs)
-    this.#spare = allocate(batches.inputs)
+    this.#ready = ready
+    this.#spare = spare
   }
 
   /** Makes the very first batch ready; nothing runs meanwhile, so all of it is waiting. */
@@ -77,12 +84,4 @@ export class Prefetch<I extends string> {
     this.#ready = this.#spare
     this.#spare = ready
   }
-}
-
-const allocate = <I extends string>(inputs: { readonly [K in I]: TensorSpec }): Feeds<I> => {
-  const arrays = Object.entries<TensorSpec>(inputs).map(([name, { shape, dtype }]) => [
-    name,
-    dtype === "int32" ? new Int32Array(sizeOf(shape)) : new Float32Array(sizeOf(shape))
-  ])
-  return Object.fromEntries(arrays) as Feeds<I>
 }

@@ -144,7 +144,7 @@ const openSession = Effect.fn("Trainer.openSession")(function* <I extends string
   )
   const validate = options.validation === undefined ? undefined : yield* options.validation(weights)
   const tell = yield* throttled(options.onProgress ?? (() => Effect.void), batches.batchSize)
-  const prefetch = new Prefetch(batches)
+  const prefetch = yield* Prefetch.make<I>(batches, step.allocate)
   return { options, weights, velocities, step, validate, prefetch, tell } satisfies Session<I, O>
 })
 

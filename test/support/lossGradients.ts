@@ -32,7 +32,7 @@ export const lossAndGradient = Effect.fnUntraced(function* ({ at, given, loss }:
   const feeds = Object.fromEntries(Object.entries(given).map(([name, { values }]) => [name, values]))
   const fetched = yield* compiled.run({ ...feeds, x: Float32Array.from(at.values) })
   return { loss: fetched.loss[0]! / SCALE, gradient: fetched.gradient.map((value) => value / SCALE) }
-})
+}, Effect.scoped)
 
 /** What follows a loss scales its gradient: a loss that forgot to would show. */
 const SCALE = 4

@@ -23,7 +23,7 @@ export const library = await Effect.runPromise(
 /** Our kernels, compiled if need be, or why there are none. */
 export const kernels = await Effect.runPromise(resolveCpuLibrary({ cacheDirectory }))
 
-const kernelsFile = kernels.kind === "compiled" ? kernels.file : undefined
+export const kernelsFile = kernels.kind === "compiled" ? kernels.file : undefined
 
 export interface NamedRuntime {
   readonly name: "native" | "portable"

@@ -1,5 +1,7 @@
 /** The kernels the graph backend has, and their registration with tfjs under the name of one backend. */
 import { tf } from "../../../lib/tensor/tf.ts"
+import { TensorFlowFailure } from "../capi.ts"
+import { TracingError } from "../Trace.ts"
 import { array } from "./array.ts"
 import { batchNorm } from "./batch-norm.ts"
 import { conv } from "./conv.ts"
@@ -26,8 +28,14 @@ export const registerKernels = (backendName: string): void => {
     tf.registerKernel({
       kernelName: name,
       backendName,
-      kernelFunc: ({ inputs, attrs, backend }) =>
-        record(backend as never, inputs as never, (attrs ?? {}) as never)
+      kernelFunc: ({ inputs, attrs, backend }) => {
+        try {
+          return record(backend as never, inputs as never, (attrs ?? {}) as never)
+        } catch (cause) {
+          if (!(cause instanceof TensorFlowFailure)) throw cause
+          throw new TracingError(`${name} does not take these inputs: ${cause.message}`, { cause })
+        }
+      }
     })
   }
 }

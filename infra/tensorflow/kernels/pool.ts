@@ -20,7 +20,6 @@ const poolAttributes = (x: TensorInfo, attrs: PoolAttrs): Attributes => {
   const { type } = info.padInfo
   if (type !== "SAME" && type !== "VALID") {
     throw new TracingError(
-      "pool",
       "TensorFlow pools with padding 'same' or 'valid' only; pad the input first (tf.pad)"
     )
   }

@@ -249,7 +249,7 @@ const slope = (
       0
     )
     return { measured: (plus - minus) / (2 * H), derived }
-  })
+  }).pipe(Effect.scoped)
 
 /** A sum with uneven weights: an even one would hide errors that cancel out (as all of batch norm's do). */
 const weighted = ({ name }: Case, y: tf.Tensor): tf.Tensor => {

@@ -154,4 +154,4 @@ export const train = (
     const values = yield* runtime.read(variablesOf(net))
     disposeNet(net)
     return { losses, values }
-  })
+  }).pipe(Effect.scoped)

@@ -131,33 +131,6 @@ describe(`tracing${native.skipped}`, () => {
       expect(Array.from((yield* step.run(fed(1, 1))).y)).toEqual([3, 4])
       weight.dispose()
     }).pipe(Effect.provide(native.layer)))
-
-  test("fails where a step makes variables", () =>
-    Effect.gen(function* () {
-      const runtime = yield* TensorRuntime
-      const before = Object.keys(tf.engine().state.registeredVariables).length
-      const making = runtime.jit(
-        ({ x }) => ({ y: tf.add(x, tf.variable(tf.ones([2]), true, "made")) }),
-        options
-      )
-      const error = yield* Effect.flip(making)
-      expect(error).toMatchObject({ operation: "variable" })
-      expect(error.message).toMatch(/"made"/)
-      expect(Object.keys(tf.engine().state.registeredVariables)).toHaveLength(before)
-    }).pipe(Effect.provide(native.layer)))
-
-  test("fails where a step uses a tensor of another trace", () =>
-    Effect.gen(function* () {
-      const runtime = yield* TensorRuntime
-      let leaked: tf.Tensor | undefined
-      yield* runtime.jit(({ x }) => {
-        leaked = tf.keep(tf.neg(x))
-        return { x }
-      }, options)
-      const error = yield* Effect.flip(runtime.jit(({ x }) => ({ y: tf.add(x, leaked!) }), options))
-      expect(error.message).toMatch(/another step was traced/)
-      leaked?.dispose()
-    }).pipe(Effect.provide(native.layer)))
 })
 
 describe(`running what was traced${native.skipped}`, () => {
