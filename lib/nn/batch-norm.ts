@@ -1,5 +1,5 @@
 /** Batch normalisation (Ioffe & Szegedy 2015), with PyTorch's names, epsilon and momentum. */
-import { batchNormTraining } from "../tensor/batch-norm.ts"
+import { type BatchNormTail, batchNormInference, batchNormTraining } from "../tensor/batch-norm.ts"
 import { tf } from "../tensor/tf.ts"
 import type { Mode } from "./Mode.ts"
 import { type WeightSpec, type WeightTensors, weightOf } from "./Weights.ts"
@@ -22,25 +22,27 @@ export const batchNormWeights = ({ name, channels }: BatchNorm): ReadonlyArray<W
 ]
 
 /**
- * Normalises each channel of `[N, H, W, C]` over N, H and W; training mode records the batch's statistics.
+ * Normalises each channel of `[N, H, W, C]` over N, H and W, and does what follows in the same operation;
+ * training mode records the batch's statistics.
  */
 export const batchNorm = (
   weights: WeightTensors,
   { name }: BatchNorm,
   x: tf.Tensor4D,
-  mode: Mode
+  mode: Mode,
+  tail: BatchNormTail = {}
 ): tf.Tensor4D => {
   const gamma = weightOf(weights, `${name}.weight`) as tf.Tensor1D
   const beta = weightOf(weights, `${name}.bias`) as tf.Tensor1D
   if (mode.kind === "training" && mode.frozen?.(`${name}.running_mean`) !== true) {
-    const { y, mean, variance } = batchNormTraining(x, gamma, beta, epsilon)
+    const { y, mean, variance } = batchNormTraining(x, gamma, beta, epsilon, tail)
     mode.statistics.record(`${name}.running_mean`, mean)
     mode.statistics.record(`${name}.running_var`, variance)
     return y
   }
   const mean = weightOf(weights, `${name}.running_mean`) as tf.Tensor1D
   const variance = weightOf(weights, `${name}.running_var`) as tf.Tensor1D
-  return tf.batchNorm(x, mean, variance, beta, gamma, epsilon) as tf.Tensor4D
+  return batchNormInference(x, gamma, beta, { mean, variance }, epsilon, tail)
 }
 
 /** running + momentum (observed - running) */

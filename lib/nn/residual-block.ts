@@ -2,6 +2,7 @@
  * The basic residual block (He et al. 2016): two 3x3 convolutions beside a shortcut. Where the shape changes,
  * shortcut A subsamples and widens with zeros (no weights), shortcut B projects with a 1x1 convolution.
  */
+import type { BatchNormTail } from "../tensor/batch-norm.ts"
 import { tf } from "../tensor/tf.ts"
 import { type BatchNorm, batchNorm, batchNormWeights } from "./batch-norm.ts"
 import { type Conv, conv2d, convMacs, convWeights } from "./conv.ts"
@@ -78,11 +79,11 @@ export const residualBlock = (
   x: tf.Tensor4D,
   mode: Mode
 ): tf.Tensor4D => {
-  const convNorm = ([conv, norm]: ConvNorm, input: tf.Tensor4D) =>
-    batchNorm(weights, norm, conv2d(weights, conv, input), mode)
-  const residual = convNorm(second(block), tf.relu(convNorm(first(block), x)))
+  const convNorm = ([conv, norm]: ConvNorm, input: tf.Tensor4D, tail?: BatchNormTail) =>
+    batchNorm(weights, norm, conv2d(weights, conv, input), mode, tail)
+  const inner = convNorm(first(block), x, { activation: "relu" })
   const carried = shortcut(block, x, (input) => convNorm(projection(block), input))
-  return tf.relu(tf.add<tf.Tensor4D>(residual, carried))
+  return convNorm(second(block), inner, { residual: carried, activation: "relu" })
 }
 
 const shortcut = (

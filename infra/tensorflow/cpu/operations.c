@@ -173,6 +173,8 @@ void *operation_output_like(operation_call *call, int index, int type, int input
 TF_Status *operations_register(void) {
   TF_Status *status = TF_NewStatus();
   if (conv_operations_register(status) != 0) return status;
+  if (batch_norm_operations_register(status) != 0) return status;
+  if (elementwise_operations_register(status) != 0) return status;
   TF_DeleteStatus(status);
   return NULL;
 }

@@ -61,5 +61,7 @@ void *operation_output_like(operation_call *, int index, int type, int input);
 
 /* One function a family of operations, called by `operations_register`. */
 int conv_operations_register(TF_Status *status);
+int batch_norm_operations_register(TF_Status *status);
+int elementwise_operations_register(TF_Status *status);
 
 #endif

@@ -11,6 +11,7 @@ import type { Kernel } from "./Kernel.ts"
 import { matmul } from "./matmul.ts"
 import { pool } from "./pool.ts"
 import { reduce } from "./reduce.ts"
+import { sgd } from "./sgd.ts"
 
 const kernels: ReadonlyArray<Kernel> = [
   ...elementwise,
@@ -20,7 +21,8 @@ const kernels: ReadonlyArray<Kernel> = [
   ...conv,
   ...pool,
   ...image,
-  ...batchNorm
+  ...batchNorm,
+  ...sgd
 ]
 
 export const registerKernels = (backendName: string): void => {

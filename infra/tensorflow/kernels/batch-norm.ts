@@ -1,13 +1,33 @@
 /**
- * Batch normalisation: the fused training kernels of `lib/tensor/batch-norm.ts`, and tfjs's own for
- * inference.
+ * Batch normalisation: the fused kernels of `lib/tensor/batch-norm.ts`, by our operations where they are
+ * compiled and by TensorFlow's elsewhere, and tfjs's own for inference.
  */
-import type { FusedBatchNormAttrs } from "../../../lib/tensor/batch-norm.ts"
+import {
+  type Activation,
+  BATCH_NORM_INFERENCE,
+  BATCH_NORM_INFERENCE_GRADIENT,
+  BATCH_NORM_TRAINING,
+  BATCH_NORM_TRAINING_GRADIENT,
+  type BatchNormAttrs
+} from "../../../lib/tensor/batch-norm.ts"
 import { type Attributes, attribute } from "../attributes.ts"
-import { light } from "../autocast.ts"
+import { type Arithmetic, light } from "../autocast.ts"
 import { DataType, type Output } from "../capi.ts"
-import type { TensorInfo } from "../GraphBackend.ts"
+import type { GraphBackend, TensorInfo } from "../GraphBackend.ts"
 import { type Kernel, kernel } from "./Kernel.ts"
+
+interface ForwardInputs {
+  readonly x: TensorInfo
+  readonly gamma: TensorInfo
+  readonly beta: TensorInfo
+  readonly residual?: TensorInfo
+}
+
+type Given = { readonly [K in "mean" | "variance"]: TensorInfo }
+
+type GradientInputs = {
+  readonly [K in "dz" | "x" | "z" | "gamma" | "beta" | "mean" | "spread"]: TensorInfo
+}
 
 const normAttributes = (type: DataType, epsilon: number, training: boolean): Attributes => ({
   T: attribute.type(type),
@@ -17,53 +37,146 @@ const normAttributes = (type: DataType, epsilon: number, training: boolean): Att
   is_training: attribute.bool(training)
 })
 
-/**
- * The sixth output of the forward node, which the gradient node wants back. Its shape is unknown to
- * TensorFlow's shape inference, so it cannot become a tfjs tensor; it is found again through the saved mean's
- * node.
- */
-const thirdReserve = (savedMean: Output): Output => ({ oper: savedMean.oper, index: THIRD_RESERVE })
-const THIRD_RESERVE = 5
+/** What our operations are told; activations by their numbers in `cpu/batch-norm.h`. */
+const ownAttributes = (type: DataType, { activation, epsilon }: BatchNormAttrs): Attributes => ({
+  T: attribute.type(type),
+  epsilon: attribute.float(epsilon),
+  activation: attribute.float(activationNumbers[activation])
+})
 
-const training = kernel<{ x: TensorInfo; gamma: TensorInfo; beta: TensorInfo }, FusedBatchNormAttrs>(
-  "FusedBatchNormV3",
-  (backend, { x, gamma, beta }, { epsilon }) => {
-    const { type, input } = light(backend, x)
-    const none = backend.graph.constant(new Float32Array(0), [0], "float32")
-    const inputs = [input(x), backend.output(gamma), backend.output(beta), none, none]
-    const attributes = { ...normAttributes(type, epsilon, true), exponential_avg_factor: attribute.float(1) }
-    return backend.emitMany("FusedBatchNormV3", inputs, attributes, THIRD_RESERVE)
-  }
-)
+const activationNumbers: { readonly [A in Activation]: number } = { none: 0, relu: 1, relu6: 2 }
 
-type GradientInputs = {
-  [K in "dy" | "x" | "gamma" | "savedMean" | "savedVariance"]: TensorInfo
+/** The operations of ours have a form with a residual and one without. */
+const ownName = (name: string, { residual }: BatchNormAttrs): string => (residual ? `${name}Residual` : name)
+
+/** Adds the residual and applies the activation by operations of TensorFlow. */
+const finished = (
+  { emit, input }: Arithmetic,
+  y: TensorInfo,
+  residual: TensorInfo | undefined,
+  activation: Activation
+): TensorInfo => {
+  const sum = residual === undefined ? y : emit("AddV2", [input(y), input(residual)])
+  return activation === "none" ? sum : emit(activation === "relu" ? "Relu" : "Relu6", [input(sum)])
 }
 
-const gradient = kernel<GradientInputs, FusedBatchNormAttrs>(
-  "FusedBatchNormGradV3",
-  (backend, { dy, x, gamma, savedMean, savedVariance }, { epsilon }) => {
-    const { type, input } = light(backend, x)
-    const mean = backend.output(savedMean)
-    const saved = [mean, backend.output(savedVariance), thirdReserve(mean)]
-    const inputs = [input(dy), input(x), backend.output(gamma), ...saved]
-    return backend.emitMany("FusedBatchNormGradV3", inputs, normAttributes(type, epsilon, true), 3)
+/** The fourth and fifth output of the forward node are for the gradient node, as is the sixth. */
+const SAVED = [3, 4, 5]
+
+const training = kernel<ForwardInputs, BatchNormAttrs>(BATCH_NORM_TRAINING, (backend, inputs, attrs) => {
+  const { beta, gamma, residual, x } = inputs
+  const arithmetic = light(backend, x)
+  const { type, input } = arithmetic
+  const parameters = [backend.output(gamma), backend.output(beta)]
+  if (backend.cpu !== undefined) {
+    const all = [input(x), ...parameters, ...(residual === undefined ? [] : [input(residual)])]
+    const shapes = [x.shape, gamma.shape, gamma.shape, gamma.shape]
+    return backend.emitOwn(ownName("BatchNorm", attrs), all, ownAttributes(type, attrs), shapes)
+  }
+  const none = backend.graph.constant(new Float32Array(0), [0], "float32")
+  const attributes = {
+    ...normAttributes(type, attrs.epsilon, true),
+    exponential_avg_factor: attribute.float(1)
+  }
+  const nodeInputs = [input(x), ...parameters, none, none]
+  const [y, mean, variance, , spread] = backend.emitMany("FusedBatchNormV3", nodeInputs, attributes, 5)
+  const z = finished(arithmetic, y as TensorInfo, residual, attrs.activation)
+  return [z, mean, variance, spread] as Array<TensorInfo>
+})
+
+/** `dz` where the activation let something through, in the forward pass's type. */
+const passed = (
+  { emit, input }: Arithmetic,
+  { dz, z }: GradientInputs,
+  activation: Activation
+): TensorInfo =>
+  activation === "none" ? dz : emit(activation === "relu" ? "ReluGrad" : "Relu6Grad", [input(dz), input(z)])
+
+/** By our operation; its `spread` is the inverse deviation, or in inference the given variance. */
+const ownGradient = (
+  backend: GraphBackend,
+  name: string,
+  inputs: GradientInputs,
+  attrs: BatchNormAttrs
+): Array<TensorInfo> => {
+  const { beta, dz, gamma, mean, spread, x, z } = inputs
+  const { type, input } = light(backend, x)
+  const statistics = [gamma, beta, mean, spread].map((tensor) => backend.output(tensor))
+  const all = [input(dz), input(x), ...statistics, ...(attrs.residual ? [input(z)] : [])]
+  const shapes = [x.shape, gamma.shape, gamma.shape, ...(attrs.residual ? [x.shape] : [])]
+  return backend.emitOwn(`${ownName(name, attrs)}Gradient`, all, ownAttributes(type, attrs), shapes)
+}
+
+const trainingGradient = kernel<GradientInputs, BatchNormAttrs>(
+  BATCH_NORM_TRAINING_GRADIENT,
+  (backend, inputs, attrs) => {
+    if (backend.cpu !== undefined) return ownGradient(backend, "BatchNorm", inputs, attrs)
+    const { gamma, mean, x } = inputs
+    const arithmetic = light(backend, x)
+    const { type, input } = arithmetic
+    const dy = passed(arithmetic, inputs, attrs.activation)
+    // The sixth output's shape is unknown to shape inference, so it cannot be a tfjs tensor.
+    const { oper } = backend.output(mean)
+    const saved = SAVED.map((index): Output => ({ oper, index }))
+    const nodeInputs = [input(dy), input(x), backend.output(gamma), ...saved]
+    const attributes = normAttributes(type, attrs.epsilon, true)
+    const gradients = backend.emitMany("FusedBatchNormGradV3", nodeInputs, attributes, 3)
+    return attrs.residual ? [...gradients, dy] : gradients
   }
 )
 
-type InferenceInputs = { [K in "x" | "mean" | "variance" | "scale" | "offset"]: TensorInfo }
-
-const inference = kernel<InferenceInputs, { varianceEpsilon: number }>(
-  "FusedBatchNorm",
-  (backend, { x, mean, variance, scale, offset }, { varianceEpsilon }) => {
-    const { type, input } = light(backend, x)
-    const parameters = [scale, offset, mean, variance].map((tensor) => backend.output(tensor))
-    return backend.emit(
-      "FusedBatchNormV3",
-      [input(x), ...parameters],
-      normAttributes(type, varianceEpsilon, false)
-    )
+const inference = kernel<ForwardInputs & Given, BatchNormAttrs>(
+  BATCH_NORM_INFERENCE,
+  (backend, { beta, gamma, mean, residual, variance, x }, attrs) => {
+    const arithmetic = light(backend, x)
+    const { type, input } = arithmetic
+    const parameters = [gamma, beta, mean, variance].map((tensor) => backend.output(tensor))
+    if (backend.cpu !== undefined) {
+      const all = [input(x), ...parameters, ...(residual === undefined ? [] : [input(residual)])]
+      const name = ownName("BatchNormInference", attrs)
+      return backend.emitOwn(name, all, ownAttributes(type, attrs), [x.shape])[0] as TensorInfo
+    }
+    const attributes = normAttributes(type, attrs.epsilon, false)
+    const y = backend.emit("FusedBatchNormV3", [input(x), ...parameters], attributes)
+    return finished(arithmetic, y, residual, attrs.activation)
   }
 )
 
-export const batchNorm: ReadonlyArray<Kernel> = [training, gradient, inference]
+const inferenceGradient = kernel<GradientInputs, BatchNormAttrs>(
+  BATCH_NORM_INFERENCE_GRADIENT,
+  (backend, inputs, attrs) => {
+    if (backend.cpu !== undefined) return ownGradient(backend, "BatchNormInference", inputs, attrs)
+    const { gamma, mean, spread, x } = inputs
+    const arithmetic = light(backend, x)
+    const { type, input } = arithmetic
+    const dy = passed(arithmetic, inputs, attrs.activation)
+    // Without training the node takes mean and variance as they are; the third reserve is not read.
+    const given = [mean, spread, mean].map((tensor) => backend.output(tensor))
+    const nodeInputs = [input(dy), input(x), backend.output(gamma), ...given]
+    const attributes = normAttributes(type, attrs.epsilon, false)
+    const gradients = backend.emitMany("FusedBatchNormGradV3", nodeInputs, attributes, 3)
+    return attrs.residual ? [...gradients, dy] : gradients
+  }
+)
+
+/** tfjs's own, for code that does not know ours. */
+const tfjsInference = kernel<
+  { [K in "x" | "mean" | "variance" | "scale" | "offset"]: TensorInfo },
+  { varianceEpsilon: number }
+>("FusedBatchNorm", (backend, { x, mean, variance, scale, offset }, { varianceEpsilon }) => {
+  const { type, input } = light(backend, x)
+  const parameters = [scale, offset, mean, variance].map((tensor) => backend.output(tensor))
+  return backend.emit(
+    "FusedBatchNormV3",
+    [input(x), ...parameters],
+    normAttributes(type, varianceEpsilon, false)
+  )
+})
+
+export const batchNorm: ReadonlyArray<Kernel> = [
+  training,
+  trainingGradient,
+  inference,
+  inferenceGradient,
+  tfjsInference
+]

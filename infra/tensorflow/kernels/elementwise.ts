@@ -85,8 +85,11 @@ const leakyRelu = kernel<Unary, { alpha: number }>("LeakyRelu", (backend, { x },
 })
 
 const add = kernel<Binary>("Add", (backend, { a, b }) => {
-  const { emit, input } = light(backend, a, b)
-  return emit("AddV2", [input(a), input(b)])
+  const { type, emit, input } = light(backend, a, b)
+  const inputs = [input(a), input(b)]
+  const alike = String(a.shape) === String(b.shape) && a.dtype === "float32"
+  if (backend.cpu === undefined || !alike) return emit("AddV2", inputs)
+  return backend.emitOwn("Add", inputs, { T: attribute.type(type) }, [a.shape])[0] as TensorInfo
 })
 
 /** `step(x)`: 1 above zero, `alpha` elsewhere. The gradient of ReLU is `dy * step(x)`. */

@@ -1,8 +1,13 @@
 /** The fused kernels of `lib/tensor/batch-norm.ts`, composed. */
 import {
-  FUSED_BATCH_NORM,
-  FUSED_BATCH_NORM_GRADIENT,
-  type FusedBatchNormAttrs
+  type Activation,
+  activated,
+  BATCH_NORM_INFERENCE,
+  BATCH_NORM_INFERENCE_GRADIENT,
+  BATCH_NORM_TRAINING,
+  BATCH_NORM_TRAINING_GRADIENT,
+  type BatchNormAttrs,
+  type GradientInputs
 } from "../../../lib/tensor/batch-norm.ts"
 import { tf } from "../../../lib/tensor/tf.ts"
 import { type PortableKernel, portableKernel } from "./PortableKernel.ts"
@@ -21,47 +26,90 @@ const sumPerChannel = (x: tf.Tensor4D): tf.Tensor1D => {
 
 const cellsPerChannel = (x: tf.Tensor4D): number => x.shape[0] * x.shape[1] * x.shape[2]
 
-const forward = portableKernel<
-  { x: tf.Tensor4D; gamma: tf.Tensor1D; beta: tf.Tensor1D },
-  FusedBatchNormAttrs
->(FUSED_BATCH_NORM, ({ x, gamma, beta }, { epsilon }) => {
-  const count = cellsPerChannel(x)
-  const mean = tf.div(sumPerChannel(x), count) as tf.Tensor1D
-  const squares = sumPerChannel(tf.squaredDifference(x, mean))
-  const biased = tf.div(squares, count)
-  const inverseDeviation = tf.rsqrt(tf.add(biased, epsilon))
-  const scale = tf.mul(gamma, inverseDeviation)
-  const y = tf.add(tf.mul(x, scale), tf.sub(beta, tf.mul(mean, scale)))
-  // A single cell has no unbiased variance; TensorFlow divides by 1 then, and so do we.
-  const unbiased = tf.div(squares, Math.max(count - 1, 1))
-  return [y, mean, unbiased, tf.clone(mean), inverseDeviation]
-})
-
-type GradientInputs = {
-  readonly dy: tf.Tensor4D
+interface ForwardInputs {
   readonly x: tf.Tensor4D
   readonly gamma: tf.Tensor1D
-  readonly savedMean: tf.Tensor1D
-  /** 1 / sqrt(biased variance + epsilon), as the forward kernel above saves it. */
-  readonly savedVariance: tf.Tensor1D
+  readonly beta: tf.Tensor1D
+  readonly residual?: tf.Tensor4D
 }
 
-/**
- * dx = a * dy + b * (x - mean) + c with per-channel a, b and c (the paper's section 3, gathered by terms).
- */
-const gradient = portableKernel<GradientInputs, FusedBatchNormAttrs>(
-  FUSED_BATCH_NORM_GRADIENT,
-  ({ dy, x, gamma, savedMean, savedVariance: inverseDeviation }) => {
+/** `act(gamma * (x - mean) * inverseDeviation + beta [+ residual])` */
+const normalised = (
+  { beta, gamma, residual, x }: ForwardInputs,
+  mean: tf.Tensor,
+  inverseDeviation: tf.Tensor,
+  activation: Activation
+): tf.Tensor => {
+  const scale = tf.mul(gamma, inverseDeviation)
+  const y = tf.add(tf.mul(x, scale), tf.sub(beta, tf.mul(mean, scale)))
+  return activated(residual === undefined ? y : tf.add(y, residual), activation)
+}
+
+const training = portableKernel<ForwardInputs, BatchNormAttrs>(
+  BATCH_NORM_TRAINING,
+  (inputs, { activation, epsilon }) => {
+    const { x } = inputs
     const count = cellsPerChannel(x)
-    const centred = tf.sub(x, savedMean) as tf.Tensor4D
-    const dbeta = sumPerChannel(dy)
-    const dgamma = tf.mul(sumPerChannel(tf.mul(dy, centred)), inverseDeviation)
+    const mean = tf.div(sumPerChannel(x), count)
+    const squares = sumPerChannel(tf.squaredDifference(x, mean))
+    const inverseDeviation = tf.rsqrt(tf.add(tf.div(squares, count), epsilon))
+    // A single cell has no unbiased variance; TensorFlow divides by 1 then, and so do we.
+    const unbiased = tf.div(squares, Math.max(count - 1, 1))
+    const z = normalised(inputs, mean, inverseDeviation, activation)
+    return [z, mean, unbiased, inverseDeviation]
+  }
+)
+
+const inference = portableKernel<
+  ForwardInputs & { readonly mean: tf.Tensor1D; readonly variance: tf.Tensor1D },
+  BatchNormAttrs
+>(BATCH_NORM_INFERENCE, (inputs, { activation, epsilon }) =>
+  normalised(inputs, inputs.mean, tf.rsqrt(tf.add(inputs.variance, epsilon)), activation)
+)
+
+/** What of `dz` the activation lets through to `y`: nothing where it cut off. */
+const passed = (dz: tf.Tensor, z: tf.Tensor, activation: Activation): tf.Tensor => {
+  if (activation === "none") return dz
+  const open = activation === "relu" ? tf.greater(z, 0) : tf.logicalAnd(tf.greater(z, 0), tf.less(z, 6))
+  return tf.mul(dz, tf.cast(open, "float32"))
+}
+
+const gradient = portableKernel<GradientInputs, BatchNormAttrs>(
+  BATCH_NORM_TRAINING_GRADIENT,
+  ({ dz, gamma, mean, spread: inverseDeviation, x, z }, { activation, residual }) => {
+    const dy = passed(dz, z, activation)
+    const count = cellsPerChannel(x as tf.Tensor4D)
+    const { centred, dbeta, dgamma } = parameterGradients(dy, x, mean, inverseDeviation)
+    // dx = a * dy + b * (x - mean) + c with per-channel numbers (the paper's section 3, gathered by terms).
     const a = tf.mul(gamma, inverseDeviation)
     const b = tf.div(tf.mul(tf.mul(a, dgamma), inverseDeviation), -count)
     const c = tf.div(tf.mul(a, dbeta), -count)
     const dx = tf.add(tf.add(tf.mul(dy, a), tf.mul(centred, b)), c)
-    return [dx, dgamma, dbeta]
+    return [dx, dgamma, dbeta, ...(residual ? [tf.clone(dy)] : [])]
   }
 )
 
-export const batchNormKernels: ReadonlyArray<PortableKernel> = [forward, gradient]
+const inferenceGradient = portableKernel<GradientInputs, BatchNormAttrs>(
+  BATCH_NORM_INFERENCE_GRADIENT,
+  ({ dz, gamma, mean, spread: variance, x, z }, { activation, epsilon, residual }) => {
+    const dy = passed(dz, z, activation)
+    const inverseDeviation = tf.rsqrt(tf.add(variance, epsilon))
+    const { dbeta, dgamma } = parameterGradients(dy, x, mean, inverseDeviation)
+    const dx = tf.mul(dy, tf.mul(gamma, inverseDeviation))
+    return [dx, dgamma, dbeta, ...(residual ? [tf.clone(dy)] : [])]
+  }
+)
+
+const parameterGradients = (dy: tf.Tensor, x: tf.Tensor, mean: tf.Tensor, inverseDeviation: tf.Tensor) => {
+  const centred = tf.sub(x, mean)
+  const dbeta = sumPerChannel(dy as tf.Tensor4D)
+  const dgamma = tf.mul(sumPerChannel(tf.mul(dy, centred)), inverseDeviation)
+  return { centred, dbeta, dgamma }
+}
+
+export const batchNormKernels: ReadonlyArray<PortableKernel> = [
+  training,
+  gradient,
+  inference,
+  inferenceGradient
+]

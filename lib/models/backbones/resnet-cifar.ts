@@ -11,7 +11,7 @@ import {
   residualBlocksMacs,
   residualBlockWeights
 } from "../../nn/residual-block.ts"
-import { tf } from "../../tensor/tf.ts"
+import type { tf } from "../../tensor/tf.ts"
 import type { ResNetCifar } from "../Architecture.ts"
 import type { Backbone, BackboneModule } from "../Backbone.ts"
 
@@ -34,7 +34,8 @@ export const make: BackboneModule<ResNetCifar>["make"] = (architecture, imageCha
     apply: (weights, images, mode) => {
       const run = (group: ReadonlyArray<ResidualBlock>, input: tf.Tensor4D) =>
         group.reduce((x, block) => residualBlock(weights, block, x, mode), input)
-      const stemmed = tf.relu(batchNorm(weights, stemNorm, conv2d(weights, stem, images), mode))
+      const convolved = conv2d(weights, stem, images)
+      const stemmed = batchNorm(weights, stemNorm, convolved, mode, { activation: "relu" })
       const c2 = run(groups[0], stemmed)
       const c3 = run(groups[1], c2)
       return { c2, c3, c4: run(groups[2], c3) }

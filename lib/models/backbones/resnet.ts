@@ -12,7 +12,7 @@ import {
   residualBlocksMacs,
   residualBlockWeights
 } from "../../nn/residual-block.ts"
-import { tf } from "../../tensor/tf.ts"
+import type { tf } from "../../tensor/tf.ts"
 import type { ResNet } from "../Architecture.ts"
 import type { Backbone, BackboneModule } from "../Backbone.ts"
 
@@ -44,7 +44,8 @@ export const make: BackboneModule<ResNet>["make"] = ({ depth, width }, imageChan
     apply: (weights, images, mode) => {
       const run = (group: ReadonlyArray<ResidualBlock>, input: tf.Tensor4D) =>
         group.reduce((x, block) => residualBlock(weights, block, x, mode), input)
-      const stemmed = tf.relu(batchNorm(weights, stemNorm, conv2d(weights, stem, images), mode))
+      const convolved = conv2d(weights, stem, images)
+      const stemmed = batchNorm(weights, stemNorm, convolved, mode, { activation: "relu" })
       const c2 = run(groups[0], maxPoolHalving(stemmed))
       const c3 = run(groups[1], c2)
       const c4 = run(groups[2], c3)

@@ -90,7 +90,8 @@ export const fcnHead = (
   mode: Mode
 ): tf.Tensor4D => {
   const narrow = conv2d(weights, narrowing(head), maps.coarsest)
-  const scores = conv2d(weights, scoring(head), tf.relu(batchNorm(weights, norm(head), narrow, mode)))
+  const features = batchNorm(weights, norm(head), narrow, mode, { activation: "relu" })
+  const scores = conv2d(weights, scoring(head), features)
   const skip = skipScoring(head)
   if (skip === undefined || maps.finer === undefined) return scores
   const [, rows, columns] = maps.finer.shape

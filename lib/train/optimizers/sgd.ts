@@ -1,8 +1,6 @@
-/**
- * Stochastic gradient descent with Nesterov momentum, in the form MXNet's NAG and PyTorch's
- * `SGD(nesterov=True)` share: g' = g + λ w, v ← μ v + g', w ← w - η (g' + μ v).
- */
-import { tf } from "../../tensor/tf.ts"
+/** Stochastic gradient descent with Nesterov momentum: see `lib/tensor/sgd.ts` for the formula. */
+import { sgdStep } from "../../tensor/sgd.ts"
+import type { tf } from "../../tensor/tf.ts"
 
 export interface SgdOptions {
   /** μ */
@@ -19,10 +17,8 @@ export const sgdUpdate = (
   gradient: tf.Tensor,
   learningRate: tf.Scalar
 ): void => {
-  const decays = weightDecay !== 0 && weight.rank > 1
-  const decayed = decays ? tf.add(gradient, tf.mul(weight, weightDecay)) : gradient
-  const moved = tf.add(tf.mul(velocity, momentum), decayed)
-  const direction = tf.add(decayed, tf.mul(moved, momentum))
-  weight.assign(tf.sub(weight, tf.mul(direction, learningRate)))
-  velocity.assign(moved)
+  const decay = weight.rank > 1 ? weightDecay : 0
+  const next = sgdStep({ weight, velocity, gradient, rate: learningRate }, { momentum, decay })
+  weight.assign(next.weight)
+  velocity.assign(next.velocity)
 }

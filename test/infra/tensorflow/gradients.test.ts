@@ -7,7 +7,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { maxPoolHalving } from "../../../lib/nn/max-pool.ts"
 import { repeatTwice, resizeBilinear } from "../../../lib/nn/upsample.ts"
-import { batchNormTraining } from "../../../lib/tensor/batch-norm.ts"
+import { batchNormInference, batchNormTraining } from "../../../lib/tensor/batch-norm.ts"
 import { type TensorError, TensorRuntime, type TensorSpec } from "../../../lib/tensor/Runtime.ts"
 import { RandomStream } from "../../../lib/tensor/random.ts"
 import { softmaxCrossEntropy } from "../../../lib/tensor/softmax-cross-entropy.ts"
@@ -25,6 +25,13 @@ interface Case {
 type T4 = tf.Tensor4D
 
 const image = [2, 6, 7, 3]
+/** Near -3, 0 and 3 in turn, so that what is normalised stays clear of an activation's kinks. */
+const apart = (x: T4): T4 => {
+  const thirds = Float32Array.from({ length: x.size }, (_, index) => ((index % 7) % 3) * 3 - 3)
+  return around(tf.tensor4d(thirds, x.shape), x)
+}
+const around = <T extends tf.Tensor>(center: number | tf.Tensor, x: T): T => tf.add(center, tf.mul(x, 0.2))
+const given = () => ({ mean: tf.tensor1d([0.1, 0, -0.1]), variance: tf.tensor1d([1, 2, 0.5]) })
 const cases: ReadonlyArray<Case> = [
   { name: "conv2d same", shapes: [image, [3, 3, 3, 4]], apply: (x: T4, w: T4) => tf.conv2d(x, w, 1, "same") },
   {
@@ -77,6 +84,41 @@ const cases: ReadonlyArray<Case> = [
     name: "fused batch norm",
     shapes: [image, [3], [3]],
     apply: (x: T4, g: tf.Tensor1D, b: tf.Tensor1D) => batchNormTraining(x, g, b, 1e-3).y
+  },
+  {
+    name: "fused batch norm, relu",
+    shapes: [image, [3], [3]],
+    apply: (x: T4, g: tf.Tensor1D, b: tf.Tensor1D) =>
+      batchNormTraining(apart(x), around(4, g), around(2, b), 1e-3, { activation: "relu" }).y
+  },
+  {
+    name: "fused batch norm, residual, relu6",
+    shapes: [image, [3], [3], image],
+    apply: (x: T4, g: tf.Tensor1D, b: tf.Tensor1D, r: T4) =>
+      batchNormTraining(apart(x), around(6, g), around(3, b), 1e-3, {
+        activation: "relu6",
+        residual: around(0, r)
+      }).y
+  },
+  {
+    name: "fused batch norm, residual without activation",
+    shapes: [image, [3], [3], image],
+    apply: (x: T4, g: tf.Tensor1D, b: tf.Tensor1D, residual: T4) =>
+      batchNormTraining(x, g, b, 1e-3, { residual }).y
+  },
+  {
+    name: "fused batch norm with given statistics, residual, relu",
+    shapes: [image, [3], [3], image],
+    apply: (x: T4, g: tf.Tensor1D, b: tf.Tensor1D, r: T4) =>
+      batchNormInference(apart(x), around(1, g), around(1, b), given(), 1e-3, {
+        activation: "relu",
+        residual: around(0, r)
+      })
+  },
+  {
+    name: "fused batch norm with given statistics",
+    shapes: [image, [3], [3]],
+    apply: (x: T4, g: tf.Tensor1D, b: tf.Tensor1D) => batchNormInference(x, g, b, given(), 1e-3)
   },
   {
     name: "batch norm with given statistics",

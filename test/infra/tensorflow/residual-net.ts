@@ -3,7 +3,7 @@
  * momentum.
  */
 import { Effect } from "effect"
-import { batchNormTraining } from "../../../lib/tensor/batch-norm.ts"
+import { type BatchNormTail, batchNormTraining } from "../../../lib/tensor/batch-norm.ts"
 import { type Precision, type TensorError, TensorRuntime } from "../../../lib/tensor/Runtime.ts"
 import { RandomStream } from "../../../lib/tensor/random.ts"
 import { softmaxCrossEntropy } from "../../../lib/tensor/softmax-cross-entropy.ts"
@@ -74,23 +74,26 @@ const normed = (
   name: string,
   x: tf.Tensor4D,
   stride: number,
-  seen: Statistics
+  seen: Statistics,
+  tail?: BatchNormTail
 ): tf.Tensor4D => {
   const weight = (key: string) => net.weights.get(key)!
   const features = tf.conv2d(x, weight(name) as tf.Tensor as tf.Tensor4D, stride, "same")
   const gamma = weight(`${name}/gamma`) as tf.Tensor as tf.Tensor1D
   const beta = weight(`${name}/beta`) as tf.Tensor as tf.Tensor1D
-  const { y, mean, variance } = batchNormTraining(features, gamma, beta, 1e-5)
+  const { y, mean, variance } = batchNormTraining(features, gamma, beta, 1e-5, tail)
   seen.set(`${name}/mean`, tf.keep(mean))
   seen.set(`${name}/variance`, tf.keep(variance))
   return y
 }
 
 const logitsOf = (net: ResidualNet, images: tf.Tensor4D, seen: Statistics): tf.Tensor2D => {
-  const stem = tf.maxPool(tf.relu(normed(net, "stem", images, 1, seen)), 3, 2, "same")
-  const first = tf.relu(normed(net, "first", stem, 2, seen))
-  const sum = tf.add(normed(net, "second", first, 1, seen), normed(net, "shortcut", stem, 2, seen))
-  const features = tf.mean(tf.relu(sum), [1, 2]) as tf.Tensor2D
+  const activation = "relu"
+  const stem = tf.maxPool(normed(net, "stem", images, 1, seen, { activation }), 3, 2, "same")
+  const first = normed(net, "first", stem, 2, seen, { activation })
+  const residual = normed(net, "shortcut", stem, 2, seen)
+  const sum = normed(net, "second", first, 1, seen, { activation, residual })
+  const features = tf.mean(sum, [1, 2]) as tf.Tensor2D
   return tf.matMul(features, net.weights.get("head") as tf.Tensor as tf.Tensor2D)
 }
 

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from "vitest"
 import { registerBatchNorm } from "../../../infra/tensorflow/portable/kernels.ts"
-import { batchNormTraining } from "../../../lib/tensor/batch-norm.ts"
+import { batchNormInference, batchNormTraining } from "../../../lib/tensor/batch-norm.ts"
 import { tf } from "../../../lib/tensor/tf.ts"
 
 beforeAll(async () => {
@@ -43,6 +43,33 @@ describe("batchNormTraining", () => {
     }
   })
 
+  it("adds a residual and applies an activation, forward and gradient", () => {
+    const [x, residual] = [1, 2].map((seed) => tf.randomNormal([2, 3, 2, 2], 0, 4, "float32", seed)) as [
+      tf.Tensor4D,
+      tf.Tensor4D
+    ]
+    const [gamma, beta] = [tf.tensor1d([3, -2]), tf.tensor1d([2, 1])]
+    const parts = [x, gamma, beta, residual]
+    for (const activation of ["relu", "relu6"] as const) {
+      const apart = (input: tf.Tensor, scale: tf.Tensor, shift: tf.Tensor, added: tf.Tensor): tf.Tensor => {
+        const parameters = [scale as tf.Tensor1D, shift as tf.Tensor1D] as const
+        return tf[activation](tf.add(batchNormTraining(input as tf.Tensor4D, ...parameters, 1e-3).y, added))
+      }
+      const fused = (input: tf.Tensor, scale: tf.Tensor, shift: tf.Tensor, added: tf.Tensor): tf.Tensor => {
+        const parameters = [scale as tf.Tensor1D, shift as tf.Tensor1D] as const
+        const tail = { activation, residual: added as tf.Tensor4D }
+        return batchNormTraining(input as tf.Tensor4D, ...parameters, 1e-3, tail).y
+      }
+      const [expected, got] = [apart, fused].map((act) => [
+        act(x, gamma, beta, residual),
+        ...tf.grads(act)(parts)
+      ]) as [Array<tf.Tensor>, Array<tf.Tensor>]
+      for (const [index, value] of got.entries()) {
+        expect(Array.from(value.dataSync())).toEqual(close(Array.from(expected[index]!.dataSync())))
+      }
+    }
+  })
+
   it("leaves no tensor behind", () => {
     const x = tf.ones([2, 2, 2, 3]) as tf.Tensor4D
     const before = tf.memory().numTensors
@@ -52,5 +79,32 @@ describe("batchNormTraining", () => {
       tf.grad(y)(x)
     })
     expect(tf.memory().numTensors).toBe(before)
+  })
+})
+
+describe("batchNormInference", () => {
+  const x = tf.tensor4d([0.3, -1, 2, 0.5, -0.7, 1.1, 0.9, -0.2], [2, 2, 1, 2])
+  const residual = tf.tensor4d([1, 0.2, -3, 1, 2, -1, 0.1, 0.4], [2, 2, 1, 2])
+  const statistics = { mean: tf.tensor1d([0.5, -0.2]), variance: tf.tensor1d([2, 0.5]) }
+
+  it("is what tfjs's operations give one after another, also for gradients", () => {
+    const apart = (...[input, gamma, beta, added]: Array<tf.Tensor>): tf.Tensor => {
+      const { mean, variance } = statistics
+      const parameters = [mean, variance, beta as tf.Tensor1D, gamma as tf.Tensor1D, 1e-3] as const
+      return tf.relu(tf.add(tf.batchNorm(input as tf.Tensor4D, ...parameters), added!))
+    }
+    const fused = (...[input, gamma, beta, added]: Array<tf.Tensor>): tf.Tensor => {
+      const parameters = [gamma as tf.Tensor1D, beta as tf.Tensor1D, statistics, 1e-3] as const
+      const tail = { activation: "relu", residual: added as tf.Tensor4D } as const
+      return batchNormInference(input as tf.Tensor4D, ...parameters, tail)
+    }
+    const parts = [x, tf.tensor1d([1.5, -0.5]), tf.tensor1d([0.2, 0.1]), residual]
+    const [expected, got] = [apart, fused].map((act) => [act(...parts), ...tf.grads(act)(parts)]) as [
+      Array<tf.Tensor>,
+      Array<tf.Tensor>
+    ]
+    for (const [index, value] of got.entries()) {
+      expect(Array.from(value.dataSync())).toEqual(close(Array.from(expected[index]!.dataSync())))
+    }
   })
 })
