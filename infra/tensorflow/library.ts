@@ -118,8 +118,8 @@ const named = (directory: string): Effect.Effect<NativeLibrary, LibraryMissing> 
 }
 
 const FRAMEWORK = "libtensorflow_framework.so.2"
-/** The C API lies in the first in C releases (and tfjs-node), in the others in wheels, new and old. */
-const API_NAMES = ["libtensorflow.so.2", "libtensorflow_cc.so.2", "python/_pywrap_tensorflow_internal.so"]
+/** The C API lies in the first in C releases (and tfjs-node), in the second in Python's wheels. */
+const API_NAMES = ["libtensorflow.so.2", "libtensorflow_cc.so.2"]
 
 const libraryIn = (directory: string): NativeLibrary | undefined => {
   const framework = path.join(directory, FRAMEWORK)

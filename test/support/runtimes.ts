@@ -7,6 +7,9 @@ import { resolveLibrary } from "../../infra/tensorflow/library.ts"
 import { layerNative } from "../../infra/tensorflow/NativeRuntime.ts"
 import { layerPortable } from "../../infra/tensorflow/PortableRuntime.ts"
 import type { ExecutionError, TensorRuntime } from "../../lib/tensor/Runtime.ts"
+import { guardOperations } from "./operationGuard.ts"
+
+guardOperations()
 
 const userCache = process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache")
 

@@ -21,14 +21,9 @@ describe("locateLibrary", () => {
   it.effect("takes the folder the user names, of a C release as of a wheel", () =>
     Effect.gen(function* () {
       const root = yield* folder
-      for (const api of [
-        "libtensorflow.so.2",
-        "libtensorflow_cc.so.2",
-        "python/_pywrap_tensorflow_internal.so"
-      ]) {
-        const directory = path.join(root, path.basename(api))
-        yield* put(path.join(directory, path.dirname(api)), path.basename(api))
-        yield* put(directory, "libtensorflow_framework.so.2")
+      for (const api of ["libtensorflow.so.2", "libtensorflow_cc.so.2"]) {
+        const directory = path.join(root, api)
+        yield* put(directory, api, "libtensorflow_framework.so.2")
         const found = yield* locateLibrary({ directory, cacheDirectory: root })
         expect(found).toMatchObject({ kind: "native", directory, api: path.join(directory, api) })
       }
