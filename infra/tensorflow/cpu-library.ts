@@ -14,6 +14,7 @@ import { sha256 } from "../files/hashFile.ts"
 import { makeFolder } from "../stores/makeFolder.ts"
 import { withInstallLock } from "./install-lock.ts"
 import { messageOf } from "./messageOf.ts"
+import { type Compiler, fetchZig } from "./zig-compiler.ts"
 
 export interface CpuLibraryOptions {
   /** The user's cache; the object goes into a folder `kernels` in it. */
@@ -37,7 +38,9 @@ export const locateCpuLibrary = (options: CpuLibraryOptions): CpuLibrary => {
 export const resolveCpuLibrary = (options: CpuLibraryOptions): Effect.Effect<CpuLibrary> =>
   Effect.promise(async (signal): Promise<CpuLibrary> => {
     const located = locateCpuLibrary(options)
-    if (located.kind === "compiled" || unsupported() !== undefined) return located
+    if (located.kind === "compiled") return located
+    const elsewhere = unsupported()
+    if (elsewhere !== undefined) return { kind: "absent", reason: elsewhere }
     const file = objectFile(options)
     try {
       await makeFolder(path.dirname(file))
@@ -58,7 +61,6 @@ const sourcesOf = (ending: string): ReadonlyArray<string> =>
 const FLAGS = [
   "-std=gnu11",
   "-O3",
-  "-march=native",
   "-fPIC",
   // No results depend on errno or on traps; sums keep their order.
   "-fno-math-errno",
@@ -88,47 +90,74 @@ const objectFile = ({ cacheDirectory }: CpuLibraryOptions): string =>
 const unsupported = (): string | undefined =>
   process.platform === "linux" && process.arch === "x64" ? undefined : "our kernels are for Linux on x86-64"
 
-const COMPILERS = ["cc", "gcc", "clang"]
+/** What a machine that compiles C has. */
+const atHand: ReadonlyArray<Compiler> = ["cc", "gcc", "clang"].map((name) => ({
+  name,
+  command: name,
+  arguments: ["-march=native"],
+  linking: [],
+  environment: {}
+}))
 
 const compile = async (file: string, signal: AbortSignal): Promise<CpuLibrary> => {
   if (existsSync(file)) return { kind: "compiled", file }
+  await removeLeftovers(file)
   const staging = await fs.mkdtemp(`${file}-`)
-  let failure = "there is no C compiler"
-  try {
-    for (const compiler of COMPILERS) {
-      try {
-        await compileWith([compiler], staging, signal)
-        await fs.rename(path.join(staging, "kernels.so"), file)
-        return { kind: "compiled", file }
-      } catch (cause) {
-        if ((cause as NodeJS.ErrnoException).code !== "ENOENT") failure = `${compiler}: ${firstError(cause)}`
+  const failures: Array<string> = []
+  const attempt = async (compiler: Compiler): Promise<boolean> => {
+    try {
+      await compileWith(compiler, staging, signal)
+      await fs.rename(path.join(staging, "kernels.so"), file)
+      return true
+    } catch (cause) {
+      signal.throwIfAborted()
+      if ((cause as NodeJS.ErrnoException).code !== "ENOENT") {
+        failures.push(`${compiler.name} refuses them (${firstError(cause)})`)
       }
+      return false
     }
+  }
+  try {
+    for (const compiler of atHand) if (await attempt(compiler)) return { kind: "compiled", file }
+    const fetched = path.join(staging, "zig")
+    await makeFolder(fetched)
+    if (await attempt(await fetchZig(fetched, signal))) return { kind: "compiled", file }
+  } catch (cause) {
+    signal.throwIfAborted()
+    failures.push(`there is no other C compiler, and none could be fetched: ${messageOf(cause)}`)
   } finally {
     await fs.rm(staging, { recursive: true, force: true })
   }
-  return { kind: "absent", reason: failure }
+  return { kind: "absent", reason: failures.join("; ") }
+}
+
+/** Whoever holds the lock is alone: what others began, they did not live to finish. */
+const removeLeftovers = async (file: string): Promise<void> => {
+  const folder = path.dirname(file)
+  for (const name of await fs.readdir(folder)) {
+    if (!name.startsWith(`${path.basename(file)}-`)) continue
+    await fs.rm(path.join(folder, name), { recursive: true, force: true })
+  }
 }
 
 const run = promisify(execFile)
 
 /** Each source by itself, as many at once as there are cores. */
-const compileWith = async (
-  [command = "", ...prefix]: ReadonlyArray<string>,
-  staging: string,
-  signal: AbortSignal
-): Promise<void> => {
+const compileWith = async (compiler: Compiler, staging: string, signal: AbortSignal): Promise<void> => {
+  const { arguments: leading, command, environment, linking } = compiler
+  const options = { signal, env: { ...process.env, ...environment } }
   const waiting = [...sourcesOf(".c")]
   const objects = waiting.map((name) => path.join(staging, `${name}.o`))
   const worker = async (): Promise<void> => {
     for (let name = waiting.shift(); name !== undefined; name = waiting.shift()) {
-      const arguments_ = [...prefix, ...FLAGS, "-c", path.join(sourceFolder, name)]
-      await run(command, [...arguments_, "-o", path.join(staging, `${name}.o`)], { signal })
+      const object = path.join(staging, `${name}.o`)
+      await run(command, [...leading, ...FLAGS, "-c", path.join(sourceFolder, name), "-o", object], options)
     }
   }
   await Promise.all(Array.from({ length: availableParallelism() }, worker))
+  // What they call of C's library is in the process already, with TensorFlow.
   const linked = path.join(staging, "kernels.so")
-  await run(command, [...prefix, "-shared", "-o", linked, ...objects, "-lpthread", "-lm"], { signal })
+  await run(command, [...leading, ...linking, "-shared", "-o", linked, ...objects], options)
 }
 
 const firstError = (cause: unknown): string =>

@@ -1,0 +1,71 @@
+import { execFileSync } from "node:child_process"
+import { chmodSync, existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { afterEach, assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { locateCpuLibrary, resolveCpuLibrary } from "../../../infra/tensorflow/cpu-library.ts"
+import { temporaryFolder } from "../../support/temporaryFolder.ts"
+
+const before = process.env.PATH
+afterEach(() => {
+  process.env.PATH = before
+})
+
+const hasCompiler = (() => {
+  try {
+    execFileSync("cc", ["--version"], { stdio: "ignore" })
+    return true
+  } catch {
+    return false
+  }
+})()
+const skipped = hasCompiler ? "" : " (skipped: there is no cc)"
+
+/** A folder of programs that is all there is. */
+const onlyPrograms = (programs: { readonly [name: string]: string }): string => {
+  const folder = join(temporaryFolder(), "bin")
+  mkdirSync(folder)
+  for (const [name, script] of Object.entries(programs)) {
+    writeFileSync(join(folder, name), script)
+    chmodSync(join(folder, name), 0o755)
+  }
+  // pip is started through it.
+  symlinkSync(execFileSync("which", ["env"], { encoding: "utf8" }).trim(), join(folder, "env"))
+  return folder
+}
+
+describe("the library of our kernels", () => {
+  it.effect.skipIf(!hasCompiler)(
+    `is compiled once, whoever asks at the same time${skipped}`,
+    () =>
+      Effect.gen(function* () {
+        const cacheDirectory = temporaryFolder()
+        assert.strictEqual(locateCpuLibrary({ cacheDirectory }).kind, "absent")
+        const both = yield* Effect.all(
+          [resolveCpuLibrary({ cacheDirectory }), resolveCpuLibrary({ cacheDirectory })],
+          { concurrency: 2 }
+        )
+        const located = locateCpuLibrary({ cacheDirectory })
+        assert.strictEqual(located.kind, "compiled")
+        assert.deepStrictEqual(both, [located, located])
+        // Nothing but the object: no lock, no staging folder.
+        assert.lengthOf(readdirSync(join(cacheDirectory, "kernels")), 1)
+      }),
+    120_000
+  )
+
+  it.effect("is absent, with every reason, where nothing compiles it", () =>
+    Effect.gen(function* () {
+      const cacheDirectory = temporaryFolder()
+      const refusing = "#!/bin/sh\necho 'kernels.c:1: error: what is AVX?' >&2\nexit 1\n"
+      process.env.PATH = onlyPrograms({ gcc: refusing })
+      const absent = yield* resolveCpuLibrary({ cacheDirectory })
+      assert.strictEqual(absent.kind, "absent")
+      const reason = absent.kind === "absent" ? absent.reason : ""
+      assert.match(reason, /^gcc refuses them \(kernels\.c:1: error: what is AVX\?\); /)
+      assert.match(reason, /there is no other C compiler, and none could be fetched: there is no python3/)
+      assert.isTrue(existsSync(join(cacheDirectory, "kernels")))
+      assert.deepStrictEqual(readdirSync(join(cacheDirectory, "kernels")), [])
+    })
+  )
+})
