@@ -102,7 +102,10 @@ const runtimeOn = (
   library.kind === "native"
     ? Effect.promise(async () => {
         const { layerNative } = await import("./tensorflow/NativeRuntime.ts")
-        return layerNative({ library, kernels: compiledKernels(settings), threads: settings.threads })
+        const { profilesInto } = await import("./tensorflow/profile/profiles-into.ts")
+        const { profileDir, threads } = settings
+        const profile = profileDir === undefined ? undefined : profilesInto(profileDir)
+        return layerNative({ library, kernels: compiledKernels(settings), threads, profile })
       })
     : Effect.promise(async () => (await import("./tensorflow/PortableRuntime.ts")).layerPortable)
 

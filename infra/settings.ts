@@ -28,6 +28,8 @@ export interface SettingsValue {
   readonly kernels: "own" | "stock"
   /** Threads of the native runtime. */
   readonly threads: number
+  /** Folder that gets a profile of each compiled step. */
+  readonly profileDir: string | undefined
   /** Jobs of the pool `cpu` that run at once. */
   readonly concurrency: number
   /** The same of the pool `gpu`. */
@@ -107,6 +109,7 @@ const settings = Config.all({
     Config.withDefault("own" as const)
   ),
   threads: count("DISTILLERY_THREADS", availableParallelism()),
+  profile: directory("DISTILLERY_PROFILE"),
   concurrency: count("DISTILLERY_CONCURRENCY", availableParallelism()),
   gpuConcurrency: count("DISTILLERY_GPU_CONCURRENCY", 1),
   leaseSeconds: count("DISTILLERY_LEASE_SECONDS", 30, 3600),
@@ -144,6 +147,7 @@ export const read: Effect.Effect<SettingsValue, SettingsInvalid> = Effect.gen(fu
     backend: found.backend,
     kernels: found.kernels,
     threads: found.threads,
+    profileDir: Option.getOrUndefined(found.profile),
     concurrency: found.concurrency,
     gpuConcurrency: found.gpuConcurrency,
     leaseSeconds: found.leaseSeconds,

@@ -33,6 +33,7 @@ const valuesOf = (settings: SettingsValue): ReadonlyArray<readonly [variable: st
     ["DISTILLERY_TENSORFLOW", settings.tensorflowDir ?? "fetched by pip"],
     ["DISTILLERY_KERNELS", settings.kernels],
     ["DISTILLERY_THREADS", String(settings.threads)],
+    ["DISTILLERY_PROFILE", settings.profileDir ?? "none"],
     ["DISTILLERY_CONCURRENCY", String(settings.concurrency)],
     ["DISTILLERY_GPU_CONCURRENCY", String(settings.gpuConcurrency)],
     ["DISTILLERY_LEASE_SECONDS", String(settings.leaseSeconds)],

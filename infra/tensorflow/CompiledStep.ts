@@ -5,7 +5,8 @@ import type { Pointer } from "./capi.ts"
 import { traceError } from "./errors.ts"
 import { type CheckedFeed, checkedFeeds } from "./feeds.ts"
 import { CopiedInputs, InputMemory } from "./InputMemory.ts"
-import type { RunRequest } from "./session.ts"
+import { StepProfiler } from "./profile/StepProfiler.ts"
+import type { RunDone, RunRequest } from "./session.ts"
 import { takeValues } from "./tensors.ts"
 import { type Program, type Step, traceStep } from "./trace-step.ts"
 import type { Workspace } from "./Workspace.ts"
@@ -28,6 +29,7 @@ export class CompiledStep {
   private readonly workspace: Workspace
   private readonly step: Step
   private readonly options: JitOptions<string>
+  private readonly profiler: StepProfiler | undefined
   private runs = 0
   private losses = 0
   private released = false
@@ -40,6 +42,7 @@ export class CompiledStep {
     this.memory = new InputMemory(workspace.library)
     this.cache = new TraceCache(tracesKept)
     this.losses = workspace.losses
+    this.profiler = workspace.options.profile && new StepProfiler(workspace.options.profile)
     workspace.synchronise()
     this.trace(options.inputs)
   }
@@ -57,11 +60,12 @@ export class CompiledStep {
     const { workspace } = this
     workspace.synchronise()
     const { request, program, retraced } = this.prepare(checkedFeeds(this.options.inputs, feeds))
-    workspace.session.runAsync(request, (failure, fetched) => {
+    const finish: RunDone = (failure, fetched) => {
       this.end()
       if (failure !== null) return done(failure)
       done(null, { fetches: fetchesOf(workspace, program, fetched), retraced })
-    })
+    }
+    workspace.session.runAsync(request, finish, this.profiler?.next(program))
     this.runs += 1
     workspace.begin()
   }

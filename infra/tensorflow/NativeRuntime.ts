@@ -20,6 +20,7 @@ import { CpuKernels } from "./CpuKernels.ts"
 import { TensorFlow } from "./capi.ts"
 import { executionError } from "./errors.ts"
 import { startWasm } from "./portable/wasm.ts"
+import type { ProfileOptions } from "./profile/StepProfiler.ts"
 import type { Values } from "./tensors.ts"
 import type { Step } from "./trace-step.ts"
 import { Workspace } from "./Workspace.ts"
@@ -35,6 +36,8 @@ export interface NativeOptions {
   readonly tracesKept?: number | undefined
   /** Nodes that may be dead in the graph before it is made anew, however few live; 4096. */
   readonly deadNodesKept?: number | undefined
+  /** Asks for profiles of each compiled step. */
+  readonly profile?: ProfileOptions | undefined
 }
 
 const TRACES_KEPT = 16
@@ -84,10 +87,10 @@ interface Native {
 }
 
 const openNative = (library: TensorFlow, options: NativeOptions): Native => {
-  const { deadNodesKept = DEAD_NODES_KEPT, kernels, threads, tracesKept = TRACES_KEPT } = options
+  const { deadNodesKept = DEAD_NODES_KEPT, kernels, profile, threads, tracesKept = TRACES_KEPT } = options
   // Before the graph, which knows the operations that are registered by then.
   const cpu = kernels === undefined ? undefined : CpuKernels.load(library, kernels, threads)
-  const workspace = new Workspace({ library, cpu, threads, deadNodesKept })
+  const workspace = new Workspace({ library, cpu, threads, deadNodesKept, profile })
   return { workspace, steps: new Set(), tracesKept, past: { traces: 0, hits: 0, evictions: 0 } }
 }
 

@@ -8,6 +8,7 @@ import type { TensorFlow } from "./capi.ts"
 import { GraphBackend } from "./GraphBackend.ts"
 import { Graph } from "./graph.ts"
 import { registerKernels, unregisterKernels } from "./kernels/all.ts"
+import type { ProfileOptions } from "./profile/StepProfiler.ts"
 import { Session } from "./session.ts"
 import type { Values } from "./tensors.ts"
 import { onGraphBackend, type Program, type TracingContext } from "./trace-step.ts"
@@ -20,6 +21,7 @@ export interface WorkspaceOptions {
   readonly threads: number
   /** So many nodes may be dead however few live: making a session anew has its price. */
   readonly deadNodesKept: number
+  readonly profile: ProfileOptions | undefined
 }
 
 let opened = 0
@@ -35,7 +37,7 @@ export class Workspace implements TracingContext {
   rebuilds = 0
   /** Grows whenever programs may have lost what they need: their graph, or a variable. */
   losses = 0
-  private readonly options: WorkspaceOptions
+  readonly options: WorkspaceOptions
   private liveNodes = 0
   private running = 0
 

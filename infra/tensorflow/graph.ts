@@ -71,22 +71,36 @@ export class Graph {
 
   /** What TensorFlow's shape inference says about an output. Throws if the shape depends on values. */
   describe(output: Output): { readonly shape: Array<number>; readonly type: DataType } {
+    const { shape, type } = this.inferred(output)
+    if (shape === undefined || shape.some((length) => length < 0)) {
+      throw new Error(`a tensor whose shape depends on values cannot be traced (got ${shape ?? "?"})`)
+    }
+    return { shape, type }
+  }
+
+  /** The outputs that the node of a name reads; none if the graph has no such node. */
+  inputsOf(name: string): ReadonlyArray<ReturnType<Graph["inferred"]>> {
+    const { call } = this.library
+    const oper = call.TF_GraphOperationByName(this.pointer, name) as Pointer | null
+    if (oper === null) return []
+    return Array.from({ length: call.TF_OperationNumInputs(oper) as number }, (_, index) =>
+      this.inferred(call.TF_OperationInput({ oper, index }) as Output)
+    )
+  }
+
+  /** Without a shape if not even the rank is known; extents that depend on values are -1. */
+  private inferred(output: Output): { readonly shape: Array<number> | undefined; readonly type: DataType } {
     const { call } = this.library
     const type = call.TF_OperationOutputType(output) as DataType
     const rank = this.library.checked((status) =>
       call.TF_GraphGetTensorNumDims(this.pointer, output, status)
     ) as number
-    const dims = new BigInt64Array(Math.max(rank, 0))
+    if (rank < 0) return { shape: undefined, type }
+    const dims = new BigInt64Array(rank)
     if (rank > 0) {
       this.library.checked((status) => call.TF_GraphGetTensorShape(this.pointer, output, dims, rank, status))
     }
-    const shape = Array.from(dims, Number)
-    if (rank < 0 || shape.some((length) => length < 0)) {
-      throw new Error(
-        `a tensor whose shape depends on values cannot be traced (got ${rank < 0 ? "?" : shape})`
-      )
-    }
-    return { shape, type }
+    return { shape: Array.from(dims, Number), type }
   }
 
   /**

@@ -1,4 +1,5 @@
 /** A session: where a graph runs and its variables live. */
+import koffi from "koffi"
 import type { Output, Pointer, TensorFlow } from "./capi.ts"
 import type { Graph } from "./graph.ts"
 
@@ -9,6 +10,9 @@ export interface RunRequest {
   readonly fetches: ReadonlyArray<Output>
   readonly targets: ReadonlyArray<Pointer>
 }
+
+/** Gets the fetched tensors, or what went wrong (then there are none); the tensors belong to the receiver. */
+export type RunDone = (failure: unknown, fetched: ReadonlyArray<Pointer>) => void
 
 export class Session {
   private readonly library: TensorFlow
@@ -40,18 +44,27 @@ export class Session {
     return fetched
   }
 
-  /** Runs on a thread of libuv's pool; `done` gets the fetched tensors or the failure. */
-  runAsync(request: RunRequest, done: (failure: unknown, fetched: ReadonlyArray<Pointer>) => void): void {
+  /**
+   * Runs on a thread of libuv's pool; `done` gets the fetched tensors or the failure. `account` asks for what
+   * TensorFlow says of the run (`RunMetadata`, in protobuf), and gets it first.
+   */
+  runAsync(request: RunRequest, done: RunDone, account?: (metadata: Uint8Array) => void): void {
+    const { call } = this.library
     const fetched = this.results(request)
     // One status a call: another call may finish in between.
-    const status = this.library.call.TF_NewStatus() as Pointer
+    const status = call.TF_NewStatus() as Pointer
+    const trace = account === undefined ? untraced : this.openTrace()
     const finish = (failure: unknown): void => {
       const refused = failure ?? this.refusal(status)
-      this.library.call.TF_DeleteStatus(status)
-      if (refused === null) this.library.handles.add("tensor", fetched.length)
+      call.TF_DeleteStatus(status)
+      if (refused === null) {
+        this.library.handles.add("tensor", fetched.length)
+        if (trace.metadata !== null) account?.(contentOf(trace.metadata))
+      }
+      this.closeTrace(trace)
       done(refused, refused === null ? fetched : [])
     }
-    this.library.call.TF_SessionRun.async(...this.arguments(request, fetched, status), finish)
+    call.TF_SessionRun.async(...this.arguments(request, fetched, status, trace), finish)
   }
 
   close(): void {
@@ -59,6 +72,19 @@ export class Session {
     this.closed = true
     this.library.checked((status) => this.library.call.TF_CloseSession(this.pointer, status))
     this.library.checked((status) => this.library.call.TF_DeleteSession(this.pointer, status))
+  }
+
+  private openTrace(): RunTrace {
+    const { call } = this.library
+    return {
+      options: call.TF_NewBufferFromString(FULL_TRACE, FULL_TRACE.length) as Pointer,
+      metadata: call.TF_NewBuffer() as Pointer
+    }
+  }
+
+  private closeTrace({ metadata, options }: RunTrace): void {
+    if (options !== null) this.library.call.TF_DeleteBuffer(options)
+    if (metadata !== null) this.library.call.TF_DeleteBuffer(metadata)
   }
 
   private refusal(status: Pointer): unknown {
@@ -75,11 +101,16 @@ export class Session {
     return new Array(request.fetches.length).fill(null)
   }
 
-  private arguments(request: RunRequest, fetched: ReadonlyArray<Pointer>, status: Pointer) {
+  private arguments(
+    request: RunRequest,
+    fetched: ReadonlyArray<Pointer>,
+    status: Pointer,
+    trace: RunTrace = untraced
+  ) {
     const { feeds, values, fetches, targets } = request
     return [
       this.pointer,
-      null,
+      trace.options,
       feeds,
       values,
       feeds.length,
@@ -88,10 +119,27 @@ export class Session {
       fetches.length,
       targets,
       targets.length,
-      null,
+      trace.metadata,
       status
     ] as const
   }
+}
+
+/** `RunOptions` and `RunMetadata` of one run, as `TF_Buffer`s. */
+interface RunTrace {
+  readonly options: Pointer | null
+  readonly metadata: Pointer | null
+}
+
+const untraced: RunTrace = { options: null, metadata: null }
+
+/** `RunOptions` in protobuf's wire format: `trace_level` (field 1) is FULL_TRACE (3). */
+const FULL_TRACE = Uint8Array.of((1 << 3) | 0, 3)
+
+/** A copy of what a `TF_Buffer` holds: an address and a length stand first in it. */
+const contentOf = (buffer: Pointer): Uint8Array => {
+  const [address = 0n, length = 0n] = new BigUint64Array(koffi.view(buffer, 16))
+  return length === 0n ? new Uint8Array(0) : new Uint8Array(koffi.view(address, Number(length))).slice()
 }
 
 /**

@@ -1,15 +1,15 @@
 /**
  * `npm run bench -- AREA [--json]`: speed and memory, each case beside a peer measured in the same run. Never
  * asserted in a test: machines differ, and so do minutes.
- *
- * `DISTILLERY_PEER_PYTHON` names a Python that has torch; without it the peer's column stays empty.
  */
 import type { Row } from "./Row.ts"
 
 const areas: {
-  readonly [name: string]: () => Promise<{ readonly measure: () => Promise<ReadonlyArray<Row>> }>
+  readonly [name: string]: () => Promise<{
+    readonly measure: (flags: ReadonlyArray<string>) => Promise<ReadonlyArray<Row>>
+  }>
 } = {
-  step: () => import("./step.bench.ts"),
+  runtime: () => import("./runtime.bench.ts"),
   cli: () => import("./cli.bench.ts"),
   engine: () => import("./engine.bench.ts")
 }
@@ -22,7 +22,7 @@ if (load === undefined) {
 }
 
 const number = (value: number | null) => (value === null ? "–" : value.toPrecision(3))
-const rows = await (await load()).measure()
+const rows = await (await load()).measure(flags)
 if (flags.includes("--json")) console.log(JSON.stringify(rows, null, 2))
 else {
   for (const { goal, met, name, peer, peerValue, ratio, unit, value } of rows) {

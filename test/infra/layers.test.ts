@@ -43,6 +43,7 @@ const settings: SettingsValue = {
   tensorflowDir: undefined,
   kernels: "own",
   threads: 2,
+  profileDir: undefined,
   concurrency: 2,
   gpuConcurrency: 1,
   leaseSeconds: 30,
@@ -84,6 +85,7 @@ describe("layers", () => {
     ["the backend", { backend: "portable" }],
     ["whose kernels serve", { kernels: "stock" }],
     ["threads, concurrency and states", { threads: 1, concurrency: 7, keepStates: 1 }],
+    ["profiles", { profileDir: base }],
     ["the lease", { leaseSeconds: 7 }],
     ["the environment", { environment: { LANG: "tr_TR.UTF-8", TZ: "Asia/Tokyo" } }]
   ] as const)("%s is a setting: no key moves with it", ([, change]) =>

@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { Effect, Layer } from "effect"
 import { resolveCpuLibrary } from "../../infra/tensorflow/cpu-library.ts"
 import { resolveLibrary } from "../../infra/tensorflow/library.ts"
-import { layerNative } from "../../infra/tensorflow/NativeRuntime.ts"
+import { layerNative, type NativeOptions } from "../../infra/tensorflow/NativeRuntime.ts"
 import { layerPortable } from "../../infra/tensorflow/PortableRuntime.ts"
 import type { ExecutionError, TensorRuntime } from "../../lib/tensor/Runtime.ts"
 import { guardOperations } from "./operationGuard.ts"
@@ -26,7 +26,14 @@ export const library = await Effect.runPromise(
 /** Our kernels, compiled if need be, or why there are none. */
 export const kernels = await Effect.runPromise(resolveCpuLibrary({ cacheDirectory }))
 
-export const kernelsFile = kernels.kind === "compiled" ? kernels.file : undefined
+export const kernelsFile =
+  kernels.kind === "compiled" && process.env.DISTILLERY_KERNELS !== "stock" ? kernels.file : undefined
+
+/** A native runtime as the caller wants it; throws where there is no library. */
+export const nativeWith = (options: Omit<NativeOptions, "library" | "kernels">) => {
+  if (library.kind !== "native") throw new Error(`there is no native runtime: ${library.reason}`)
+  return layerNative({ library, kernels: kernelsFile, ...options })
+}
 
 export interface NamedRuntime {
   readonly name: "native" | "portable"
@@ -40,7 +47,7 @@ export const portable: NamedRuntime = { name: "portable", skipped: "", layer: la
 /** Its `skipped` is not empty where there is no library. */
 export const native: NamedRuntime =
   library.kind === "native"
-    ? { name: "native", skipped: "", layer: layerNative({ library, kernels: kernelsFile, threads: 2 }) }
+    ? { name: "native", skipped: "", layer: nativeWith({ threads: 2 }) }
     : { name: "native", skipped: ` (skipped: ${library.reason})`, layer: Layer.empty as never }
 
 export const runtimes: ReadonlyArray<NamedRuntime> = [native, portable]

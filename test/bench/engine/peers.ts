@@ -5,16 +5,15 @@
  */
 import { execFile } from "node:child_process"
 import { existsSync } from "node:fs"
-import { homedir } from "node:os"
 import { join } from "node:path"
 import { promisify } from "node:util"
+import { peerFolder as work } from "../peerFolder.ts"
 
 const run = promisify(execFile)
 const root = join(import.meta.dirname, "../../..")
 
 /** Beside the repository, or where the variable says. */
 const scripts = process.env.PEER_BENCH ?? join(root, "..", "shared", "peer-bench")
-const work = process.env.PEER_BENCH_WORK ?? join(homedir(), ".cache", "distillery", "peer-bench")
 
 export type PeerName = "turbo" | "wireit" | "snakemake" | "dvc" | "redun"
 
