@@ -1,4 +1,4 @@
-/** How the runtime behaves as part of a program: its start, and what it leaves to others while it computes. */
+/** How the runtime behaves in a program: its start, and what it leaves to others while it computes. */
 import { execFileSync } from "node:child_process"
 import { mkdirSync } from "node:fs"
 import { join } from "node:path"
