@@ -41,6 +41,20 @@ describe("the architecture", () => {
   it("has no import cycles", () => assert.deepStrictEqual(cycles(sources), []))
   it("keeps files, functions and lines short", () =>
     assert.deepStrictEqual(violations(everything, sizeViolations), []))
+  it("keeps the kernels in C short", () => {
+    const folder = "infra/tensorflow/cpu"
+    const kernels = readdirSync(join(root, folder)).map((file) => `${folder}/${file}`)
+    assert.isAbove(kernels.length, 10)
+    const tooLong = kernels.flatMap((file) => {
+      const lines = readFileSync(join(root, file), "utf8").split("\n")
+      const wide = lines.findIndex((line) => line.length > 110)
+      return [
+        ...(lines.length > 400 ? [`${file} has ${lines.length} lines`] : []),
+        ...(wide >= 0 ? [`${file}:${wide + 1} has ${lines[wide]!.length} characters`] : [])
+      ]
+    })
+    assert.deepStrictEqual(tooLong, [])
+  })
   it("uses the words of the field", () => assert.deepStrictEqual(violations(sources, wordViolations), []))
   it("keeps clock, chance and environment out of lib, stages and pipelines", () =>
     assert.deepStrictEqual(violations(sources, purityViolations), []))

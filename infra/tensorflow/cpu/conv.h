@@ -1,4 +1,4 @@
-/* Dense convolutions [N, H, W, C] with filters [H, W, in, out] in float32; in bf16 the filter is rounded inside. */
+/* Dense convolutions [N, H, W, C]. Filters [H, W, in, out] are float32; for bf16 they are rounded inside. */
 #ifndef DISTILLERY_CONV_H
 #define DISTILLERY_CONV_H
 

@@ -1,8 +1,8 @@
 /*
  * What every kernel of ours for CPUs sees: element types, shapes, threads, scratch memory.
  *
- * Tensors are dense and row-major, images [N, H, W, C], filters [H, W, in, out]. `bf16` holds the upper half of
- * a float32, rounded to nearest even. Sums are always kept in float32.
+ * Tensors are dense and row-major, images [N, H, W, C], filters [H, W, in, out]. `bf16` holds the upper half
+ * of a float32, rounded to nearest even. Sums are always kept in float32.
  */
 #ifndef DISTILLERY_KERNELS_H
 #define DISTILLERY_KERNELS_H
@@ -25,17 +25,17 @@ typedef struct {
 
 /*
  * Runs `run(context, index, thread)` for every index below `tasks`, on all threads, and returns when all are
- * done. Who runs which index is not fixed, so a result may depend on the tasks alone: cut the work by its shape,
- * never by the number of threads, and sum partial results in the order of their indices. `thread` is below
- * `parallel_threads()` and says whose scratch memory to use. Regions do not nest.
+ * done. Who runs which index is not fixed, so a result may depend on the tasks alone: cut the work by its
+ * shape, never by the number of threads, and sum partial results in the order of their indices. `thread` is
+ * below `parallel_threads()` and says whose scratch memory to use. Regions do not nest.
  */
 typedef void (*parallel_task)(void *context, int64_t index, int thread);
 void parallel_run(int64_t tasks, parallel_task run, void *context);
 int parallel_threads(void);
 
 /*
- * Memory aligned to 64 bytes, uninitialised, kept until the process ends and valid until the next request for the
- * same slot: one for each thread, and some for an operation as a whole. Operations of ours run one at a time.
+ * Memory aligned to 64 bytes, uninitialised, kept until the process ends and valid until the next request for
+ * the same slot: one for each thread, and some for an operation as a whole. Operations of ours run one at a time.
  */
 void *thread_scratch(int thread, size_t bytes);
 void *shared_scratch(int slot, size_t bytes);

@@ -25,13 +25,15 @@ extern TF_KernelBuilder *TF_NewKernelBuilder(const char *, const char *, void *(
 extern void TF_KernelBuilder_TypeConstraint(TF_KernelBuilder *, const char *, int, TF_Status *);
 extern void TF_RegisterKernelBuilder(const char *, TF_KernelBuilder *, TF_Status *);
 extern void TF_OpKernelConstruction_GetAttrType(TF_OpKernelConstruction *, const char *, int *, TF_Status *);
-extern void TF_OpKernelConstruction_GetAttrFloat(TF_OpKernelConstruction *, const char *, float *, TF_Status *);
+extern void TF_OpKernelConstruction_GetAttrFloat(TF_OpKernelConstruction *, const char *, float *,
+                                                 TF_Status *);
 extern void TF_OpKernelConstruction_GetAttrInt64List(TF_OpKernelConstruction *, const char *, int64_t *, int,
                                                      TF_Status *);
 extern void TF_OpKernelConstruction_Failure(TF_OpKernelConstruction *, TF_Status *);
 extern void TF_OpKernelContext_Failure(TF_OpKernelContext *, TF_Status *);
 extern void TF_GetInput(TF_OpKernelContext *, int, TF_Tensor **, TF_Status *);
-extern TF_Tensor *TF_AllocateOutput(TF_OpKernelContext *, int, int, const int64_t *, int, size_t, TF_Status *);
+extern TF_Tensor *TF_AllocateOutput(TF_OpKernelContext *, int, int, const int64_t *, int, size_t,
+                                    TF_Status *);
 extern void *TF_TensorData(const TF_Tensor *);
 extern int64_t TF_TensorElementCount(const TF_Tensor *);
 extern int TF_NumDims(const TF_Tensor *);
@@ -58,8 +60,10 @@ static void *create(const operation_definition *definition, TF_OpKernelConstruct
   int type = 0;
   TF_OpKernelConstruction_GetAttrType(construction, "T", &type, status);
   state->params.is_bf16 = type == TYPE_BFLOAT16;
-  for (int i = 0; i < MAX_OPERATION_NUMBERS && definition->numbers[i] != NULL && TF_GetCode(status) == 0; i++) {
-    TF_OpKernelConstruction_GetAttrFloat(construction, definition->numbers[i], &state->params.numbers[i], status);
+  for (int i = 0; i < MAX_OPERATION_NUMBERS && definition->numbers[i] != NULL; i++) {
+    if (TF_GetCode(status) != 0) break;
+    float *number = &state->params.numbers[i];
+    TF_OpKernelConstruction_GetAttrFloat(construction, definition->numbers[i], number, status);
   }
   if (definition->has_window && TF_GetCode(status) == 0) {
     /* The struct is nothing but numbers of 64 bits, in the order in which the attribute lists them. */
@@ -82,7 +86,7 @@ static void compute(void *kernel, TF_OpKernelContext *context) {
   TF_DeleteStatus(call.status);
 }
 
-/* TensorFlow calls back without a word on which kernel is meant, so each definition has a function of its own. */
+/* TensorFlow calls back without a word on which kernel is meant: each definition has a function of its own. */
 #define CREATE(n) \
   static void *create_##n(TF_OpKernelConstruction *c) { return create(definitions[n], c); }
 #define EACH(f) \

@@ -1,5 +1,5 @@
 /*
- * How our kernels become operations of TensorFlow: the part of its C API for kernels (`tensorflow/c/kernels.h`,
+ * How our kernels become operations of TensorFlow: the part of its C API for kernels (its `kernels.h` and
  * `ops.h`), declared here since its headers are not at hand, and what all operations need.
  */
 #ifndef DISTILLERY_OPERATIONS_H
@@ -27,7 +27,7 @@ typedef struct {
   int is_bf16;
   /* The attribute `window`; see `window_from`. */
   window_shape window;
-  /* The attributes `epsilon`, `flags` and so on, in the order in which the operation's `numbers` name them. */
+  /* Further attributes, in the order in which the operation's `numbers` name them. */
   float numbers[4];
 } operation_params;
 
@@ -37,8 +37,8 @@ typedef void (*operation_body)(operation_call *, const operation_params *);
 #define MAX_OPERATION_NUMBERS 4
 
 /*
- * An operation named `Distillery<Name>` for float32 and bfloat16 on the CPU. `inputs` and `outputs` are written as
- * TensorFlow does ("x: T", "filter: float"); `numbers` are float attributes.
+ * An operation named `Distillery<Name>` for float32 and bfloat16 on the CPU. `inputs` and `outputs` are written
+ * as TensorFlow does ("x: T", "filter: float"); `numbers` are float attributes.
  */
 typedef struct {
   const char *name;

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #define MAX_THREADS 256
-/* How long a thread without work looks for more before it sleeps: operations follow one another in microseconds. */
+/* How long a thread without work looks for more before it sleeps: operations follow one another closely. */
 #define SPIN_NANOS 30000
 
 typedef struct {
@@ -21,7 +21,7 @@ typedef struct {
 
 static struct {
   int threads;
-  /* The generation in the upper half, the next index in the lower: who claims an index is sure of its region. */
+  /* Generation and next index, in its upper and lower half: who claims an index is sure of its region. */
   _Atomic uint64_t next;
   _Atomic int64_t finished;
   _Atomic int64_t tasks;
@@ -89,7 +89,7 @@ static void *work(void *argument) {
   return NULL;
 }
 
-/* How many threads work from now on; threads once started stay. Whoever asks for more than before, gets them. */
+/* How many threads may work from now on. Threads once started stay, so it only ever grows. */
 void parallel_start(int threads) {
   operation_begin();
   if (threads > MAX_THREADS) threads = MAX_THREADS;
