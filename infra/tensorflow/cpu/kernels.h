@@ -35,7 +35,7 @@ int parallel_threads(void);
 
 /*
  * Memory aligned to 64 bytes, uninitialised, kept until the process ends and valid until the next request for
- * the same slot: one for each thread, and some for an operation as a whole. Operations of ours run one at a time.
+ * the same slot: one for each thread, and some for an operation as a whole. Of ours, one runs at a time.
  */
 void *thread_scratch(int thread, size_t bytes);
 void *shared_scratch(int slot, size_t bytes);

@@ -86,7 +86,7 @@ static void compute(void *kernel, TF_OpKernelContext *context) {
   TF_DeleteStatus(call.status);
 }
 
-/* TensorFlow calls back without a word on which kernel is meant: each definition has a function of its own. */
+/* TensorFlow calls back without a word on which kernel is meant: each definition has its own function. */
 #define CREATE(n) \
   static void *create_##n(TF_OpKernelConstruction *c) { return create(definitions[n], c); }
 #define EACH(f) \

@@ -37,8 +37,8 @@ typedef void (*operation_body)(operation_call *, const operation_params *);
 #define MAX_OPERATION_NUMBERS 4
 
 /*
- * An operation named `Distillery<Name>` for float32 and bfloat16 on the CPU. `inputs` and `outputs` are written
- * as TensorFlow does ("x: T", "filter: float"); `numbers` are float attributes.
+ * An operation `Distillery<Name>` for float32 and bfloat16 on the CPU. `inputs` and `outputs` are written as
+ * TensorFlow does ("x: T", "filter: float"); `numbers` are float attributes.
  */
 typedef struct {
   const char *name;
