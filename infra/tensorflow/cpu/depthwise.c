@@ -1,0 +1,59 @@
+/*
+ * Depthwise convolution (Howard et al., MobileNets, arXiv 1704.04861, section 3.1) forward, and its gradient with
+ * respect to the input, which is one too: of `dy`, with the filter turned about.
+ */
+#include "depthwise.h"
+#include "gather-rows.h"
+
+enum { SLOT_FILTER = 0 };
+
+int depthwise_supported(const window_shape *shape, int is_bf16) {
+  (void)is_bf16;
+#if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512VL__)
+  return shape->inputs == shape->outputs;
+#else
+  return (void)shape, 0;
+#endif
+}
+
+static void run_f32(void *context, int64_t index, int thread) {
+  (void)thread;
+  gather_band(context, index, MULTIPLIED, FLOAT32);
+}
+
+static void run_bf16(void *context, int64_t index, int thread) {
+  (void)thread;
+  gather_band(context, index, MULTIPLIED, BFLOAT16);
+}
+
+static void convolve(const window_shape *shape, element type, int backward, const void *source,
+                     const float *filter, void *out) {
+  const int64_t c = shape->inputs, padded = padded_channels(c);
+  const int64_t taps = shape->filter_height * shape->filter_width;
+  float *ordered = shared_scratch(SLOT_FILTER, (size_t)(taps * padded) * sizeof(float));
+  for (int64_t tap = 0; tap < taps; tap++) channels_order(filter + tap * c, c, ordered + tap * padded, type);
+  gathered_tensor work = {.shape = *shape,
+                          .type = type,
+                          .backward = backward,
+                          .source = source,
+                          .out = out,
+                          .filter = ordered,
+                          .bands = bands_of(shape, backward ? shape->height : shape->out_height)};
+  parallel_run(shape->batch * work.bands, type == FLOAT32 ? run_f32 : run_bf16, &work);
+}
+
+void depthwise_forward_f32(const window_shape *shape, const float *x, const float *filter, float *y) {
+  convolve(shape, FLOAT32, 0, x, filter, y);
+}
+
+void depthwise_forward_bf16(const window_shape *shape, const bf16 *x, const float *filter, bf16 *y) {
+  convolve(shape, BFLOAT16, 0, x, filter, y);
+}
+
+void depthwise_input_gradient_f32(const window_shape *shape, const float *dy, const float *filter, float *dx) {
+  convolve(shape, FLOAT32, 1, dy, filter, dx);
+}
+
+void depthwise_input_gradient_bf16(const window_shape *shape, const bf16 *dy, const float *filter, bf16 *dx) {
+  convolve(shape, BFLOAT16, 1, dy, filter, dx);
+}
