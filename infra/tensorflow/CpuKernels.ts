@@ -47,7 +47,9 @@ export const windowNumbers = (shape: WindowShape): ReadonlyArray<number> => [
 const QUESTIONS = {
   convForward: "conv_forward_supported",
   convInputGradient: "conv_input_gradient_supported",
-  convFilterGradient: "conv_filter_gradient_supported"
+  convFilterGradient: "conv_filter_gradient_supported",
+  depthwise: "depthwise_supported",
+  pool: "pool_supported"
 } as const
 
 export type WindowKernel = keyof typeof QUESTIONS

@@ -2,8 +2,9 @@
  * Thirty-two channels of a cell at a time, of which there may be fewer: those too many read as 0 and are not
  * written.
  *
- * Which channel is in which lane is left open, so that bfloat16 is unpacked by a shift and a mask: the even ones
- * in one half, the odd ones in the other. What is to meet them channel by channel goes through `channels_order`.
+ * Which channel is in which lane is left open, so that bfloat16 is unpacked by a shift and a mask: the even
+ * ones in one half, the odd ones in the other. What is to meet them channel by channel goes through
+ * `channels_order`.
  */
 #ifndef DISTILLERY_CHANNEL_LANES_H
 #define DISTILLERY_CHANNEL_LANES_H
@@ -67,8 +68,8 @@ INLINE channels channels_load(const void *values, int64_t index, channel_mask so
 
 INLINE __m512i channels_to_bf16(channels x) {
 #if defined(__AVX512BF16__)
-  const __m512i back = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22,
-                                        6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+  const __m512i back = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7,
+                                        22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
   const __m512bh rounded = _mm512_cvtne2ps_pbh(x.b, x.a);
   __m512i halves;
   memcpy(&halves, &rounded, sizeof halves);
@@ -144,17 +145,20 @@ INLINE float *lane_at(channels *x, int i) { return i < LANES ? &x->a.at[i] : &x-
 
 INLINE channels channels_load(const void *values, int64_t index, channel_mask some, element type) {
   channels x = channels_of(0);
-  for (int i = 0; i < some; i++) *lane_at(&x, i) = load_one(values, index + i, type);
+  for (int i = 0; i < some; i++)
+    *lane_at(&x, i) = load_one(values, index + i, type);
   return x;
 }
 
 INLINE void channels_store(void *values, int64_t index, channel_mask some, channels x, element type) {
-  for (int i = 0; i < some; i++) store_one(values, index + i, *lane_at(&x, i), type);
+  for (int i = 0; i < some; i++)
+    store_one(values, index + i, *lane_at(&x, i), type);
 }
 
 INLINE channels channels_max(channels x, channels y) {
   for (int i = 0; i < CHANNELS; i++)
-    if (*lane_at(&y, i) > *lane_at(&x, i)) *lane_at(&x, i) = *lane_at(&y, i);
+    if (*lane_at(&y, i) > *lane_at(&x, i))
+      *lane_at(&x, i) = *lane_at(&y, i);
   return x;
 }
 
@@ -164,7 +168,8 @@ typedef struct {
 
 INLINE marks marks_of(int value) {
   marks x;
-  for (int i = 0; i < CHANNELS; i++) x.at[i] = (uint16_t)value;
+  for (int i = 0; i < CHANNELS; i++)
+    x.at[i] = (uint16_t)value;
   return x;
 }
 
@@ -174,7 +179,9 @@ INLINE marks marks_load(const uint16_t *values, int64_t index) {
   return x;
 }
 
-INLINE void marks_store(uint16_t *values, int64_t index, marks x) { memcpy(values + index, x.at, sizeof x.at); }
+INLINE void marks_store(uint16_t *values, int64_t index, marks x) {
+  memcpy(values + index, x.at, sizeof x.at);
+}
 
 INLINE void mark_greater(channels x, marks mark, channels *greatest, marks *marked) {
   for (int i = 0; i < CHANNELS; i++)
@@ -186,7 +193,8 @@ INLINE void mark_greater(channels x, marks mark, channels *greatest, marks *mark
 
 INLINE channels add_marked(channels sum, channels x, marks marked, marks mark) {
   for (int i = 0; i < CHANNELS; i++)
-    if (marked.at[i] == mark.at[i]) *lane_at(&sum, i) += *lane_at(&x, i);
+    if (marked.at[i] == mark.at[i])
+      *lane_at(&sum, i) += *lane_at(&x, i);
   return sum;
 }
 
@@ -200,7 +208,8 @@ INLINE int64_t ordered_place(int64_t c, element type) {
 /* values [C] -> [padded C] in the order of lanes; what is too much is 0. */
 static inline void channels_order(const float *values, int64_t count, float *ordered, element type) {
   memset(ordered, 0, (size_t)padded_channels(count) * sizeof *ordered);
-  for (int64_t c = 0; c < count; c++) ordered[ordered_place(c, type)] = values[c];
+  for (int64_t c = 0; c < count; c++)
+    ordered[ordered_place(c, type)] = values[c];
 }
 
 #endif

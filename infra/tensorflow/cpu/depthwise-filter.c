@@ -1,6 +1,6 @@
 /*
- * The gradient of a depthwise convolution with respect to its filter. Rows of `dy` are dealt out to tasks, each of
- * which sums up for itself; what they come to is then added in their order.
+ * The gradient of a depthwise convolution with respect to its filter. Rows of `dy` are dealt out to tasks,
+ * each of which sums up for itself; what they come to is then added in their order.
  */
 #include "depthwise.h"
 #include "gather-rows.h"
@@ -41,11 +41,13 @@ INLINE void sum_threes(const filter_row *row, const sweep *along, int64_t i, con
     channels sums[3] = {ordered_load(kept), ordered_load(kept + padded), ordered_load(kept + 2 * padded)};
     int64_t index = r * row->pitch + start * row->channels + c;
     FLAT for (int k = 0; k < cells; k++, index += row->channels) {
-      if (checked && (start + k < 0 || start + k >= along->extent)) continue;
+      if (checked && (start + k < 0 || start + k >= along->extent))
+        continue;
       const channels x = channels_load(row->x, index, some, type);
       FLAT for (int j = 0; j < 3; j++) {
         const int u = (k - j) / stride;
-        if (k >= j && (k - j) % stride == 0 && u < width) sums[j] = channels_fma(x, dy[u], sums[j]);
+        if (k >= j && (k - j) % stride == 0 && u < width)
+          sums[j] = channels_fma(x, dy[u], sums[j]);
       }
     }
     FLAT for (int j = 0; j < 3; j++) ordered_store(kept + j * padded, sums[j]);
@@ -61,7 +63,8 @@ INLINE void sum_any(const filter_row *row, const sweep *along, int64_t i, const 
       channels sum = ordered_load(kept);
       int64_t column = along->source + i * along->stride + j * along->source_step;
       FLAT for (int u = 0; u < width; u++, column += along->stride) {
-        if (column < 0 || column >= along->extent) continue;
+        if (column < 0 || column >= along->extent)
+          continue;
         const int64_t index = r * row->pitch + column * row->channels + c;
         sum = channels_fma(channels_load(row->x, index, some, type), dy[u], sum);
       }
@@ -72,7 +75,8 @@ INLINE void sum_any(const filter_row *row, const sweep *along, int64_t i, const 
 /* Asks for what the next row of dy takes, as `look_ahead` does. */
 INLINE void look_ahead_for_filter(const filter_row *row, const sweep *along, int64_t i, int64_t c, int width,
                                   element type) {
-  if (row->dy_ahead == 0) return;
+  if (row->dy_ahead == 0)
+    return;
   const int in_order = along->stride > 1 && type == FLOAT32;
   int64_t index = row->ahead + (along->source + i * along->stride) * row->channels;
   for (int64_t r = 0; r < row->rows_ahead; r++, index += row->line)
@@ -86,20 +90,25 @@ INLINE void sum_tile(const filter_row *row, const sweep *along, int64_t i, int w
     const channel_mask some = channels_left(row->channels - c);
     look_ahead_for_filter(row, along, i, c, width, type);
     channels dy[WIDEST];
-    FLAT for (int u = 0; u < width; u++)
-      dy[u] = channels_load(row->dy, (i + u) * row->channels + c, some, type);
-    if (threes) sum_threes(row, along, i, dy, c, some, width, threes, checked, type);
-    else sum_any(row, along, i, dy, c, some, width, type);
+    FLAT for (int u = 0; u < width; u++) dy[u] =
+        channels_load(row->dy, (i + u) * row->channels + c, some, type);
+    if (threes)
+      sum_threes(row, along, i, dy, c, some, width, threes, checked, type);
+    else
+      sum_any(row, along, i, dy, c, some, width, type);
   }
 }
 
 INLINE void sum_tiles(const filter_row *row, const sweep *along, int threes, element type) {
   int64_t i = 0;
   for (; i <= along->count - WIDEST; i += WIDEST) {
-    if (all_within(along, i, WIDEST)) sum_tile(row, along, i, WIDEST, threes, 0, type);
-    else sum_tile(row, along, i, WIDEST, threes, 1, type);
+    if (all_within(along, i, WIDEST))
+      sum_tile(row, along, i, WIDEST, threes, 0, type);
+    else
+      sum_tile(row, along, i, WIDEST, threes, 1, type);
   }
-  for (; i < along->count; i++) sum_tile(row, along, i, 1, 0, 1, type);
+  for (; i < along->count; i++)
+    sum_tile(row, along, i, 1, 0, 1, type);
 }
 
 /* Row y of an image of dy. */
@@ -110,7 +119,8 @@ INLINE void sum_row(const filter_work *work, float *sums, int64_t image, int64_t
   const row_place at = {forward_sweep(&rows), y}, next = {at.along, y + 1};
   const range taps = taps_within(&at.along, y), read = rows_read(&at), read_next = rows_read(&next);
   const int64_t c = s->inputs, line = s->width * c, out_line = s->out_width * c;
-  filter_row row = {.channels = c, .rows = taps.end - taps.first, .pitch = s->dilation_height * line, .line = line};
+  filter_row row = {
+      .channels = c, .rows = taps.end - taps.first, .pitch = s->dilation_height * line, .line = line};
   row.dy = (const char *)work->dy + (image * s->out_height + y) * out_line * element_bytes(type);
   row.x = (const char *)work->x + (image * s->height + read.first) * line * element_bytes(type);
   row.sums_pitch = s->filter_width * padded_channels(c);
@@ -119,9 +129,12 @@ INLINE void sum_row(const filter_work *work, float *sums, int64_t image, int64_t
   row.rows_ahead = read_next.end - read.end;
   row.dy_ahead = y + 1 < s->out_height ? out_line : 0;
   const int three = along.taps == 3 && along.source_step == 1;
-  if (three && along.stride == 1) sum_tiles(&row, &along, 1, type);
-  else if (three && along.stride == 2) sum_tiles(&row, &along, 2, type);
-  else sum_tiles(&row, &along, 0, type);
+  if (three && along.stride == 1)
+    sum_tiles(&row, &along, 1, type);
+  else if (three && along.stride == 2)
+    sum_tiles(&row, &along, 2, type);
+  else
+    sum_tiles(&row, &along, 0, type);
 }
 
 static int64_t sums_size(const window_shape *s) {
@@ -158,7 +171,8 @@ static void run_total(void *context, int64_t tap, int thread) {
       const lanes more = lanes_load(first + task * size, i, FLOAT32);
       lanes_store(first, i, lanes_add(lanes_load(first, i, FLOAT32), more), FLOAT32);
     }
-  for (int64_t i = 0; i < c; i++) work->dfilter[tap * c + i] = first[ordered_place(i, work->type)];
+  for (int64_t i = 0; i < c; i++)
+    work->dfilter[tap * c + i] = first[ordered_place(i, work->type)];
 }
 
 /* Tasks for many cores, but not so many that their sums are much beside what they read. */
@@ -178,10 +192,12 @@ static void filter_gradient(const window_shape *shape, element type, const void 
   parallel_run(shape->filter_height * shape->filter_width, run_total, &work);
 }
 
-void depthwise_filter_gradient_f32(const window_shape *shape, const float *x, const float *dy, float *dfilter) {
+void depthwise_filter_gradient_f32(const window_shape *shape, const float *x, const float *dy,
+                                   float *dfilter) {
   filter_gradient(shape, FLOAT32, x, dy, dfilter);
 }
 
-void depthwise_filter_gradient_bf16(const window_shape *shape, const bf16 *x, const bf16 *dy, float *dfilter) {
+void depthwise_filter_gradient_bf16(const window_shape *shape, const bf16 *x, const bf16 *dy,
+                                    float *dfilter) {
   filter_gradient(shape, BFLOAT16, x, dy, dfilter);
 }

@@ -1,6 +1,6 @@
 /*
- * Depthwise convolution (Howard et al., MobileNets, arXiv 1704.04861, section 3.1) forward, and its gradient with
- * respect to the input, which is one too: of `dy`, with the filter turned about.
+ * Depthwise convolution (Howard et al., MobileNets, arXiv 1704.04861, section 3.1) forward, and its gradient
+ * with respect to the input, which is one too: of `dy`, with the filter turned about.
  */
 #include "depthwise.h"
 #include "gather-rows.h"
@@ -31,7 +31,8 @@ static void convolve(const window_shape *shape, element type, int backward, cons
   const int64_t c = shape->inputs, padded = padded_channels(c);
   const int64_t taps = shape->filter_height * shape->filter_width;
   float *ordered = shared_scratch(SLOT_FILTER, (size_t)(taps * padded) * sizeof(float));
-  for (int64_t tap = 0; tap < taps; tap++) channels_order(filter + tap * c, c, ordered + tap * padded, type);
+  for (int64_t tap = 0; tap < taps; tap++)
+    channels_order(filter + tap * c, c, ordered + tap * padded, type);
   gathered_tensor work = {.shape = *shape,
                           .type = type,
                           .backward = backward,
@@ -50,7 +51,8 @@ void depthwise_forward_bf16(const window_shape *shape, const bf16 *x, const floa
   convolve(shape, BFLOAT16, 0, x, filter, y);
 }
 
-void depthwise_input_gradient_f32(const window_shape *shape, const float *dy, const float *filter, float *dx) {
+void depthwise_input_gradient_f32(const window_shape *shape, const float *dy, const float *filter,
+                                  float *dx) {
   convolve(shape, FLOAT32, 1, dy, filter, dx);
 }
 

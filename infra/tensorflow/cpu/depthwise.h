@@ -16,7 +16,8 @@ void depthwise_input_gradient_f32(const window_shape *shape, const float *dy, co
 void depthwise_input_gradient_bf16(const window_shape *shape, const bf16 *dy, const float *filter, bf16 *dx);
 
 /* dfilter[k, l, c] = sum over n, o, p of x[as above] * dy[n, o, p, c] */
-void depthwise_filter_gradient_f32(const window_shape *shape, const float *x, const float *dy, float *dfilter);
+void depthwise_filter_gradient_f32(const window_shape *shape, const float *x, const float *dy,
+                                   float *dfilter);
 void depthwise_filter_gradient_bf16(const window_shape *shape, const bf16 *x, const bf16 *dy, float *dfilter);
 
 #endif

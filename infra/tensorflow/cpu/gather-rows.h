@@ -13,7 +13,9 @@ typedef struct {
   void *out;
   /* MULTIPLIED: [KH, KW, padded C] in the order of lanes. */
   const float *filter;
-  /* AVERAGED and SHARED: [H'] and [W'], one over the cells of each window that exist in rows and in columns. */
+  /*
+   * AVERAGED and SHARED: [H'] and [W'], one over the cells of each window that exist in rows and in columns.
+   */
   const float *row_shares, *column_shares;
   /* MARKED: [rows, W', padded C], for windows from the row `marks_first` of the image on. */
   const uint16_t *marks;
@@ -41,7 +43,8 @@ typedef struct {
 
 INLINE row_place row_place_of(const gathered_tensor *t, int64_t y) {
   const window_axis axis = rows_of(&t->shape);
-  if (!t->backward) return (row_place){forward_sweep(&axis), y};
+  if (!t->backward)
+    return (row_place){forward_sweep(&axis), y};
   return (row_place){gradient_sweep(&axis, y % axis.stride), y / axis.stride};
 }
 
@@ -49,11 +52,13 @@ INLINE row_place row_place_of(const gathered_tensor *t, int64_t y) {
 INLINE range rows_read(const row_place *at) {
   const range taps = taps_within(&at->along, at->i);
   const int64_t start = at->along.source + at->i * at->along.stride;
-  return (range){start + taps.first * at->along.source_step, start + (taps.end - 1) * at->along.source_step + 1};
+  return (range){start + taps.first * at->along.source_step,
+                 start + (taps.end - 1) * at->along.source_step + 1};
 }
 
 INLINE void plan_ahead(gathered_row *row, const gathered_tensor *t, int64_t y, range read, int64_t out_line) {
-  if (y + 1 == result_rows(t)) return;
+  if (y + 1 == result_rows(t))
+    return;
   const row_place next = row_place_of(t, y + 1);
   const int64_t end = rows_read(&next).end;
   row->ahead = (read.end - read.first) * row->line;
@@ -70,16 +75,21 @@ INLINE void gather_row_into(void *out, const gathered_tensor *t, int64_t image, 
   const int64_t c = s->inputs, padded = padded_channels(c), width = t->backward ? s->out_width : s->width;
   const int64_t height = t->backward ? s->out_height : s->height;
   const int64_t tap = at.along.tap + taps.first * at.along.tap_step, step = at.along.source_step;
-  gathered_row row = {.channels = c, .rows = taps.end - taps.first, .pitch = step * width * c, .line = width * c};
+  gathered_row row = {
+      .channels = c, .rows = taps.end - taps.first, .pitch = step * width * c, .line = width * c};
   row.source = (const char *)t->source + (image * height + read.first) * width * c * element_bytes(type);
   row.out = out;
-  if (how == MULTIPLIED) row.filter = t->filter + tap * s->filter_width * padded;
+  if (how == MULTIPLIED)
+    row.filter = t->filter + tap * s->filter_width * padded;
   row.filter_pitch = at.along.tap_step * s->filter_width * padded;
-  if (how == AVERAGED) row.row_shares = t->row_shares + y;
-  if (how == SHARED) row.row_shares = t->row_shares + read.first;
+  if (how == AVERAGED)
+    row.row_shares = t->row_shares + y;
+  if (how == SHARED)
+    row.row_shares = t->row_shares + read.first;
   row.shares_pitch = step;
   row.column_shares = t->column_shares;
-  if (how == MARKED) row.marks = t->marks + (read.first - t->marks_first) * width * padded;
+  if (how == MARKED)
+    row.marks = t->marks + (read.first - t->marks_first) * width * padded;
   row.marks_pitch = step * width * padded;
   row.mark = tap * s->filter_width;
   row.mark_pitch = at.along.tap_step * s->filter_width;

@@ -1,7 +1,7 @@
 /*
- * The core that depthwise convolutions, poolings and their gradients share: each result [C] is put together from
- * what its window reads, in registers, and written once. What is known when it is compiled (`how`, `type`, widths)
- * is an argument; everything is inlined into callers that know it.
+ * The core that depthwise convolutions, poolings and their gradients share: each result [C] is put together
+ * from what its window reads, in registers, and written once. What is known when it is compiled (`how`,
+ * `type`, widths) is an argument; everything is inlined into callers that know it.
  */
 #ifndef DISTILLERY_GATHER_H
 #define DISTILLERY_GATHER_H
@@ -35,7 +35,9 @@ typedef struct {
   /* MULTIPLIED: the taps in the first row, each [padded C] in the order of lanes. */
   const float *filter;
   int64_t filter_pitch;
-  /* AVERAGED: shares of this row and of the results' columns. SHARED: of the rows and columns that are read. */
+  /*
+   * AVERAGED: shares of this row and of the results' columns. SHARED: of the rows and columns that are read.
+   */
   const float *row_shares, *column_shares;
   int64_t shares_pitch;
   /* MARKED: the marks [padded C] of the first row's cells. MARKED and MARKING: the mark of its tap 0. */
@@ -74,18 +76,24 @@ INLINE gathered_tap tap_of(const gathered_row *row, int64_t r, int64_t tap, int6
   gathered_tap it = {channels_of(0), marks_of(0), 0};
   if (how == MULTIPLIED)
     it.weight = ordered_load(row->filter + r * row->filter_pitch + tap * padded_channels(row->channels) + c);
-  if (how == MARKED || how == MARKING) it.mark = marks_of((int)(row->mark + r * row->mark_pitch + tap));
-  if (how == SHARED) it.share = row->row_shares[r * row->shares_pitch];
+  if (how == MARKED || how == MARKING)
+    it.mark = marks_of((int)(row->mark + r * row->mark_pitch + tap));
+  if (how == SHARED)
+    it.share = row->row_shares[r * row->shares_pitch];
   return it;
 }
 
 /* Adds cell x, which is in `column` of row r, to a result. */
-INLINE void gather_cell(gathered_result *result, channels x, const gathered_row *row, gathered_tap tap, int64_t r,
-                        int64_t column, int64_t c, gathering how) {
-  if (how == MULTIPLIED) result->value = channels_fma(x, tap.weight, result->value);
-  if (how == GREATEST) result->value = channels_max(result->value, x);
-  if (how == MARKING) mark_greater(x, tap.mark, &result->value, &result->marked);
-  if (how == AVERAGED) result->value = channels_add(result->value, x);
+INLINE void gather_cell(gathered_result *result, channels x, const gathered_row *row, gathered_tap tap,
+                        int64_t r, int64_t column, int64_t c, gathering how) {
+  if (how == MULTIPLIED)
+    result->value = channels_fma(x, tap.weight, result->value);
+  if (how == GREATEST)
+    result->value = channels_max(result->value, x);
+  if (how == MARKING)
+    mark_greater(x, tap.mark, &result->value, &result->marked);
+  if (how == AVERAGED)
+    result->value = channels_add(result->value, x);
   if (how == SHARED)
     result->value = channels_fma(x, channels_of(tap.share * row->column_shares[column]), result->value);
   if (how == MARKED) {
@@ -94,10 +102,12 @@ INLINE void gather_cell(gathered_result *result, channels x, const gathered_row 
   }
 }
 
-/* Windows of three neighbouring columns, `stride` apart: each cell is read once for all results that see it. */
-INLINE void gather_threes(gathered_result *results, const gathered_row *row, const sweep *along, int64_t start,
-                          int64_t c, channel_mask some, int width, int stride, int checked, gathering how,
-                          element type) {
+/*
+ * Windows of three neighbouring columns, `stride` apart: each cell is read once for all results that see it.
+ */
+INLINE void gather_threes(gathered_result *results, const gathered_row *row, const sweep *along,
+                          int64_t start, int64_t c, channel_mask some, int width, int stride, int checked,
+                          gathering how, element type) {
   const int cells = (width - 1) * stride + 3;
   for (int64_t r = 0; r < row->rows; r++) {
     const gathered_tap taps[3] = {tap_of(row, r, along->tap, c, how),
@@ -105,11 +115,13 @@ INLINE void gather_threes(gathered_result *results, const gathered_row *row, con
                                   tap_of(row, r, along->tap + 2 * along->tap_step, c, how)};
     int64_t index = r * row->pitch + start * row->channels + c;
     FLAT for (int k = 0; k < cells; k++, index += row->channels) {
-      if (checked && (start + k < 0 || start + k >= along->extent)) continue;
+      if (checked && (start + k < 0 || start + k >= along->extent))
+        continue;
       const channels x = channels_load(row->source, index, some, type);
       FLAT for (int j = 0; j < 3; j++) {
         const int u = (k - j) / stride;
-        if (k < j || (k - j) % stride != 0 || u >= width) continue;
+        if (k < j || (k - j) % stride != 0 || u >= width)
+          continue;
         gather_cell(&results[u], x, row, taps[j], r, start + k, c, how);
       }
     }
@@ -125,7 +137,8 @@ INLINE void gather_any(gathered_result *results, const gathered_row *row, const 
       int64_t column = start + j * along->source_step;
       int64_t index = r * row->pitch + column * row->channels + c;
       FLAT for (int u = 0; u < width; u++, column += along->stride, index += jump) {
-        if (checked && (column < 0 || column >= along->extent)) continue;
+        if (checked && (column < 0 || column >= along->extent))
+          continue;
         const channels x = channels_load(row->source, index, some, type);
         gather_cell(&results[u], x, row, tap, r, column, c, how);
       }
@@ -136,32 +149,38 @@ INLINE void gather_any(gathered_result *results, const gathered_row *row, const 
 INLINE void ask_for(const void *values, int64_t index, int64_t count, int written, element type) {
   const char *from = (const char *)values + index * element_bytes(type);
   for (int64_t line = 0; line < count * element_bytes(type); line += 64) {
-    if (written) __builtin_prefetch(from + line, 1, 3);
-    else __builtin_prefetch(from + line, 0, 3);
+    if (written)
+      __builtin_prefetch(from + line, 1, 3);
+    else
+      __builtin_prefetch(from + line, 0, 3);
   }
 }
 
 /*
- * Asks for what falls to the block of channels at c of so many cells from `index` on: those channels of each, or,
- * where it was measured to be faster, an equal share of them all in the order of memory.
+ * Asks for what falls to the block of channels at c of so many cells from `index` on: those channels of each,
+ * or, where it was measured to be faster, an equal share of them all in the order of memory.
  */
 INLINE void ask_for_cells(const void *values, int64_t index, int64_t cells, int64_t channel_count, int64_t c,
                           int in_order, int written, element type) {
-  if (in_order) ask_for(values, index + c * cells, CHANNELS * cells, written, type);
+  if (in_order)
+    ask_for(values, index + c * cells, CHANNELS * cells, written, type);
   else
-    for (int64_t k = 0; k < cells; k++) ask_for(values, index + k * channel_count + c, CHANNELS, written, type);
+    for (int64_t k = 0; k < cells; k++)
+      ask_for(values, index + k * channel_count + c, CHANNELS, written, type);
 }
 
 /*
- * Asks for what the next row of results takes under the columns of this one. The processor does not see it coming,
- * since many cells are read in turns, and without it large tensors take three times as long.
+ * Asks for what the next row of results takes under the columns of this one. The processor does not see it
+ * coming, since many cells are read in turns, and without it large tensors take three times as long.
  */
-INLINE void look_ahead(const gathered_row *row, const sweep *along, int64_t i, int64_t c, int width, element type) {
+INLINE void look_ahead(const gathered_row *row, const sweep *along, int64_t i, int64_t c, int width,
+                       element type) {
   const int in_order = along->stride > 1 && type == FLOAT32;
   int64_t index = (along->source + i * along->stride) * row->channels + row->ahead;
   for (int64_t r = 0; r < row->rows_ahead; r++, index += row->line)
     ask_for_cells(row->source, index, width * along->stride, row->channels, c, in_order, 0, type);
-  if (row->out_ahead == 0) return;
+  if (row->out_ahead == 0)
+    return;
   index = (along->first + i * along->step) * row->channels + row->out_ahead;
   ask_for_cells(row->out, index, width * along->step, row->channels, c, 0, 1, type);
 }
@@ -178,25 +197,34 @@ INLINE void gather_tile(const gathered_row *row, const sweep *along, int64_t i, 
       results[u].value = channels_of(how == GREATEST || how == MARKING ? -__builtin_inff() : 0);
       results[u].marked = marks_of(0);
     }
-    if (threes) gather_threes(results, row, along, start, c, some, width, threes, checked, how, type);
-    else gather_any(results, row, along, start, c, some, width, checked, how, type);
+    if (threes)
+      gather_threes(results, row, along, start, c, some, width, threes, checked, how, type);
+    else
+      gather_any(results, row, along, start, c, some, width, checked, how, type);
     FLAT for (int u = 0; u < width; u++) {
       const int64_t place = along->first + (i + u) * along->step;
       channels value = results[u].value;
-      if (how == AVERAGED) value = channels_scale(value, row->row_shares[0] * row->column_shares[place]);
-      if (how == MARKING) marks_store(row->out, place * padded_channels(row->channels) + c, results[u].marked);
-      else channels_store(row->out, place * row->channels + c, some, value, type);
+      if (how == AVERAGED)
+        value = channels_scale(value, row->row_shares[0] * row->column_shares[place]);
+      if (how == MARKING)
+        marks_store(row->out, place * padded_channels(row->channels) + c, results[u].marked);
+      else
+        channels_store(row->out, place * row->channels + c, some, value, type);
     }
   }
 }
 
-INLINE void gather_tiles(const gathered_row *row, const sweep *along, int threes, gathering how, element type) {
+INLINE void gather_tiles(const gathered_row *row, const sweep *along, int threes, gathering how,
+                         element type) {
   const int width = width_of(how);
   for (int64_t i = 0; i < along->count; i += width) {
     /* The last tile goes over results of the one before once more, if there is one. */
-    if (i > along->count - width) i = along->count - width;
-    if (all_within(along, i, width)) gather_tile(row, along, i, width, threes, 0, how, type);
-    else gather_tile(row, along, i, width, threes, 1, how, type);
+    if (i > along->count - width)
+      i = along->count - width;
+    if (all_within(along, i, width))
+      gather_tile(row, along, i, width, threes, 0, how, type);
+    else
+      gather_tile(row, along, i, width, threes, 1, how, type);
   }
 }
 
@@ -204,10 +232,14 @@ INLINE void gather_tiles(const gathered_row *row, const sweep *along, int threes
 INLINE void gather_sweep(const gathered_row *row, const sweep *along, gathering how, element type) {
   const int three = along->taps == 3 && along->source_step == 1;
   if (along->count < width_of(how))
-    for (int64_t i = 0; i < along->count; i++) gather_tile(row, along, i, 1, 0, 1, how, type);
-  else if (three && along->stride == 1) gather_tiles(row, along, 1, how, type);
-  else if (three && along->stride == 2) gather_tiles(row, along, 2, how, type);
-  else gather_tiles(row, along, 0, how, type);
+    for (int64_t i = 0; i < along->count; i++)
+      gather_tile(row, along, i, 1, 0, 1, how, type);
+  else if (three && along->stride == 1)
+    gather_tiles(row, along, 1, how, type);
+  else if (three && along->stride == 2)
+    gather_tiles(row, along, 2, how, type);
+  else
+    gather_tiles(row, along, 0, how, type);
 }
 
 #endif

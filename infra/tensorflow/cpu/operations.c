@@ -179,6 +179,8 @@ TF_Status *operations_register(void) {
   if (conv_operations_register(status) != 0) return status;
   if (batch_norm_operations_register(status) != 0) return status;
   if (elementwise_operations_register(status) != 0) return status;
+  if (depthwise_operations_register(status) != 0) return status;
+  if (pool_operations_register(status) != 0) return status;
   TF_DeleteStatus(status);
   return NULL;
 }

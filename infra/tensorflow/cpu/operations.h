@@ -63,5 +63,7 @@ void *operation_output_like(operation_call *, int index, int type, int input);
 int conv_operations_register(TF_Status *status);
 int batch_norm_operations_register(TF_Status *status);
 int elementwise_operations_register(TF_Status *status);
+int depthwise_operations_register(TF_Status *status);
+int pool_operations_register(TF_Status *status);
 
 #endif

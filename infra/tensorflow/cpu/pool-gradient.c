@@ -1,9 +1,9 @@
 /*
- * The gradient of max pooling. Rows of windows are marked with the tap that reads their greatest cell; cells then
- * take `dy` of the windows that have marked them. Marks of a few rows stay in the cache.
+ * The gradient of max pooling. Rows of windows are marked with the tap that reads their greatest cell; cells
+ * then take `dy` of the windows that have marked them. Marks of a few rows stay in the cache.
  */
-#include "pool.h"
 #include "gather-rows.h"
+#include "pool.h"
 
 /* So many rows of windows are marked between one move of the marks that are still needed and the next. */
 #define STEP 4
@@ -74,7 +74,8 @@ static void run_bf16(void *context, int64_t index, int thread) {
   gradient_band(context, index, thread, BFLOAT16);
 }
 
-static void max_pool_gradient(const window_shape *shape, element type, const void *x, const void *dy, void *dx) {
+static void max_pool_gradient(const window_shape *shape, element type, const void *x, const void *dy,
+                              void *dx) {
   max_work work = {*shape, type, x, dy, dx, bands_of(shape, shape->height)};
   parallel_run(shape->batch * work.bands, type == FLOAT32 ? run_f32 : run_bf16, &work);
 }

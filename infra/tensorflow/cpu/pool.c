@@ -26,7 +26,8 @@ static void write_shares(const window_axis *axis, float *shares) {
 static void pool(const window_shape *shape, element type, int backward, const void *source, void *out,
                  parallel_task run) {
   const window_axis rows = rows_of(shape), columns = columns_of(shape);
-  float *shares = shared_scratch(SLOT_SHARES, (size_t)(rows.out_extent + columns.out_extent) * sizeof *shares);
+  float *shares =
+      shared_scratch(SLOT_SHARES, (size_t)(rows.out_extent + columns.out_extent) * sizeof *shares);
   write_shares(&rows, shares);
   write_shares(&columns, shares + rows.out_extent);
   gathered_tensor work = {.shape = *shape,
@@ -40,10 +41,10 @@ static void pool(const window_shape *shape, element type, int backward, const vo
   parallel_run(shape->batch * work.bands, run, &work);
 }
 
-#define TASK(name, how, type)                                        \
-  static void name(void *context, int64_t index, int thread) {       \
-    (void)thread;                                                    \
-    gather_band(context, index, how, type);                          \
+#define TASK(name, how, type)                                                                                \
+  static void name(void *context, int64_t index, int thread) {                                               \
+    (void)thread;                                                                                            \
+    gather_band(context, index, how, type);                                                                  \
   }
 
 TASK(greatest_f32, GREATEST, FLOAT32)

@@ -1,4 +1,7 @@
-/* Pooling [N, H, W, C] -> [N, H', W', C] and its gradients. Padding takes no part: it never wins, never counts. */
+/*
+ * Pooling [N, H, W, C] -> [N, H', W', C] and its gradients. Padding takes no part: it never wins, never
+ * counts.
+ */
 #ifndef DISTILLERY_POOL_H
 #define DISTILLERY_POOL_H
 

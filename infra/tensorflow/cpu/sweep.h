@@ -1,7 +1,8 @@
 /*
- * One axis of a sliding window, seen from what is computed: which cells of the source each result reads, and with
- * which taps. A forward pass is one sweep over all results. In a gradient with respect to the input, cells that
- * lie `stride` apart read neighbouring windows with the same taps, so it is one sweep for each remainder.
+ * One axis of a sliding window, seen from what is computed: which cells of the source each result reads, and
+ * with which taps. A forward pass is one sweep over all results. In a gradient with respect to the input,
+ * cells that lie `stride` apart read neighbouring windows with the same taps, so it is one sweep for each
+ * remainder.
  */
 #ifndef DISTILLERY_SWEEP_H
 #define DISTILLERY_SWEEP_H
@@ -64,7 +65,8 @@ static inline sweep gradient_sweep(const window_axis *axis, int64_t remainder) {
   const int64_t period = axis->stride / divisor;
   const int64_t offset = remainder + axis->pad;
   int64_t tap = 0;
-  while (tap < period && (offset - tap * axis->dilation) % axis->stride != 0) tap++;
+  while (tap < period && (offset - tap * axis->dilation) % axis->stride != 0)
+    tap++;
   const int64_t taps = tap < period && tap < axis->filter ? (axis->filter - 1 - tap) / period + 1 : 0;
   const int64_t last = taps > 0 ? tap + (taps - 1) * period : 0;
   return (sweep){.first = remainder,
