@@ -2,7 +2,8 @@
 #include "operations.h"
 #include "pool.h"
 
-static void *activations(operation_call *call, const operation_params *params, int64_t height, int64_t width) {
+static void *activations(operation_call *call, const operation_params *params, int64_t height,
+                         int64_t width) {
   const int64_t lengths[] = {params->window.batch, height, width, params->window.inputs};
   return operation_output(call, 0, params->is_bf16 ? TYPE_BFLOAT16 : TYPE_FLOAT32, lengths, 4);
 }
