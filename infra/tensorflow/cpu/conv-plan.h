@@ -17,6 +17,9 @@
 #define CONV_WORDS 16
 /* Output channels of a panel, the unit in which filters are packed: two vectors. */
 #define CONV_PANEL 32
+/* Tasks enough for many threads, and long enough to look ahead; below the second, outputs are cut, too. */
+#define CONV_TASKS 64
+#define CONV_FEW_TASKS 16
 
 /* For tap t, output o reads source o * stride + first + t * step, and filter row weight + t * weight_step. */
 typedef struct {
@@ -61,6 +64,12 @@ void conv_run(const conv_plan *plan, const conv_filter *filter, const void *sour
 
 static inline int64_t conv_minimum(int64_t a, int64_t b) { return a < b ? a : b; }
 static inline int64_t conv_ceil(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+/* Output channels of a task: all, unless there are few `groups` of pixels for many threads. */
+static inline int64_t conv_outputs_of_task(const conv_plan *plan, int64_t groups) {
+  int64_t panels = conv_ceil(plan->outputs, CONV_PANEL);
+  return conv_ceil(panels, conv_minimum(panels, conv_ceil(CONV_FEW_TASKS, groups))) * CONV_PANEL;
+}
 
 /* Words and lines that one source pixel takes. */
 static inline int64_t conv_words(const conv_plan *plan) {

@@ -42,6 +42,12 @@ conv_layout conv_layout_of(const conv_plan *plan, int64_t height, int64_t width)
   return layout;
 }
 
+conv_range conv_source_range(const conv_axis *axis, const conv_span *span, int64_t output, int64_t count) {
+  int64_t begin = output * axis->stride + span->lowest, last = axis->taps > 0 ? axis->taps - 1 : 0;
+  int64_t end = begin + (count - 1) * axis->stride + last * magnitude(axis->step) + 1;
+  return (conv_range){begin < 0 ? 0 : begin, conv_minimum(end, axis->source)};
+}
+
 int64_t conv_tap_offset(const conv_plan *plan, const conv_layout *layout, int64_t row, int64_t column) {
   int64_t row_slot = distance(&plan->rows, row) / plan->rows.stride;
   int64_t column_slot = distance(&plan->columns, column) / plan->columns.stride;

@@ -27,6 +27,12 @@ static inline size_t conv_layout_size(const conv_layout *layout) {
   return (size_t)(layout->rows.phases * layout->row_phase_step);
 }
 
+/* Source pixels along an axis that outputs from `output` on read, within the image. */
+typedef struct {
+  int64_t begin, end;
+} conv_range;
+conv_range conv_source_range(const conv_axis *axis, const conv_span *span, int64_t output, int64_t count);
+
 /* Bytes from an output pixel's place to what it reads for tap (row, column). */
 int64_t conv_tap_offset(const conv_plan *plan, const conv_layout *layout, int64_t row, int64_t column);
 
