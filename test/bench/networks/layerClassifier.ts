@@ -10,6 +10,7 @@ import { conv2d } from "../../../lib/nn/conv.ts"
 import type { Mode } from "../../../lib/nn/Mode.ts"
 import { maxPoolHalving } from "../../../lib/nn/max-pool.ts"
 import { countParameters, type WeightSpec, type WeightTensors, weightOf } from "../../../lib/nn/Weights.ts"
+import type { BatchNormTail } from "../../../lib/tensor/batch-norm.ts"
 import { tf } from "../../../lib/tensor/tf.ts"
 import type { ConvNorm, Layer, Network, Pool } from "./Layer.ts"
 
@@ -103,10 +104,8 @@ interface Running {
 
 const applyLayer = (running: Running, layer: Layer, x: tf.Tensor4D): tf.Tensor4D => {
   switch (layer.kind) {
-    case "conv": {
-      const y = normalised(running, layer, x)
-      return layer.relu ? tf.relu(y) : y
-    }
+    case "conv":
+      return normalised(running, layer, x, layer.relu ? { activation: "relu" } : {})
     case "sequence":
       return layer.layers.reduce((input, each) => applyLayer(running, each, input), x)
     case "concat":
@@ -118,16 +117,20 @@ const applyLayer = (running: Running, layer: Layer, x: tf.Tensor4D): tf.Tensor4D
       const { branch, shortcut } = layer
       const last = branch.at(-1)!
       const inner = branch.slice(0, -1).reduce((input, each) => applyLayer(running, each, input), x)
-      const residual = normalised(running, last, inner)
-      return tf.relu(tf.add<tf.Tensor4D>(residual, shortcut ? normalised(running, shortcut, x) : x))
+      const residual = shortcut ? normalised(running, shortcut, x) : x
+      return normalised(running, last, inner, { residual, activation: "relu" })
     }
     default:
       return pooled(layer, x)
   }
 }
 
-const normalised = ({ mode, weights }: Running, layer: ConvNorm, x: tf.Tensor4D): tf.Tensor4D =>
-  batchNorm(weights, normOf(layer), convolved(weights, layer, x), mode)
+const normalised = (
+  { mode, weights }: Running,
+  layer: ConvNorm,
+  x: tf.Tensor4D,
+  tail: BatchNormTail = {}
+): tf.Tensor4D => batchNorm(weights, normOf(layer), convolved(weights, layer, x), mode, tail)
 
 const convolved = (weights: WeightTensors, layer: ConvNorm, x: tf.Tensor4D): tf.Tensor4D => {
   const { depthwise, inputs, name, outputs, padding, size, stride } = layer

@@ -58,10 +58,11 @@ const openTraining = Effect.fn(function* (the: NetworkCase, precision: Precision
     },
     precision
   })
-  const targets = new Float32Array(batch * numClasses)
   const labels = Int32Array.from({ length: batch }, (_, index) => index % numClasses)
-  writeTargets(targets, labels, numClasses, recipe.labelSmoothing)
-  const feeds = { images: pixels(the), targets, learningRate: Float32Array.of(recipe.learningRate) }
+  const feeds = yield* step.allocate
+  feeds.images.set(pixels(the))
+  writeTargets(feeds.targets as Float32Array, labels, numClasses, recipe.labelSmoothing)
+  feeds.learningRate.set([recipe.learningRate])
   return Effect.suspend(() => step.run(feeds))
 })
 
@@ -86,7 +87,8 @@ const openInference = Effect.fn(function* (the: NetworkCase, precision: Precisio
     (inputs) => ({ logits: classifier.apply(weights, inputs.images as tf.Tensor4D, evaluation) }),
     { inputs: { images: { shape: [batch, size, size, 3], dtype: "float32" } }, precision }
   )
-  const feeds = { images: pixels(the) }
+  const feeds = yield* forward.allocate
+  feeds.images.set(pixels(the))
   return Effect.suspend(() => forward.run(feeds))
 })
 
