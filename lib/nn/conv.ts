@@ -55,12 +55,11 @@ const convolved = (weights: WeightTensors, conv: Conv, x: tf.Tensor4D): tf.Tenso
   const rows = zerosAround(conv, x.shape[1])
   const columns = zerosAround(conv, x.shape[2])
   if (isNone(rows) && isNone(columns)) return tf.conv2d(x, kernel, conv.stride, "valid")
-  // "same" is a plain kernel everywhere; padding by hand costs a copy, so it is kept for where they differ.
+  // "same" where it means the same: every backend is at its best there.
   if (isSame(conv, rows, x.shape[1]) && isSame(conv, columns, x.shape[2])) {
     return tf.conv2d(x, kernel, conv.stride, "same")
   }
-  const padded = tf.pad(x, [[0, 0], [...rows], [...columns], [0, 0]])
-  return tf.conv2d(padded, kernel, conv.stride, "valid")
+  return tf.conv2d(x, kernel, conv.stride, [[0, 0], [...rows], [...columns], [0, 0]])
 }
 
 type Zeros = readonly [before: number, after: number]

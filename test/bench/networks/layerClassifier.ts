@@ -139,14 +139,11 @@ const convolved = (weights: WeightTensors, layer: ConvNorm, x: tf.Tensor4D): tf.
   if (!depthwise && size[0] === size[1] && rows === (size[0] - 1) / 2) {
     return conv2d(weights, { name, size: size[0], inputs, outputs, stride }, x)
   }
-  const around = stride === 1 && (rows > 0 || columns > 0) ? "same" : "valid"
-  const padded =
-    around === "same" || (rows === 0 && columns === 0)
-      ? x
-      : tf.pad(x, [[0, 0], reached(layer, x.shape[1], 0), reached(layer, x.shape[2], 1), [0, 0]])
-  return depthwise
-    ? tf.depthwiseConv2d(padded, kernel, stride, around)
-    : tf.conv2d(padded, kernel, stride, around)
+  const pad: tf.backend_util.ExplicitPadding | "valid" =
+    rows === 0 && columns === 0
+      ? "valid"
+      : [[0, 0], reached(layer, x.shape[1], 0), reached(layer, x.shape[2], 1), [0, 0]]
+  return depthwise ? tf.depthwiseConv2d(x, kernel, stride, pad) : tf.conv2d(x, kernel, stride, pad)
 }
 
 /** Zeros before and after; those that no window reaches are left out. */

@@ -81,6 +81,17 @@ const cases: ReadonlyArray<Case> = [
     apply: (x: T4, w: T4) => tf.depthwiseConv2d(x, w, 2, "same")
   },
   {
+    name: "depthwiseConv2d stride 2 padded on one side",
+    shapes: [image, [3, 3, 3, 1]],
+    apply: (x: T4, w: T4) =>
+      tf.depthwiseConv2d(x, w, 2, [
+        [0, 0],
+        [1, 0],
+        [1, 1],
+        [0, 0]
+      ])
+  },
+  {
     name: "fused batch norm",
     shapes: [image, [3], [3]],
     apply: (x: T4, g: tf.Tensor1D, b: tf.Tensor1D) => batchNormTraining(x, g, b, 1e-3).y
