@@ -45,6 +45,7 @@ import {
   type Portable,
   resolveLibrary
 } from "./tensorflow/library.ts"
+import { thisMachine } from "./tensorflow/machine.ts"
 
 /** All that a stage's body may ask for besides its job's context. */
 export type StageServices = BlobStore | Hasher | ImageCodec | ObjectStore | SourceFiles | TensorRuntime
@@ -80,9 +81,10 @@ export const keepingLayer = (settings: SettingsValue): Layer.Layer<Storage | Own
   Layer.merge(storageLayer(settings), ownerLivenessLayer)
 
 /** Where TensorFlow's library is looked for. */
-export const libraryOptions = ({ cacheDir, tensorflowDir }: SettingsValue) => ({
+export const libraryOptions = ({ cacheDir, tensorflowDir, visibleGpus }: SettingsValue) => ({
   directory: tensorflowDir,
-  cacheDirectory: cacheDir
+  cacheDirectory: cacheDir,
+  machine: thisMachine(visibleGpus)
 })
 
 const askedForPortable: Portable = { kind: "portable", reason: "DISTILLERY_BACKEND asks for it" }
@@ -103,9 +105,10 @@ const runtimeOn = (
     ? Effect.promise(async () => {
         const { layerNative } = await import("./tensorflow/NativeRuntime.ts")
         const { profilesInto } = await import("./tensorflow/profile/profiles-into.ts")
-        const { profileDir, threads } = settings
+        const { cacheDir, profileDir, threads } = settings
         const profile = profileDir === undefined ? undefined : profilesInto(profileDir)
-        return layerNative({ library, kernels: compiledKernels(settings), threads, profile })
+        const kernels = compiledKernels(settings)
+        return layerNative({ library, kernels, threads, profile, cudaCache: join(cacheDir, "cuda") })
       })
     : Effect.promise(async () => (await import("./tensorflow/PortableRuntime.ts")).layerPortable)
 
@@ -199,6 +202,8 @@ export interface RuntimeNotices {
   readonly progress: (progress: FetchProgress) => void
   /** The portable runtime will serve, and why. */
   readonly portable: (reason: string) => void
+  /** The CPU will compute though a GPU is here, and why. */
+  readonly gpuIdle: (reason: string) => void
   /** TensorFlow's kernels will serve in the place of ours, and why. */
   readonly stockKernels: (reason: string) => void
 }
@@ -238,6 +243,8 @@ const prepareRuntime = (
   notices: RuntimeNotices
 ): Effect.Effect<void> => {
   if (found.kind === "portable") return Effect.sync(() => notices.portable(found.reason))
+  const { gpuIdle } = found
+  if (gpuIdle !== undefined) notices.gpuIdle(gpuIdle)
   if (kernels === "stock") return Effect.void
   return Effect.map(resolveCpuLibrary({ cacheDirectory: cacheDir }), (compiled) => {
     if (compiled.kind === "absent") notices.stockKernels(compiled.reason)

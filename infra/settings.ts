@@ -26,6 +26,8 @@ export interface SettingsValue {
   readonly tensorflowDir: string | undefined
   /** Whether the native runtime may use kernels of ours, compiled on this machine, or TensorFlow's alone. */
   readonly kernels: "own" | "stock"
+  /** `CUDA_VISIBLE_DEVICES`, as CUDA itself reads it. */
+  readonly visibleGpus: string | undefined
   /** Threads of the native runtime. */
   readonly threads: number
   /** Folder that gets a profile of each compiled step. */
@@ -108,6 +110,7 @@ const settings = Config.all({
   kernels: Config.schema(Schema.Literals(["own", "stock"]), "DISTILLERY_KERNELS").pipe(
     Config.withDefault("own" as const)
   ),
+  visibleGpus: text("CUDA_VISIBLE_DEVICES"),
   threads: count("DISTILLERY_THREADS", availableParallelism()),
   profile: directory("DISTILLERY_PROFILE"),
   concurrency: count("DISTILLERY_CONCURRENCY", availableParallelism()),
@@ -146,6 +149,7 @@ export const read: Effect.Effect<SettingsValue, SettingsInvalid> = Effect.gen(fu
     tensorflowDir: Option.getOrUndefined(found.tensorflow),
     backend: found.backend,
     kernels: found.kernels,
+    visibleGpus: found.visibleGpus,
     threads: found.threads,
     profileDir: Option.getOrUndefined(found.profile),
     concurrency: found.concurrency,

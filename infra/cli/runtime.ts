@@ -8,7 +8,7 @@ import { read, type SettingsValue } from "../settings.ts"
 import { installLibrary, removeLibrary } from "../tensorflow/install-library.ts"
 import { lookAt, releaseFolder, verify } from "../tensorflow/installed.ts"
 import { type Candidate, candidates, locateLibrary } from "../tensorflow/library.ts"
-import { thisMachine, unsupported } from "../tensorflow/machine.ts"
+import { unsupported } from "../tensorflow/machine.ts"
 import { releases } from "../tensorflow/releases.ts"
 import { AlreadyReported, exitCodes, UsageError } from "./errors.ts"
 import { Output, printJson } from "./Output.ts"
@@ -23,12 +23,13 @@ const releaseFor = ({ gpu }: KindFlags) => (gpu ? releases.gpu : releases.cpu)
 
 export const install = Effect.fn("runtime.install")(function* (flags: KindFlags) {
   const { paint, print, tell } = yield* Output
-  const reason = unsupported(thisMachine())
+  const settings = yield* read
+  const reason = unsupported(libraryOptions(settings).machine)
   if (reason !== undefined) {
     const fix = "The portable runtime serves here, with nothing to fetch"
     return yield* new UsageError({ what: `there is no library to fetch, because ${reason}`, fix })
   }
-  const { cacheDir: cacheDirectory } = yield* read
+  const { cacheDir: cacheDirectory } = settings
   const release = releaseFor(flags)
   const onProgress = progressNotices((line) => tell([line]))
   const outcome = yield* installLibrary({ cacheDirectory, release, onProgress })

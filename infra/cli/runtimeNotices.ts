@@ -43,6 +43,7 @@ export const runtimeNotices = (announce: (line: string) => Effect.Effect<void>):
   const tell = (line: string): void => void Effect.runFork(announce(line))
   return {
     portable: (reason) => tell(`the portable runtime trains, ${portableSlowdown}, because ${reason}`),
+    gpuIdle: (reason) => tell(`the CPU computes though there is an NVIDIA GPU, because ${reason}`),
     stockKernels: (reason) => tell(`TensorFlow's own kernels serve, which is slower, because ${reason}`),
     progress: progressNotices(announce)
   }

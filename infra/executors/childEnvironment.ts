@@ -3,7 +3,11 @@
 /** Proxies and certificates are for files fetched by a job. */
 const network =
   "HTTPS?_PROXY|NO_PROXY|https?_proxy|no_proxy|NODE_USE_ENV_PROXY|NODE_EXTRA_CA_CERTS|SSL_CERT_.*"
-const allowed = new RegExp(`^(PATH|HOME|TMPDIR|LANG|XDG_CACHE_HOME|DISTILLERY_(?!KEY$).*|AWS_.*|${network})$`)
+/** Where the driver of a GPU lies, and which of them may be used. */
+const gpu = "LD_LIBRARY_PATH|CUDA_.*"
+const allowed = new RegExp(
+  `^(PATH|HOME|TMPDIR|LANG|XDG_CACHE_HOME|DISTILLERY_(?!KEY$).*|AWS_.*|${network}|${gpu})$`
+)
 
 /**
  * What a child may see of an environment. `numThreads` sizes libuv's pool, which native calls and sharp

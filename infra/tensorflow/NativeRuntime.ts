@@ -18,6 +18,7 @@ import type { tf } from "../../lib/tensor/tf.ts"
 import { CompiledStep, type Outcome } from "./CompiledStep.ts"
 import { CpuKernels } from "./CpuKernels.ts"
 import { TensorFlow } from "./capi.ts"
+import { devicesOf } from "./devices.ts"
 import { executionError } from "./errors.ts"
 import { startWasm } from "./portable/wasm.ts"
 import type { ProfileOptions } from "./profile/StepProfiler.ts"
@@ -32,6 +33,8 @@ export interface NativeOptions {
   readonly threads: number
   /** The object compiled from our kernels (see `cpu-library.ts`); absent: TensorFlow's serve. */
   readonly kernels?: string | undefined
+  /** Where CUDA keeps what it compiles for this machine's GPU. */
+  readonly cudaCache?: string | undefined
   /** Traces kept for one compiled step; 16. */
   readonly tracesKept?: number | undefined
   /** Nodes that may be dead in the graph before it is made anew, however few live; 4096. */
@@ -49,7 +52,7 @@ export const layerNative = (options: NativeOptions): Layer.Layer<TensorRuntime, 
 
 export const makeNativeRuntime = Effect.fn("NativeRuntime.make")(function* (options: NativeOptions) {
   const library = yield* Effect.try({
-    try: () => TensorFlow.load(options.library),
+    try: () => TensorFlow.load(options.library, options.cudaCache),
     catch: (cause) => executionError(cause, `TensorFlow cannot be loaded from ${options.library.directory}`)
   })
   // Eager code (building weights, looking at results) needs a backend that computes.
@@ -63,8 +66,8 @@ export const makeNativeRuntime = Effect.fn("NativeRuntime.make")(function* (opti
   )
   return TensorRuntime.of({
     numerics: {
-      backend: "tensorflow",
-      library: `tensorflow ${library.version}${kernelsName(options)}`,
+      backend: native.onGpu ? "tensorflow-gpu" : "tensorflow",
+      library: `tensorflow ${library.version}${native.onGpu ? "" : kernelsName(options)}`,
       threads: options.threads
     },
     precisions: ["float32", "bfloat16"],
@@ -80,6 +83,7 @@ const kernelsName = ({ kernels }: NativeOptions): string =>
 
 interface Native {
   readonly workspace: Workspace
+  readonly onGpu: boolean
   readonly steps: Set<CompiledStep>
   readonly tracesKept: number
   /** Of steps that were released. */
@@ -88,10 +92,12 @@ interface Native {
 
 const openNative = (library: TensorFlow, options: NativeOptions): Native => {
   const { deadNodesKept = DEAD_NODES_KEPT, kernels, profile, threads, tracesKept = TRACES_KEPT } = options
+  // TensorFlow places nodes on a GPU by itself; kernels for the CPU would only fetch them back.
+  const onGpu = devicesOf(library, threads).some(({ type }) => type === "GPU")
   // Before the graph, which knows the operations that are registered by then.
-  const cpu = kernels === undefined ? undefined : CpuKernels.load(library, kernels, threads)
+  const cpu = onGpu || kernels === undefined ? undefined : CpuKernels.load(library, kernels, threads)
   const workspace = new Workspace({ library, cpu, threads, deadNodesKept, profile })
-  return { workspace, steps: new Set(), tracesKept, past: { traces: 0, hits: 0, evictions: 0 } }
+  return { workspace, onGpu, steps: new Set(), tracesKept, past: { traces: 0, hits: 0, evictions: 0 } }
 }
 
 const countersOf = ({ past, steps, workspace }: Native): TraceCounters => {

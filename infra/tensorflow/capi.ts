@@ -37,6 +37,11 @@ const declarations = {
   TF_NewSession: "void* TF_NewSession(void*, void*, void*)",
   TF_CloseSession: "void TF_CloseSession(void*, void*)",
   TF_DeleteSession: "void TF_DeleteSession(void*, void*)",
+  TF_SessionListDevices: "void* TF_SessionListDevices(void*, void*)",
+  TF_DeviceListCount: "int TF_DeviceListCount(void*)",
+  TF_DeviceListName: "const char* TF_DeviceListName(void*, int, void*)",
+  TF_DeviceListType: "const char* TF_DeviceListType(void*, int, void*)",
+  TF_DeleteDeviceList: "void TF_DeleteDeviceList(void*)",
   TF_NewOperation: "void* TF_NewOperation(void*, const char*, const char*)",
   TF_AddInput: "void TF_AddInput(void*, TF_Output)",
   TF_AddInputList: "void TF_AddInputList(void*, TF_Output*, int)",
@@ -91,14 +96,17 @@ export class TensorFlow {
 
   private static readonly loaded = new Map<string, TensorFlow>()
 
-  /** Loads the pair of shared objects once a process. Throws what the dynamic linker says. */
-  static load(files: {
-    readonly directory: string
-    readonly api: string
-    readonly framework: string
-  }): TensorFlow {
+  /**
+   * Loads the pair of shared objects once a process. Throws what the dynamic linker says. `cudaCache` is
+   * where CUDA keeps what it compiles for a GPU that the library brings no code for, which takes minutes.
+   */
+  static load(
+    files: { readonly directory: string; readonly api: string; readonly framework: string },
+    cudaCache?: string
+  ): TensorFlow {
     const known = TensorFlow.loaded.get(files.directory)
     if (known !== undefined) return known
+    setEnvironment({ TF_CPP_MIN_LOG_LEVEL: "2", ...(cudaCache === undefined ? {} : cudaSettings(cudaCache)) })
     openForGood([files.framework, files.api])
     declareOutput()
     const framework = koffi.load(files.framework, { global: true })
@@ -156,6 +164,18 @@ const declareOutput = (): void => {
   outputDeclared = true
 }
 
+/** All that TensorFlow has compiled takes more than the 1 GiB that CUDA grants by itself. */
+const cudaSettings = (folder: string) => ({
+  CUDA_CACHE_PATH: folder,
+  CUDA_CACHE_MAXSIZE: String(4 * 2 ** 30 - 1)
+})
+
+/** In the C environment, before TensorFlow reads it; a value the user set stays (last argument). */
+const setEnvironment = (variables: { readonly [name: string]: string }): void => {
+  const set = koffi.load(null).func("int setenv(const char*, const char*, int)")
+  for (const [name, value] of Object.entries(variables)) set(name, value, 0)
+}
+
 /**
  * Loads both objects so that they stay until the process ends, and without TensorFlow's banners.
  *
@@ -166,8 +186,6 @@ const declareOutput = (): void => {
  */
 export const openForGood = (files: ReadonlyArray<string>): void => {
   const libc = koffi.load(null)
-  // Has to stand in the C environment before TensorFlow reads it; a value the user set stays (last argument).
-  libc.func("int setenv(const char*, const char*, int)")("TF_CPP_MIN_LOG_LEVEL", "2", 0)
   const dlopen = libc.func("void* dlopen(const char*, int)")
   const duplicate = libc.func("int dup(int)")
   const redirect = libc.func("int dup2(int, int)")

@@ -19,6 +19,8 @@ export interface NativeLibrary {
   /** The object that exports the C API, and the framework beneath it. */
   readonly api: string
   readonly framework: string
+  /** Why the GPU that is here stays idle: a clause. */
+  readonly gpuIdle?: string
 }
 
 /** No library on this machine; the reason is a clause fit to follow "because". */
@@ -35,8 +37,9 @@ export interface LibraryOptions {
   /** Forbids fetching. */
   readonly offline?: boolean | undefined
   readonly onProgress?: ((progress: FetchProgress) => void) | undefined
-  /** Where it is not this machine, or not the release that we ship for. */
+  /** Else this one, with all its GPUs. */
   readonly machine?: Machine
+  /** Where they are not ours. */
   readonly releases?: { readonly [kind in Release["kind"]]: Release }
 }
 
@@ -60,11 +63,17 @@ export interface Candidate {
 }
 
 /** All places that are looked at where the user names none, the best first. */
-export const candidates = (options: LibraryOptions): ReadonlyArray<Candidate> => [
-  fetched(options, (options.releases ?? releases).cpu, ""),
-  fetched(options, (options.releases ?? releases).gpu, " for GPUs"),
-  ...TFJS_NODE.map(broughtBy)
-]
+export const candidates = (options: LibraryOptions): ReadonlyArray<Candidate> => {
+  const { cpu, gpu } = options.releases ?? releases
+  const forCpu = fetched(options, cpu, "")
+  // It computes on CPUs, too.
+  const forGpu = fetched(options, gpu, " for GPUs")
+  const [ofNodeGpu, ofNode] = TFJS_NODE.map(broughtBy) as [Candidate, Candidate]
+  if (!hasGpu(options)) return [forCpu, forGpu, ofNodeGpu, ofNode]
+  return machineOf(options).hasCuda11
+    ? [forGpu, ofNodeGpu, forCpu, ofNode]
+    : [forGpu, forCpu, ofNodeGpu, ofNode]
+}
 
 /** Looks for a library that is already there: a few look-ups of files, no network. */
 export const locateLibrary = Effect.fn("locateLibrary")(function* (
@@ -72,7 +81,7 @@ export const locateLibrary = Effect.fn("locateLibrary")(function* (
 ): Effect.fn.Return<NativeLibrary | Portable, LibraryMissing> {
   const { directory } = options
   if (directory !== undefined) return yield* named(directory)
-  const reason = unsupported(options.machine ?? thisMachine())
+  const reason = unsupported(machineOf(options))
   if (reason !== undefined) return { kind: "portable", reason }
   const places = candidates(options)
   const found = places.find(({ library }) => library !== undefined)?.library
@@ -81,27 +90,54 @@ export const locateLibrary = Effect.fn("locateLibrary")(function* (
 })
 
 /**
- * The library to use, fetched if need be (some 274 MB, once a machine). Decides within about 10 s that it
- * cannot be fetched, and then answers an older one that is there, or `Portable` with the reason.
+ * The library to use, fetched if need be, once a machine: 274 MB, or 2.5 GB where an NVIDIA GPU is. Decides
+ * within about 10 s that it cannot be fetched, and then answers another one that is there, or `Portable` with
+ * the reason.
  */
 export const resolveLibrary = Effect.fn("resolveLibrary")(function* (
   options: LibraryOptions
 ): Effect.fn.Return<NativeLibrary | Portable, LibraryMissing> {
   const located = yield* locateLibrary(options)
-  if (options.directory !== undefined) return located
-  const reason = unsupported(options.machine ?? thisMachine())
-  if (reason !== undefined) return { kind: "portable", reason }
-  const release = (options.releases ?? releases).cpu
-  const folder = releaseFolder(options.cacheDirectory, release)
-  if (lookAt(folder).state === "whole") return located
-  if (options.offline === true) {
-    return located.kind === "native" ? located : { kind: "portable", reason: "fetching is switched off" }
+  if (options.directory !== undefined || unsupported(machineOf(options)) !== undefined) return located
+  const { cpu, gpu } = options.releases ?? releases
+  if (hasGpu(options)) {
+    const gpuIdle = yield* fetchMissing(gpu, options)
+    if (gpuIdle === undefined) return yield* locateLibrary(options)
+    const other = yield* withRelease(cpu, options)
+    return other.kind === "native" && !isForGpu(other) ? { ...other, gpuIdle } : other
   }
+  // The one for GPUs computes on CPUs, too.
+  return isWhole(gpu, options) ? located : yield* withRelease(cpu, options)
+})
+
+/** What there is once the release was fetched, or why that was not possible. */
+const withRelease = Effect.fnUntraced(function* (
+  release: Release,
+  options: LibraryOptions
+): Effect.fn.Return<NativeLibrary | Portable, LibraryMissing> {
+  const failure = yield* fetchMissing(release, options)
+  const found = yield* locateLibrary(options)
+  return found.kind === "portable" && failure !== undefined ? { kind: "portable", reason: failure } : found
+})
+
+const isWhole = (release: Release, { cacheDirectory }: LibraryOptions): boolean =>
+  lookAt(releaseFolder(cacheDirectory, release)).state === "whole"
+
+/** Answers why it is not there now, if it is not. */
+const fetchMissing = Effect.fnUntraced(function* (
+  release: Release,
+  options: LibraryOptions
+): Effect.fn.Return<string | undefined> {
+  if (isWhole(release, options)) return undefined
+  if (options.offline === true) return "fetching is switched off"
   const { cacheDirectory, onProgress = () => {} } = options
   const outcome = yield* installLibrary({ cacheDirectory, release, onProgress })
-  if (outcome.state !== "failed") return yield* locateLibrary(options)
-  return located.kind === "native" ? located : { kind: "portable", reason: outcome.reason }
+  return outcome.state === "failed" ? outcome.reason : undefined
 })
+
+const machineOf = ({ machine = thisMachine(undefined) }: LibraryOptions): Machine => machine
+
+const hasGpu = (options: LibraryOptions): boolean => machineOf(options).gpu.state === "usable"
 
 const named = (directory: string): Effect.Effect<NativeLibrary, LibraryMissing> => {
   const found = libraryIn(directory)
@@ -140,6 +176,8 @@ const fetched = ({ cacheDirectory }: LibraryOptions, release: Release, suffix: s
 }
 
 const TFJS_NODE = ["@tensorflow/tfjs-node-gpu", "@tensorflow/tfjs-node"]
+
+const isForGpu = ({ directory }: NativeLibrary): boolean => /tfjs-node-gpu/.test(directory)
 
 /** libtensorflow 2.9.1, older than what we fetch: taken if nothing newer can be had. */
 const broughtBy = (packageName: string): Candidate => {

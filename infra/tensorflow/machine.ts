@@ -1,19 +1,28 @@
 /** What of this machine decides which library can run on it. */
+import { existsSync } from "node:fs"
+import { join } from "node:path"
 import process from "node:process"
+import { cudaFolders, findGpu, type Gpu } from "./gpu.ts"
 
 export interface Machine {
   readonly platform: string
   readonly arch: string
   /** Version of glibc; `undefined` where the C library is another one. */
   readonly glibc: string | undefined
+  readonly gpu: Gpu
+  /** Whether the CUDA is here that tfjs-node-gpu's library wants. */
+  readonly hasCuda11: boolean
 }
 
-export const thisMachine = (): Machine => {
+/** `visibleGpus` is `CUDA_VISIBLE_DEVICES`. */
+export const thisMachine = (visibleGpus: string | undefined): Machine => {
   const report = process.report.getReport() as { header?: { glibcVersionRuntime?: string } }
   return {
     platform: process.platform,
     arch: process.arch,
-    glibc: process.platform === "linux" ? report.header?.glibcVersionRuntime : undefined
+    glibc: process.platform === "linux" ? report.header?.glibcVersionRuntime : undefined,
+    gpu: findGpu({ visible: visibleGpus }),
+    hasCuda11: cudaFolders("/").some((folder) => existsSync(join(folder, "libcudart.so.11.0")))
   }
 }
 

@@ -2,6 +2,7 @@
 import koffi from "koffi"
 import type { Output, Pointer, TensorFlow } from "./capi.ts"
 import type { Graph } from "./graph.ts"
+import { sessionSettings } from "./session-settings.ts"
 
 /** One call into the session: values fed to placeholders, outputs to fetch, nodes to run for their effect. */
 export interface RunRequest {
@@ -65,6 +66,17 @@ export class Session {
       done(refused, refused === null ? fetched : [])
     }
     call.TF_SessionRun.async(...this.arguments(request, fetched, status, trace), finish)
+  }
+
+  /** Hands TensorFlow's list of devices to `use`. */
+  withDevices<A>(use: (list: Pointer) => A): A {
+    const { call } = this.library
+    const list = this.library.checked((status) => call.TF_SessionListDevices(this.pointer, status)) as Pointer
+    try {
+      return use(list)
+    } finally {
+      call.TF_DeleteDeviceList(list)
+    }
   }
 
   close(): void {
@@ -141,18 +153,3 @@ const contentOf = (buffer: Pointer): Uint8Array => {
   const [address = 0n, length = 0n] = new BigUint64Array(koffi.view(buffer, 16))
   return length === 0n ? new Uint8Array(0) : new Uint8Array(koffi.view(address, Number(length))).slice()
 }
-
-/**
- * `ConfigProto` in protobuf's wire format. `intra_op_parallelism_threads` (field 2) is the pool that
- * convolutions share; `inter_op_parallelism_threads` (field 5) is how many nodes run beside each other.
- */
-const sessionSettings = (threads: number): Uint8Array =>
-  Uint8Array.of(INTRA_OP_TAG, ...varint(threads), INTER_OP_TAG, ...varint(INTER_OP_THREADS))
-
-/** Seven bits a byte, the lowest first; the eighth says that more follow. */
-const varint = (value: number): ReadonlyArray<number> =>
-  value < 0x80 ? [value] : [(value & 0x7f) | 0x80, ...varint(value >>> 7)]
-
-const INTRA_OP_TAG = (2 << 3) | 0
-const INTER_OP_TAG = (5 << 3) | 0
-const INTER_OP_THREADS = 1

@@ -41,6 +41,7 @@ const settings: SettingsValue = {
   mirrorDir: undefined,
   backend: "auto",
   tensorflowDir: undefined,
+  visibleGpus: undefined,
   kernels: "own",
   threads: 2,
   profileDir: undefined,

@@ -7,11 +7,7 @@ import { Effect } from "effect"
 import { type LibraryOptions, resolveLibrary } from "../../infra/tensorflow/library.ts"
 import { toyReleases } from "./toyRelease.ts"
 
-/** `parts`: a release of several wheels stands in for the one of one. */
-export type Given = Partial<LibraryOptions> & { readonly parts?: boolean }
-
-const { parts = false, ...options } = JSON.parse(process.argv[2]!) as Given & { cacheDirectory: string }
-const releases = parts ? { ...toyReleases, cpu: toyReleases.gpu } : toyReleases
+const options = JSON.parse(process.argv[2]!) as LibraryOptions
 const say = (line: object): void => void process.stdout.write(`${JSON.stringify(line)}\n`)
 
-say(await Effect.runPromise(resolveLibrary({ releases, onProgress: say, ...options })))
+say(await Effect.runPromise(resolveLibrary({ releases: toyReleases, onProgress: say, ...options })))

@@ -22,6 +22,8 @@ export type Behaviour =
   | "honest"
   /** Sends half of the wheel `file` and waits. */
   | { readonly stallAt: string }
+  /** Knows nothing of a project. */
+  | { readonly refuse: string }
   /** Sends half of each and closes. */
   | "cut"
   /** Sends a whole wheel with one other byte, and claims nothing of its digest. */
@@ -58,7 +60,9 @@ export const startPipIndex = async (wheels: ReadonlyArray<ToyWheel>): Promise<Pi
     response.writeHead(200, { "content-length": sent.length, "content-type": "application/octet-stream" })
     const middle = Math.floor(sent.length / 2)
     if (behaviour === "cut") return void response.write(sent.subarray(0, middle), () => response.destroy())
-    if (typeof behaviour === "string" || behaviour.stallAt !== file) return void response.end(sent)
+    if (typeof behaviour === "string" || !("stallAt" in behaviour) || behaviour.stallAt !== file) {
+      return void response.end(sent)
+    }
     response.on("close", () => abandoned.release())
     response.write(sent.subarray(0, middle), () => halfway.release())
     await goOn.pass()
@@ -69,8 +73,9 @@ export const startPipIndex = async (wheels: ReadonlyArray<ToyWheel>): Promise<Pi
     const name = decodeURIComponent((request.url ?? "").split("/").filter(Boolean).at(-1) ?? "")
     const wheel = wheels.find(({ file }) => file === name)
     if (wheel !== undefined) return void sendWheel(wheel, response)
+    const refused = typeof behaviour === "object" && "refuse" in behaviour ? behaviour.refuse : undefined
     const links = wheels
-      .filter(({ project }) => project === name)
+      .filter(({ project }) => project === name && project !== refused)
       .map(({ file, wheel: { sha256 } }) => {
         const claim = behaviour === "other" ? "" : `#sha256=${sha256}`
         return `<a href="/files/${file}${claim}">${file}</a>`

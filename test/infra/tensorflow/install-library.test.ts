@@ -8,8 +8,8 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import type { FetchProgress } from "../../../infra/tensorflow/install-library.ts"
 import { installLibrary } from "../../../infra/tensorflow/install-library.ts"
 import { lookAt, verify } from "../../../infra/tensorflow/installed.ts"
-import { locateLibrary, resolveLibrary } from "../../../infra/tensorflow/library.ts"
-import type { Given } from "../../support/installing.ts"
+import { type LibraryOptions, locateLibrary, resolveLibrary } from "../../../infra/tensorflow/library.ts"
+import type { Machine } from "../../../infra/tensorflow/machine.ts"
 import { type PipIndex, startPipIndex } from "../../support/pipIndex.ts"
 import { isAlive, until } from "../../support/processes.ts"
 import { temporaryFolder } from "../../support/temporaryFolder.ts"
@@ -38,17 +38,34 @@ const cacheOf = (folder: string): string => path.join(folder, ".cache")
 const rootOf = (folder: string): string => path.join(cacheOf(folder), "tensorflow")
 const targetOf = (folder: string): string => path.join(rootOf(folder), toyReleases.cpu.folder)
 
+const machine: Machine = {
+  platform: "linux",
+  arch: "x64",
+  glibc: "2.36",
+  gpu: { state: "absent", reason: "none" },
+  hasCuda11: false
+}
+const withGpu: Machine = { ...machine, gpu: { state: "usable", driver: "550.54.15" } }
+
 interface Resolving {
   readonly child: ChildProcess
   readonly lines: Array<FetchProgress & { readonly pid?: number }>
   /** The last line. */
-  readonly answer: Promise<{ readonly kind: string; readonly reason?: string; readonly directory?: string }>
+  readonly answer: Promise<{
+    readonly kind: string
+    readonly reason?: string
+    readonly directory?: string
+    readonly gpuIdle?: string
+  }>
 }
 
 /** A process that resolves the library, with nothing of this one's environment but PATH. */
-const resolving = (options: Given = {}, environment: { readonly [name: string]: string } = {}): Resolving => {
+const resolving = (
+  options: Partial<LibraryOptions> = {},
+  environment: { readonly [name: string]: string } = {}
+): Resolving => {
   const script = path.join(import.meta.dirname, "../../support/installing.ts")
-  const given = JSON.stringify({ cacheDirectory: cacheOf(home), ...options })
+  const given = JSON.stringify({ cacheDirectory: cacheOf(home), machine, ...options })
   const { PATH } = process.env
   const child = spawn(process.execPath, [script, given], {
     env: { PATH, HOME: home, PIP_INDEX_URL: index.url, ...environment },
@@ -107,33 +124,6 @@ describe(`with pip, in a fresh home${skipped}`, () => {
       index.behave("honest")
       expect((await resolving().answer).kind).toBe("native")
       expect(await fs.readdir(rootOf(home))).toEqual([toyReleases.cpu.folder])
-    },
-    30_000
-  )
-
-  it.skipIf(!hasPip)(
-    "killed between two wheels, goes on from the first",
-    async () => {
-      const [first, second] = toyGpuWheels
-      index.behave({ stallAt: second!.file })
-      const killed = resolving({ parts: true })
-      await index.halfway()
-      killed.child.kill("SIGKILL")
-      index.behave("honest")
-      const answer = await resolving({ parts: true }).answer
-      const folder = path.join(rootOf(home), toyReleases.gpu.folder)
-      expect(answer).toMatchObject({ kind: "native", directory: path.join(folder, "tensorflow") })
-      expect(index.asked).toEqual([first!.file, second!.file, second!.file])
-      expect((await fs.readdir(folder, { recursive: true })).sort()).toEqual([
-        "installed.json",
-        "nvidia",
-        "nvidia/cublas",
-        "nvidia/cublas/lib",
-        "nvidia/cublas/lib/libcublas.so.12",
-        "tensorflow",
-        "tensorflow/libtensorflow_cc.so.2",
-        "tensorflow/libtensorflow_framework.so.2"
-      ])
     },
     30_000
   )
@@ -220,6 +210,61 @@ describe(`with pip, in a fresh home${skipped}`, () => {
   )
 })
 
+describe(`where an NVIDIA GPU is${skipped}`, () => {
+  const [first, second] = toyGpuWheels
+  const folder = (): string => path.join(rootOf(home), toyReleases.gpu.folder)
+
+  it.skipIf(!hasPip)(
+    "fetches TensorFlow and NVIDIA's libraries, to where its RUNPATH leads",
+    async () => {
+      const answer = await resolving({ machine: withGpu }).answer
+      expect(answer).toMatchObject({ kind: "native", directory: path.join(folder(), "tensorflow") })
+      expect((await fs.readdir(folder(), { recursive: true })).sort()).toEqual([
+        "installed.json",
+        "nvidia",
+        "nvidia/cublas",
+        "nvidia/cublas/lib",
+        "nvidia/cublas/lib/libcublas.so.12",
+        "tensorflow",
+        "tensorflow/libtensorflow_cc.so.2",
+        "tensorflow/libtensorflow_framework.so.2"
+      ])
+      // On this machine, but with the GPU gone or hidden: it computes on CPUs, too.
+      expect((await resolving().answer).directory).toBe(answer.directory)
+    },
+    30_000
+  )
+
+  it.skipIf(!hasPip)(
+    "killed between two wheels, goes on from the first",
+    async () => {
+      index.behave({ stallAt: second!.file })
+      const killed = resolving({ machine: withGpu })
+      await index.halfway()
+      killed.child.kill("SIGKILL")
+      index.behave("honest")
+      expect((await resolving({ machine: withGpu }).answer).kind).toBe("native")
+      expect(index.asked).toEqual([first!.file, second!.file, second!.file])
+    },
+    30_000
+  )
+
+  it.skipIf(!hasPip)(
+    "takes the CPU's where the GPU's is not to be had, and says why",
+    async () => {
+      index.behave({ refuse: first!.project })
+      const answer = await resolving({ machine: withGpu }).answer
+      expect(answer).toMatchObject({
+        directory: targetOf(home),
+        gpuIdle: expect.stringMatching(/^pip found no nvidia-cublas-cu12 12.5.3.2/)
+      })
+      const again = await resolving({ machine: withGpu, offline: true }).answer
+      expect(again).toMatchObject({ directory: targetOf(home), gpuIdle: "fetching is switched off" })
+    },
+    30_000
+  )
+})
+
 describe("without what it takes", () => {
   it.skipIf(!hasPip)(
     `a python3 without pip${skipped}`,
@@ -257,8 +302,8 @@ describe("without what it takes", () => {
     [{ platform: "linux", arch: "riscv64", glibc: "2.41" }, /linux on riscv64/],
     [{ platform: "linux", arch: "x64", glibc: undefined }, /needs glibc, and this system has another/],
     [{ platform: "linux", arch: "x64", glibc: "2.17" }, /needs glibc 2.27 or newer, and this system has 2.17/]
-  ])("a platform that has no wheel: %j", async (machine, reason) => {
-    const answer = await resolving({ machine }).answer
+  ])("a platform that has no wheel: %j", async (other, reason) => {
+    const answer = await resolving({ machine: { ...machine, ...other } }).answer
     expect(answer).toMatchObject({ kind: "portable", reason: expect.stringMatching(reason) })
     expect(index.asked).toEqual([])
   })
