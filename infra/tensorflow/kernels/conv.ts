@@ -2,10 +2,9 @@
 import { tf } from "../../../lib/tensor/tf.ts"
 import { type Attributes, attribute } from "../attributes.ts"
 import { heavy } from "../autocast.ts"
-import { type WindowKernel, type WindowShape, windowNumbers } from "../CpuKernels.ts"
-import { DataType } from "../capi.ts"
-import type { GraphBackend, TensorInfo } from "../GraphBackend.ts"
+import type { TensorInfo } from "../GraphBackend.ts"
 import { type Kernel, kernel } from "./Kernel.ts"
+import { emitOwn, type OwnOperation } from "./windows.ts"
 
 type Shape4 = [number, number, number, number]
 
@@ -48,113 +47,84 @@ const convAttributes = (info: tf.backend_util.Conv2DInfo): Attributes => {
   }
 }
 
-/** What our kernels are told of a convolution. */
-export const windowOf = (info: tf.backend_util.Conv2DInfo): WindowShape => ({
-  batch: info.batchSize,
-  height: info.inHeight,
-  width: info.inWidth,
-  inputs: info.inChannels,
-  outHeight: info.outHeight,
-  outWidth: info.outWidth,
-  outputs: info.outChannels,
-  filterHeight: info.filterHeight,
-  filterWidth: info.filterWidth,
-  strideHeight: info.strideHeight,
-  strideWidth: info.strideWidth,
-  padTop: info.padInfo.top,
-  padLeft: info.padInfo.left,
-  dilationHeight: info.dilationHeight,
-  dilationWidth: info.dilationWidth
-})
-
-interface ConvNames {
-  /** tfjs's name of the forward kernel and TensorFlow's of the operation. */
-  readonly forward: string
-  readonly inputGradient: string
-  readonly filterGradient: string
-}
-
-interface OwnKernel {
-  readonly kernel: WindowKernel
-  /** The operation's name after `Distillery`. */
-  readonly operation: string
-  /** Its inputs: activations in the type of the trace, filters in float32, which it rounds itself. */
-  readonly activations: ReadonlyArray<TensorInfo>
-  readonly filters: ReadonlyArray<TensorInfo>
-  readonly shape: ReadonlyArray<number>
-}
-
-/** Records an operation of ours if it takes the shape. */
-const emitOwn = (
-  backend: GraphBackend,
-  info: tf.backend_util.Conv2DInfo,
-  { activations, filters, kernel: question, operation, shape }: OwnKernel
-): TensorInfo | undefined => {
-  const { type, input } = heavy(backend, ...activations)
-  const window = windowOf(info)
-  if (backend.cpu?.supports(question, window, type === DataType.bfloat16) !== true) return undefined
-  const inputs = [...activations.map(input), ...filters.map((filter) => backend.output(filter))]
-  const attributes = { T: attribute.type(type), window: attribute.ints(windowNumbers(window)) }
-  return backend.emitOwn(operation, inputs, attributes, [shape])[0]
-}
-
-interface ConvNames {
-  /** tfjs's name of the forward kernel and TensorFlow's of the operation. */
-  readonly forward: string
-  readonly inputGradient: string
-  readonly filterGradient: string
+/** tfjs's name of the kernel, which is TensorFlow's of its operation too, and ours in its place. */
+interface Pass extends OwnOperation {
+  readonly name: string
 }
 
 /** Forward pass and both gradients of one kind of convolution. */
-const convolution = (names: ConvNames, depthwise: boolean): ReadonlyArray<Kernel> => [
-  kernel<{ x: TensorInfo; filter: TensorInfo }, ConvAttrs>(names.forward, (backend, { x, filter }, attrs) => {
+interface Passes {
+  readonly depthwise: boolean
+  readonly forward: Pass
+  readonly inputGradient: Pass
+  readonly filterGradient: Pass
+}
+
+const forward = ({ depthwise, forward: pass }: Passes): Kernel =>
+  kernel<{ x: TensorInfo; filter: TensorInfo }, ConvAttrs>(pass.name, (backend, { x, filter }, attrs) => {
     const info = convInfo(x.shape, filter.shape, attrs, depthwise)
-    const own = { kernel: "convForward", operation: "Conv2D", activations: [x], filters: [filter] } as const
-    const done = depthwise ? undefined : emitOwn(backend, info, { ...own, shape: info.outShape })
-    if (done !== undefined) return done
+    const operands = { activations: [x], filters: [filter], shape: info.outShape }
+    const own = emitOwn(backend, heavy(backend, x), info, pass, operands)
+    if (own !== undefined) return own
     const { emit, input } = heavy(backend, x, filter)
-    return emit(names.forward, [input(x), input(filter)], convAttributes(info))
-  }),
-  kernel<{ dy: TensorInfo; filter: TensorInfo }, ConvAttrs>(
-    names.inputGradient,
-    (backend, { dy, filter }, attrs) => {
-      const info = convInfo(attrs.inputShape, filter.shape, attrs, depthwise)
-      const own = { kernel: "convInputGradient", operation: "Conv2DInputGradient" } as const
-      const tensors = { activations: [dy], filters: [filter], shape: attrs.inputShape }
-      const done = depthwise ? undefined : emitOwn(backend, info, { ...own, ...tensors })
-      if (done !== undefined) return done
-      const { emit, input } = heavy(backend, dy, filter)
-      const inputs = [backend.graph.ints(attrs.inputShape), input(filter), input(dy)]
-      return emit(names.inputGradient, inputs, convAttributes(info))
-    }
-  ),
-  kernel<{ x: TensorInfo; dy: TensorInfo }, ConvAttrs>(names.filterGradient, (backend, { x, dy }, attrs) => {
+    return emit(pass.name, [input(x), input(filter)], convAttributes(info))
+  })
+
+const inputGradient = ({ depthwise, inputGradient: pass }: Passes): Kernel =>
+  kernel<{ dy: TensorInfo; filter: TensorInfo }, ConvAttrs>(pass.name, (backend, { dy, filter }, attrs) => {
+    const info = convInfo(attrs.inputShape, filter.shape, attrs, depthwise)
+    const operands = { activations: [dy], filters: [filter], shape: attrs.inputShape }
+    const own = emitOwn(backend, heavy(backend, dy), info, pass, operands)
+    if (own !== undefined) return own
+    const { emit, input } = heavy(backend, dy, filter)
+    const inputs = [backend.graph.ints(attrs.inputShape), input(filter), input(dy)]
+    return emit(pass.name, inputs, convAttributes(info))
+  })
+
+const filterGradient = ({ depthwise, filterGradient: pass }: Passes): Kernel =>
+  kernel<{ x: TensorInfo; dy: TensorInfo }, ConvAttrs>(pass.name, (backend, { x, dy }, attrs) => {
     const info = convInfo(x.shape, attrs.filterShape, attrs, depthwise)
-    const own = { kernel: "convFilterGradient", operation: "Conv2DFilterGradient" } as const
-    const tensors = { activations: [x, dy], filters: [], shape: attrs.filterShape }
-    const done = depthwise ? undefined : emitOwn(backend, info, { ...own, ...tensors })
-    if (done !== undefined) return done
+    const operands = { activations: [x, dy], filters: [], shape: attrs.filterShape }
+    const own = emitOwn(backend, heavy(backend, x, dy), info, pass, operands)
+    if (own !== undefined) return own
     const { emit, input } = heavy(backend, x, dy)
     const inputs = [input(x), backend.graph.ints(attrs.filterShape), input(dy)]
-    return emit(names.filterGradient, inputs, convAttributes(info))
+    return emit(pass.name, inputs, convAttributes(info))
   })
+
+const convolutions: ReadonlyArray<Passes> = [
+  {
+    depthwise: false,
+    forward: { name: "Conv2D", kernel: "convForward", operation: "Conv2D" },
+    inputGradient: {
+      name: "Conv2DBackpropInput",
+      kernel: "convInputGradient",
+      operation: "Conv2DInputGradient"
+    },
+    filterGradient: {
+      name: "Conv2DBackpropFilter",
+      kernel: "convFilterGradient",
+      operation: "Conv2DFilterGradient"
+    }
+  },
+  {
+    depthwise: true,
+    forward: { name: "DepthwiseConv2dNative", kernel: "depthwise", operation: "DepthwiseConv2D" },
+    inputGradient: {
+      name: "DepthwiseConv2dNativeBackpropInput",
+      kernel: "depthwise",
+      operation: "DepthwiseConv2DInputGradient"
+    },
+    filterGradient: {
+      name: "DepthwiseConv2dNativeBackpropFilter",
+      kernel: "depthwise",
+      operation: "DepthwiseConv2DFilterGradient"
+    }
+  }
 ]
 
-export const conv: ReadonlyArray<Kernel> = [
-  ...convolution(
-    {
-      forward: "Conv2D",
-      inputGradient: "Conv2DBackpropInput",
-      filterGradient: "Conv2DBackpropFilter"
-    },
-    false
-  ),
-  ...convolution(
-    {
-      forward: "DepthwiseConv2dNative",
-      inputGradient: "DepthwiseConv2dNativeBackpropInput",
-      filterGradient: "DepthwiseConv2dNativeBackpropFilter"
-    },
-    true
-  )
-]
+export const conv: ReadonlyArray<Kernel> = convolutions.flatMap((passes) => [
+  forward(passes),
+  inputGradient(passes),
+  filterGradient(passes)
+])

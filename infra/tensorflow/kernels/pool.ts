@@ -2,9 +2,10 @@
 import { tf } from "../../../lib/tensor/tf.ts"
 import { type Attributes, attribute } from "../attributes.ts"
 import { light } from "../autocast.ts"
-import type { TensorInfo } from "../GraphBackend.ts"
+import type { GraphBackend, TensorInfo } from "../GraphBackend.ts"
 import { TracingError } from "../Trace.ts"
 import { type Kernel, kernel, type Unary } from "./Kernel.ts"
+import { emitOwn } from "./windows.ts"
 
 interface PoolAttrs {
   readonly filterSize: number | [number, number]
@@ -13,45 +14,95 @@ interface PoolAttrs {
   readonly dimRoundingMode?: "floor" | "round" | "ceil"
 }
 
-const poolAttributes = (x: TensorInfo, attrs: PoolAttrs): Attributes => {
+type Info = tf.backend_util.Conv2DInfo
+
+const poolInfo = (x: TensorInfo, attrs: PoolAttrs): Info => {
   const { filterSize, strides, pad, dimRoundingMode } = attrs
   const shape = x.shape as [number, number, number, number]
-  const info = tf.backend_util.computePool2DInfo(shape, filterSize, strides, 1, pad, dimRoundingMode)
-  const { type } = info.padInfo
-  if (type !== "SAME" && type !== "VALID") {
-    throw new TracingError(
-      "TensorFlow pools with padding 'same' or 'valid' only; pad the input first (tf.pad)"
-    )
-  }
-  return {
-    ksize: attribute.ints([1, info.filterHeight, info.filterWidth, 1]),
-    strides: attribute.ints([1, info.strideHeight, info.strideWidth, 1]),
-    padding: attribute.string(type),
-    data_format: attribute.string("NHWC")
-  }
+  return tf.backend_util.computePool2DInfo(shape, filterSize, strides, 1, pad, dimRoundingMode)
 }
 
-const forward = ["MaxPool", "AvgPool"].map((name) =>
+const poolAttributes = (info: Info): Attributes => ({
+  ksize: attribute.ints([1, info.filterHeight, info.filterWidth, 1]),
+  strides: attribute.ints([1, info.strideHeight, info.strideWidth, 1]),
+  data_format: attribute.string("NHWC")
+})
+
+const isNamed = ({ padInfo }: Info): boolean => padInfo.type === "SAME" || padInfo.type === "VALID"
+
+const maxAttributes = (info: Info): Attributes => {
+  const { top, bottom, left, right, type } = info.padInfo
+  if (isNamed(info)) return { ...poolAttributes(info), padding: attribute.string(type) }
+  const explicit = attribute.ints([0, 0, top, bottom, left, right, 0, 0])
+  return { ...poolAttributes(info), padding: attribute.string("EXPLICIT"), explicit_paddings: explicit }
+}
+
+const averageAttributes = (info: Info): Attributes => {
+  if (isNamed(info)) return { ...poolAttributes(info), padding: attribute.string(info.padInfo.type) }
+  throw new TracingError(
+    "TensorFlow averages with padding 'same' or 'valid' only; pad the input first (tf.pad)"
+  )
+}
+
+/** Records a pooling of ours if it takes the shape; `x` decides on the precision. */
+const emitOwnPool = (
+  backend: GraphBackend,
+  info: Info,
+  operation: string,
+  activations: ReadonlyArray<TensorInfo>,
+  shape: ReadonlyArray<number>
+): TensorInfo | undefined => {
+  const arithmetic = light(backend, ...activations.slice(0, 1))
+  return emitOwn(
+    backend,
+    arithmetic,
+    info,
+    { kernel: "pool", operation },
+    { activations, filters: [], shape }
+  )
+}
+
+interface ForwardNames {
+  /** tfjs's name of the kernel, which is TensorFlow's of its operation too. */
+  readonly name: string
+  readonly operation: string
+  readonly attributes: (info: Info) => Attributes
+}
+
+const forward = ({ attributes, name, operation }: ForwardNames): Kernel =>
   kernel<Unary, PoolAttrs>(name, (backend, { x }, attrs) => {
+    const info = poolInfo(x, attrs)
+    const own = emitOwnPool(backend, info, operation, [x], info.outShape)
+    if (own !== undefined) return own
     const { emit, input } = light(backend, x)
-    return emit(name, [input(x)], poolAttributes(x, attrs))
+    return emit(name, [input(x)], attributes(info))
   })
-)
 
 const maxPoolGradient = kernel<{ dy: TensorInfo; input: TensorInfo; output: TensorInfo }, PoolAttrs>(
   "MaxPoolGrad",
   (backend, { dy, input: x, output: y }, attrs) => {
+    const info = poolInfo(x, attrs)
+    const own = emitOwnPool(backend, info, "MaxPoolGradient", [x, dy], x.shape)
+    if (own !== undefined) return own
     const { emit, input } = light(backend, x, y)
-    return emit("MaxPoolGrad", [input(x), input(y), input(dy)], poolAttributes(x, attrs))
+    return emit("MaxPoolGrad", [input(x), input(y), input(dy)], maxAttributes(info))
   }
 )
 
 const averagePoolGradient = kernel<{ dy: TensorInfo; input: TensorInfo }, PoolAttrs>(
   "AvgPoolGrad",
   (backend, { dy, input: x }, attrs) => {
+    const info = poolInfo(x, attrs)
+    const own = emitOwnPool(backend, info, "AveragePoolGradient", [dy], x.shape)
+    if (own !== undefined) return own
     const { emit, input } = light(backend, dy)
-    return emit("AvgPoolGrad", [backend.graph.ints(x.shape), input(dy)], poolAttributes(x, attrs))
+    return emit("AvgPoolGrad", [backend.graph.ints(x.shape), input(dy)], averageAttributes(info))
   }
 )
 
-export const pool: ReadonlyArray<Kernel> = [...forward, maxPoolGradient, averagePoolGradient]
+export const pool: ReadonlyArray<Kernel> = [
+  forward({ name: "MaxPool", operation: "MaxPool", attributes: maxAttributes }),
+  forward({ name: "AvgPool", operation: "AveragePool", attributes: averageAttributes }),
+  maxPoolGradient,
+  averagePoolGradient
+]

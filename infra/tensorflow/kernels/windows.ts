@@ -1,0 +1,56 @@
+/** Convolutions and poolings by kernels of our own, where they take the shape. */
+import type { tf } from "../../../lib/tensor/tf.ts"
+import { attribute } from "../attributes.ts"
+import type { Arithmetic } from "../autocast.ts"
+import { type WindowKernel, type WindowShape, windowNumbers } from "../CpuKernels.ts"
+import { DataType } from "../capi.ts"
+import type { GraphBackend, TensorInfo } from "../GraphBackend.ts"
+
+/** What our kernels are told of a convolution or a pooling. */
+export const windowOf = (info: tf.backend_util.Conv2DInfo): WindowShape => ({
+  batch: info.batchSize,
+  height: info.inHeight,
+  width: info.inWidth,
+  inputs: info.inChannels,
+  outHeight: info.outHeight,
+  outWidth: info.outWidth,
+  outputs: info.outChannels,
+  filterHeight: info.filterHeight,
+  filterWidth: info.filterWidth,
+  strideHeight: info.strideHeight,
+  strideWidth: info.strideWidth,
+  padTop: info.padInfo.top,
+  padLeft: info.padInfo.left,
+  dilationHeight: info.dilationHeight,
+  dilationWidth: info.dilationWidth
+})
+
+/** What says whether the shape is taken, and the operation's name after `Distillery`. */
+export interface OwnOperation {
+  readonly kernel: WindowKernel
+  readonly operation: string
+}
+
+export interface OwnOperands {
+  /** In the type of the arithmetic. */
+  readonly activations: ReadonlyArray<TensorInfo>
+  /** In float32; convolutions round them themselves. */
+  readonly filters: ReadonlyArray<TensorInfo>
+  /** Of the result. */
+  readonly shape: ReadonlyArray<number>
+}
+
+/** Records an operation of ours if it takes the shape. */
+export const emitOwn = (
+  backend: GraphBackend,
+  { input, type }: Arithmetic,
+  info: tf.backend_util.Conv2DInfo,
+  { kernel, operation }: OwnOperation,
+  { activations, filters, shape }: OwnOperands
+): TensorInfo | undefined => {
+  const window = windowOf(info)
+  if (backend.cpu?.supports(kernel, window, type === DataType.bfloat16) !== true) return undefined
+  const inputs = [...activations.map(input), ...filters.map((filter) => backend.output(filter))]
+  const attributes = { T: attribute.type(type), window: attribute.ints(windowNumbers(window)) }
+  return backend.emitOwn(operation, inputs, attributes, [shape])[0]
+}
