@@ -1,24 +1,10 @@
-/** Sliding windows for tests of kernels in C: random shapes, what they sum, and numbers in bfloat16. */
+/** Sliding windows for tests of kernels in C: random shapes, and what belongs together in them. */
 import { Schema } from "effect"
 import { type WindowShape, windowNumbers } from "../../infra/tensorflow/CpuKernels.ts"
 import type { RandomStream } from "../../lib/tensor/random.ts"
 
 export const numbersOf = (window: WindowShape): BigInt64Array =>
   BigInt64Array.from(windowNumbers(window), BigInt)
-
-/** The values nearest to those of `values` that bfloat16 has. */
-export const roundedToBf16 = (values: Float32Array): Float32Array => {
-  const bits = new Uint32Array(values.slice().buffer)
-  return new Float32Array(
-    bits.map((word) => ((word + 0x7fff + ((word >>> 16) & 1)) & 0xffff0000) >>> 0).buffer
-  )
-}
-
-export const upperHalves = (values: Float32Array): Uint16Array =>
-  Uint16Array.from(new Uint32Array(values.buffer), (word) => word >>> 16)
-
-export const fromUpperHalves = (halves: Uint16Array): Float32Array =>
-  new Float32Array(Uint32Array.from(halves, (half) => half << 16).buffer)
 
 export const uniform = (random: RandomStream, length: number): Float32Array =>
   Float32Array.from({ length }, () => random.between(-1, 1))

@@ -3,18 +3,16 @@ import { describe, expect, it } from "@effect/vitest"
 import koffi from "koffi"
 import type { WindowShape } from "../../../../infra/tensorflow/CpuKernels.ts"
 import { RandomStream } from "../../../../lib/tensor/random.ts"
+import { fromHalves, halvesOf, roundedToBf16 } from "../../../support/bfloat16.ts"
 import { kernels } from "../../../support/runtimes.ts"
 import {
   cellsOf,
   channelWindowOf,
   eachTap,
-  fromUpperHalves,
   numbersOf,
   RandomChannelWindow,
-  roundedToBf16,
   squareWindow,
-  uniform,
-  upperHalves
+  uniform
 } from "../../../support/windows.ts"
 
 const skipped = kernels.kind === "absent" ? ` (skipped: ${kernels.reason})` : ""
@@ -74,8 +72,8 @@ const compute = (
   second: Float32Array
 ) => {
   const length = lengthsOf(w, pass)[2] + GUARD
-  const given = type === "float32" ? first : upperHalves(first)
-  const withIt = type === "bfloat16" && pass === "filter_gradient" ? upperHalves(second) : second
+  const given = type === "float32" ? first : halvesOf(first)
+  const withIt = type === "bfloat16" && pass === "filter_gradient" ? halvesOf(second) : second
   const call = functions.get(`${pass} ${type}`)
   if (type === "float32" || pass === "filter_gradient") {
     const written = new Float32Array(length).fill(Number.NaN)
@@ -84,7 +82,7 @@ const compute = (
   }
   const written = new Uint16Array(length).fill(0x7fc0)
   call?.(numbersOf(w), given, withIt, written)
-  return fromUpperHalves(written)
+  return fromHalves(written)
 }
 
 const inputsFor = (w: WindowShape, pass: Pass, random: RandomStream) => {

@@ -3,16 +3,15 @@ import { describe, expect, it } from "@effect/vitest"
 import koffi from "koffi"
 import type { WindowShape } from "../../../../infra/tensorflow/CpuKernels.ts"
 import { RandomStream } from "../../../../lib/tensor/random.ts"
+import { fromHalves, halvesOf } from "../../../support/bfloat16.ts"
 import { kernels } from "../../../support/runtimes.ts"
 import {
   cellsOf,
   channelWindowOf,
   eachTap,
-  fromUpperHalves,
   numbersOf,
   RandomChannelWindow,
-  squareWindow,
-  upperHalves
+  squareWindow
 } from "../../../support/windows.ts"
 
 const skipped = kernels.kind === "absent" ? ` (skipped: ${kernels.reason})` : ""
@@ -96,8 +95,8 @@ const compute = (
     return written
   }
   const written = new Uint16Array(length + GUARD).fill(0x7fc0)
-  call?.(numbersOf(w), ...inputs.map(upperHalves), written)
-  return fromUpperHalves(written)
+  call?.(numbersOf(w), ...inputs.map(halvesOf), written)
+  return fromHalves(written)
 }
 
 /** Few different values, so that windows have several greatest elements; all exact in bfloat16. */
