@@ -1,6 +1,9 @@
 /* The geometry of a chunk: which rows and pixels it packs, and where the taps of the filter find them. */
 #include "conv-filter-gradient-parts.h"
 
+/* Runs of fewer pixels spend their time on beginning and ending. */
+#define SHORT_RUN 7
+
 /* In one direction: the outputs whose input under a tap exists. */
 typedef struct {
   int64_t from, to;
@@ -77,11 +80,25 @@ int64_t filter_gradient_dy_lanes(const gradient_chunk *c) {
   return pixels * (c->plan->order == TAPS_AS_COLUMNS ? c->plan->shape.outputs : round_up(c->columns, LANES));
 }
 
+packed_part filter_gradient_x_part(const gradient_chunk *c, const void *x) {
+  const window_shape *s = &c->plan->shape;
+  const int whole = c->plan->order == TAPS_AS_ROWS;
+  return (packed_part){x, c->plan->is_bf16, s->batch, s->height, s->width, s->inputs,
+                       c->image, c->images, c->x_row, c->x_rows, c->x_row_step,
+                       c->x_pixel, c->x_pixels, c->x_pixel_step, c->row, whole ? s->inputs : c->rows};
+}
+
+packed_part filter_gradient_dy_part(const gradient_chunk *c, const void *dy) {
+  const window_shape *s = &c->plan->shape;
+  const int whole = c->plan->order == TAPS_AS_COLUMNS;
+  return (packed_part){dy, c->plan->is_bf16, s->batch, s->out_height, s->out_width, s->outputs,
+                       c->image, c->images, c->out_row, c->out_rows, 1,
+                       0, s->out_width, 1, c->column, whole ? s->outputs : c->columns};
+}
+
 void filter_gradient_pack_x(const gradient_chunk *c, const void *x, float *packed) {
   const window_shape *s = &c->plan->shape;
-  packed_part part = {x, c->plan->is_bf16, s->batch, s->height, s->width, s->inputs,
-                      c->image, c->images, c->x_row, c->x_rows, c->x_row_step,
-                      c->x_pixel, c->x_pixels, c->x_pixel_step, c->row, c->rows};
+  const packed_part part = filter_gradient_x_part(c, x);
   if (c->plan->order == TAPS_AS_ROWS) {
     filter_gradient_pack_rows(&part, s->pad_left * s->inputs, c->x_row_pixels * s->inputs, packed);
   } else {
@@ -91,9 +108,7 @@ void filter_gradient_pack_x(const gradient_chunk *c, const void *x, float *packe
 
 void filter_gradient_pack_dy(const gradient_chunk *c, const void *dy, float *packed) {
   const window_shape *s = &c->plan->shape;
-  packed_part part = {dy, c->plan->is_bf16, s->batch, s->out_height, s->out_width, s->outputs,
-                      c->image, c->images, c->out_row, c->out_rows, 1,
-                      0, s->out_width, 1, c->column, c->columns};
+  const packed_part part = filter_gradient_dy_part(c, dy);
   if (c->plan->order == TAPS_AS_COLUMNS) {
     const int64_t left = s->filter_width - 1 - s->pad_left;
     filter_gradient_pack_rows(&part, left * s->outputs, c->dy_row_pixels * s->outputs, packed);
@@ -124,8 +139,8 @@ int64_t filter_gradient_runs(const gradient_chunk *c, int64_t tap, pixel_run *ru
       runs[count++].dy = (image * c->out_rows + out) * c->dy_row_pixels + horizontal.from;
     }
   }
-  /* With every pixel of both sides in turn, all of it is one run. */
-  const int whole = length == c->dy_row_pixels && length * c->x_step == c->x_row_pixels * c->x_pitch &&
+  /* Short rows of both sides that follow on one another are one run. */
+  const int whole = length < SHORT_RUN && length == c->dy_row_pixels && length * c->x_step == c->x_row_pixels * c->x_pitch &&
                     count == c->images * c->out_rows && count == c->images * c->x_rows;
   *steps = whole ? length * count : length;
   return whole ? at_most(count, 1) : count;

@@ -76,8 +76,15 @@ gradient_chunk filter_gradient_chunk_of(const filter_gradient_plan *plan, int64_
 /* How many lanes its packed sides take; no chunk of the same task takes more than its first. */
 int64_t filter_gradient_x_lanes(const gradient_chunk *chunk);
 int64_t filter_gradient_dy_lanes(const gradient_chunk *chunk);
+packed_part filter_gradient_x_part(const gradient_chunk *chunk, const void *x);
+packed_part filter_gradient_dy_part(const gradient_chunk *chunk, const void *dy);
 void filter_gradient_pack_x(const gradient_chunk *chunk, const void *x, float *packed);
 void filter_gradient_pack_dy(const gradient_chunk *chunk, const void *dy, float *packed);
+
+/* Lists the blocks of memory that a part lies in, and says how many there are: at most `limit`. */
+#define AHEAD_BYTES 128
+int64_t filter_gradient_ahead_limit(const packed_part *part);
+int64_t filter_gradient_list_ahead(const packed_part *part, const char **ahead);
 
 /* Where a run of pixels begins in the packed sides, in pixels. */
 typedef struct {
@@ -103,6 +110,9 @@ typedef struct {
   /* The lanes that exist in the last vector. */
   uint16_t last_lanes;
   int accumulate;
+  /* Blocks of AHEAD_BYTES to fetch meanwhile, `ahead_per_run` of them with each run. */
+  const char *const *ahead;
+  int64_t ahead_count, ahead_per_run;
 } gradient_tile;
 
 /*

@@ -1,8 +1,8 @@
 /* How a filter gradient is cut into tasks, chunks and tiles: from the shape alone. */
 #include "conv-filter-gradient-parts.h"
 
-/* The packed sides of a chunk stay in the second-level cache, beside the block of sums. */
-#define CHUNK_BYTES (448 * 1024)
+/* A packed chunk shares the second-level cache with what is fetched ahead and with a block of sums. */
+#define CHUNK_BYTES (256 * 1024)
 /* Beyond this many pixels a chunk gains nothing: loading and storing the sums is forgotten. */
 #define CHUNK_PIXELS 1024
 /* Channels in a block: more taps share what was packed, so blocks may be smaller. */

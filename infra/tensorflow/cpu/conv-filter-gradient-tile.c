@@ -31,10 +31,17 @@ INLINE void store_sums(const gradient_tile *t, int rows, int vectors, const __m5
   }
 }
 
+INLINE void fetch_block(const char *block) {
+  for (int byte = 0; byte < AHEAD_BYTES; byte += 64) _mm_prefetch(block + byte, _MM_HINT_T0);
+}
+
 INLINE void add_tile(const gradient_tile *t, int rows, int vectors, int is_bf16) {
   __m512 sums[27];
   UNROLL for (int i = 0; i < rows * vectors; i++) sums[i] = _mm512_setzero_ps();
+  const char *const *ahead = t->ahead;
+  const char *const *ahead_end = ahead + t->ahead_count;
   for (int64_t s = 0; s < t->run_count; s++) {
+    for (int64_t i = 0; i < t->ahead_per_run && ahead < ahead_end; i++, ahead++) fetch_block(*ahead);
     const float *x = t->x + t->runs[s].x * t->x_pitch;
     const float *dy = t->dy + t->runs[s].dy * t->dy_pitch;
     for (int64_t step = 0; step < t->steps; step++) {

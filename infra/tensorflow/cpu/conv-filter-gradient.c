@@ -28,7 +28,7 @@ static int64_t elements_of(const filter_gradient_plan *plan) {
 }
 
 /* All tiles of one tap of a chunk. `tile` holds the runs; `out` is where the matrix of the tap begins. */
-static void add_tap(const gradient_chunk *c, gradient_tile tile, const float *x, const float *dy,
+static void add_tap(const gradient_chunk *c, gradient_tile *tile, const float *x, const float *dy,
                     float *out) {
   const filter_gradient_plan *plan = c->plan;
   const int as_columns = plan->order == TAPS_AS_COLUMNS;
@@ -39,44 +39,94 @@ static void add_tap(const gradient_chunk *c, gradient_tile tile, const float *x,
     const int64_t width = panel_width(vectors, panel);
     const int64_t column = panel * 2 * LANES;
     const int64_t last = at_most(c->columns - column - (width - 1) * LANES, LANES);
-    tile.last_lanes = (uint16_t)((1u << last) - 1);
-    tile.dy_pitch = as_columns ? plan->shape.outputs : width * LANES;
-    tile.dy = dy + (as_columns ? column : column * dy_pixels);
+    tile->last_lanes = (uint16_t)((1u << last) - 1);
+    tile->dy_pitch = as_columns ? plan->shape.outputs : width * LANES;
+    tile->dy = dy + (as_columns ? column : column * dy_pixels);
     for (int64_t row = 0; row < c->rows; row += plan->tile_rows) {
-      tile.x = x + (plan->order == TAPS_AS_ROWS ? row : row / LANES * LANES * x_pixels + row % LANES);
-      tile.out = out + (c->row + row) * plan->columns + c->column + column;
-      tile.rows = at_most(c->rows - row, plan->tile_rows);
-      filter_gradient_add_tile(&tile, plan->tile_rows, width, plan->is_bf16);
+      tile->x = x + (plan->order == TAPS_AS_ROWS ? row : row / LANES * LANES * x_pixels + row % LANES);
+      tile->out = out + (c->row + row) * plan->columns + c->column + column;
+      tile->rows = at_most(c->rows - row, plan->tile_rows);
+      filter_gradient_add_tile(tile, plan->tile_rows, width, plan->is_bf16);
+      const int64_t fetched = at_most(tile->run_count * tile->ahead_per_run, tile->ahead_count);
+      tile->ahead += fetched;
+      tile->ahead_count -= fetched;
     }
   }
+}
+
+/* One of the tasks: a block of rows and columns over the chunks from `first` to `end`. */
+typedef struct {
+  int64_t split, row, column, first, end;
+} gradient_task;
+
+static gradient_task task_of(const filter_gradient_plan *plan, int64_t index) {
+  const int64_t split = index % plan->splits;
+  const int64_t block = index / plan->splits;
+  return (gradient_task){split, block % plan->row_blocks * plan->row_block,
+                         block / plan->row_blocks * plan->column_block, split * plan->chunks / plan->splits,
+                         (split + 1) * plan->chunks / plan->splits};
+}
+
+static int64_t tasks_of(const filter_gradient_plan *plan) {
+  return plan->row_blocks * plan->column_blocks * plan->splits;
+}
+
+/* Memory of a task: its packed sides, the runs of a tap and what is to be fetched. */
+typedef struct {
+  float *x, *dy;
+  pixel_run *runs;
+  const char **ahead;
+} task_memory;
+
+static task_memory memory_of(const gradient_job *job, int thread) {
+  /* The first block and the first chunk are the largest. */
+  const gradient_chunk largest = filter_gradient_chunk_of(&job->plan, 0, 0, 0);
+  const packed_part x_part = filter_gradient_x_part(&largest, job->x);
+  const packed_part dy_part = filter_gradient_dy_part(&largest, job->dy);
+  const int64_t x_lanes = round_up(filter_gradient_x_lanes(&largest) + SLACK, LANES);
+  const int64_t dy_lanes = round_up(filter_gradient_dy_lanes(&largest) + SLACK, LANES);
+  const int64_t runs = largest.images * largest.out_rows;
+  const int64_t ahead = filter_gradient_ahead_limit(&x_part) + filter_gradient_ahead_limit(&dy_part);
+  const size_t bytes = (size_t)(x_lanes + dy_lanes) * sizeof(float) + (size_t)runs * sizeof(pixel_run) +
+                       (size_t)ahead * sizeof(char *);
+  task_memory memory = {.x = thread_scratch(thread, bytes)};
+  memory.dy = memory.x + x_lanes;
+  memory.runs = (pixel_run *)(memory.dy + dy_lanes);
+  memory.ahead = (const char **)(memory.runs + runs);
+  return memory;
+}
+
+/* Lists what the task packs after chunk `index`, or the thread presumably in its next task. */
+static int64_t list_ahead(const gradient_job *job, int64_t task, int64_t index, const char **ahead) {
+  const int ends = index + 1 == task_of(&job->plan, task).end;
+  const int64_t next = task + (ends ? parallel_threads() : 0);
+  if (next >= tasks_of(&job->plan)) return 0;
+  const gradient_task t = task_of(&job->plan, next);
+  const gradient_chunk chunk = filter_gradient_chunk_of(&job->plan, ends ? t.first : index + 1, t.row, t.column);
+  const packed_part x_part = filter_gradient_x_part(&chunk, job->x);
+  const packed_part dy_part = filter_gradient_dy_part(&chunk, job->dy);
+  const int64_t count = filter_gradient_list_ahead(&x_part, ahead);
+  return count + filter_gradient_list_ahead(&dy_part, ahead + count);
 }
 
 static void run_task(void *context, int64_t index, int thread) {
   const gradient_job *job = context;
   const filter_gradient_plan *plan = &job->plan;
-  const int64_t split = index % plan->splits;
-  const int64_t block = index / plan->splits;
-  const int64_t row = block % plan->row_blocks * plan->row_block;
-  const int64_t column = block / plan->row_blocks * plan->column_block;
-  const int64_t first = split * plan->chunks / plan->splits;
-  const int64_t end = (split + 1) * plan->chunks / plan->splits;
-  const gradient_chunk largest = filter_gradient_chunk_of(plan, 0, row, column);
-  const int64_t x_lanes = round_up(filter_gradient_x_lanes(&largest) + SLACK, LANES);
-  const int64_t dy_lanes = round_up(filter_gradient_dy_lanes(&largest) + SLACK, LANES);
-  const size_t run_bytes = (size_t)(largest.images * largest.out_rows) * sizeof(pixel_run);
-  float *x = thread_scratch(thread, (size_t)(x_lanes + dy_lanes) * sizeof(float) + run_bytes);
-  float *dy = x + x_lanes;
-  pixel_run *runs = (pixel_run *)(dy + dy_lanes);
-  float *sums = job->sums + split * elements_of(plan);
-  for (int64_t i = first; i < end; i++) {
-    const gradient_chunk chunk = filter_gradient_chunk_of(plan, i, row, column);
-    filter_gradient_pack_x(&chunk, job->x, x);
-    filter_gradient_pack_dy(&chunk, job->dy, dy);
-    gradient_tile tile = {.x_pitch = chunk.x_pitch, .x_step = chunk.x_step, .runs = runs,
-                          .out_pitch = plan->columns, .accumulate = i > first};
+  const gradient_task task = task_of(plan, index);
+  const task_memory memory = memory_of(job, thread);
+  float *sums = job->sums + task.split * elements_of(plan);
+  for (int64_t i = task.first; i < task.end; i++) {
+    const gradient_chunk chunk = filter_gradient_chunk_of(plan, i, task.row, task.column);
+    filter_gradient_pack_x(&chunk, job->x, memory.x);
+    filter_gradient_pack_dy(&chunk, job->dy, memory.dy);
+    gradient_tile tile = {.x_pitch = chunk.x_pitch, .x_step = chunk.x_step, .runs = memory.runs,
+                          .out_pitch = plan->columns, .accumulate = i > task.first, .ahead = memory.ahead};
+    tile.ahead_count = list_ahead(job, index, i, memory.ahead);
+    const int64_t tiles = divide_up(chunk.rows, plan->tile_rows) * column_panels(divide_up(chunk.columns, LANES));
+    tile.ahead_per_run = divide_up(tile.ahead_count, tiles * plan->taps * chunk.images * chunk.out_rows);
     for (int64_t tap = 0; tap < plan->taps; tap++) {
-      tile.run_count = filter_gradient_runs(&chunk, tap, runs, &tile.steps);
-      add_tap(&chunk, tile, x, dy, sums + tap * plan->rows * plan->columns);
+      tile.run_count = filter_gradient_runs(&chunk, tap, memory.runs, &tile.steps);
+      add_tap(&chunk, &tile, memory.x, memory.dy, sums + tap * plan->rows * plan->columns);
     }
   }
 }
@@ -110,7 +160,7 @@ static void run_job(const window_shape *shape, int is_bf16, const void *x, const
   const filter_gradient_plan *plan = &job.plan;
   const int in_place = plan->splits == 1 && plan->order != TAPS_AS_COLUMNS;
   if (!in_place) job.sums = shared_scratch(0, (size_t)(plan->splits * elements_of(plan)) * sizeof(float));
-  parallel_run(plan->row_blocks * plan->column_blocks * plan->splits, run_task, &job);
+  parallel_run(tasks_of(plan), run_task, &job);
   if (in_place) return;
   const int64_t added_rows = divide_up(ADDED_ELEMENTS, plan->columns);
   parallel_run(divide_up(plan->taps * plan->rows, added_rows), add_splits, &job);
