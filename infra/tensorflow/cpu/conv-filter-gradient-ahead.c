@@ -1,4 +1,4 @@
-/* What a task will pack next is fetched while it computes: packing is bound by memory, tiles by arithmetic. */
+/* What a task packs next is fetched while it computes: packing waits for memory, tiles for arithmetic. */
 #include "conv-filter-gradient-parts.h"
 
 /* How many pieces of neighbouring bytes a part consists of, and how long they are. */

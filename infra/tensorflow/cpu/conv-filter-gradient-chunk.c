@@ -3,6 +3,8 @@
 
 /* Runs of fewer pixels spend their time on beginning and ending. */
 #define SHORT_RUN 7
+/* Runs of more pixels leave it too long until more is fetched. */
+#define LONG_RUN 16
 
 /* In one direction: the outputs whose input under a tap exists. */
 typedef struct {
@@ -117,31 +119,50 @@ void filter_gradient_pack_dy(const gradient_chunk *c, const void *dy, float *pac
   }
 }
 
+/* A row's pixels that a tap joins to outputs: `length` of them from `first` on, outputs from `out` on. */
+typedef struct {
+  int64_t first, out, length;
+} row_run;
+
+static row_run row_run_of(const gradient_chunk *c, int64_t tap_column) {
+  const window_shape *s = &c->plan->shape;
+  if (c->plan->order == TAPS_AS_ROWS) return (row_run){0, 0, s->out_width};
+  if (c->plan->order == TAPS_AS_COLUMNS) return (row_run){0, 0, s->width};
+  const int64_t offset = tap_column * s->dilation_width - s->pad_left;
+  const output_range inside = outputs_inside(s->width, s->out_width, s->stride_width, offset);
+  const int64_t pixel = inside.from * s->stride_width + offset;
+  return (row_run){(pixel - c->x_pixel) / c->x_pixel_step, inside.from, inside.to - inside.from};
+}
+
+int64_t filter_gradient_run_limit(const gradient_chunk *c) {
+  return c->images * c->out_rows * divide_up(c->dy_row_pixels, LONG_RUN / 2);
+}
+
 int64_t filter_gradient_runs(const gradient_chunk *c, int64_t tap, pixel_run *runs, int64_t *steps) {
   const window_shape *s = &c->plan->shape;
   const int separate = c->plan->order == TAPS_SEPARATE;
   const int64_t tap_row = separate ? tap / s->filter_width : tap;
   const int64_t down = c->out_row * s->stride_height + tap_row * s->dilation_height - s->pad_top;
-  const output_range vertical = outputs_inside(s->height, c->out_rows, s->stride_height, down);
-  const int64_t right = separate ? tap % s->filter_width * s->dilation_width - s->pad_left : 0;
-  const output_range horizontal = separate ? outputs_inside(s->width, s->out_width, s->stride_width, right)
-                                           : (output_range){0, 0};
-  const int64_t first = horizontal.from * s->stride_width + right;
-  const int64_t pixel = separate ? (first - c->x_pixel) / c->x_pixel_step : 0;
-  const int64_t length = separate                             ? horizontal.to - horizontal.from
-                         : c->plan->order == TAPS_AS_COLUMNS ? s->width
-                                                              : s->out_width;
+  const output_range rows = outputs_inside(s->height, c->out_rows, s->stride_height, down);
+  const row_run run = row_run_of(c, separate ? tap % s->filter_width : 0);
+  int64_t pieces = 1;
+  while (run.length / pieces > LONG_RUN && run.length % (pieces * 2) == 0) pieces *= 2;
+  *steps = run.length / pieces;
+  const int64_t x_pixels = *steps * c->x_step / c->x_pitch;
   int64_t count = 0;
-  for (int64_t image = 0; image < c->images && length > 0; image++) {
-    for (int64_t out = vertical.from; out < vertical.to; out++) {
+  for (int64_t image = 0; image < c->images && run.length > 0; image++) {
+    for (int64_t out = rows.from; out < rows.to; out++) {
       const int64_t row = (out * s->stride_height + down - c->x_row) / c->x_row_step;
-      runs[count].x = (image * c->x_rows + row) * c->x_row_pixels + pixel;
-      runs[count++].dy = (image * c->out_rows + out) * c->dy_row_pixels + horizontal.from;
+      const int64_t x = (image * c->x_rows + row) * c->x_row_pixels + run.first;
+      const int64_t dy = (image * c->out_rows + out) * c->dy_row_pixels + run.out;
+      for (int64_t i = 0; i < pieces; i++) runs[count++] = (pixel_run){x + i * x_pixels, dy + i * *steps};
     }
   }
   /* Short rows of both sides that follow on one another are one run. */
-  const int whole = length < SHORT_RUN && length == c->dy_row_pixels && length * c->x_step == c->x_row_pixels * c->x_pitch &&
+  const int whole = run.length < SHORT_RUN && run.length == c->dy_row_pixels &&
+                    run.length * c->x_step == c->x_row_pixels * c->x_pitch &&
                     count == c->images * c->out_rows && count == c->images * c->x_rows;
-  *steps = whole ? length * count : length;
-  return whole ? at_most(count, 1) : count;
+  if (!whole) return count;
+  *steps *= count;
+  return at_most(count, 1);
 }

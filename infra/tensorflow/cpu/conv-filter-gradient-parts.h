@@ -37,8 +37,8 @@ typedef struct {
 filter_gradient_plan filter_gradient_plan_of(const window_shape *shape, int is_bf16);
 
 /*
- * A tensor [batch, height, width, channels] and what of it to pack: every `row_step`th row from `row` on,
- * ...
+ * A tensor [batch, height, width, channels] and what of it to pack: `rows` rows from `row` on, every
+ * `row_step`th, and pixels, images and channels likewise.
  */
 typedef struct {
   const void *data;
@@ -93,8 +93,9 @@ typedef struct {
 
 /*
  * The runs of pixels, all of `*steps`, in which tap `tap` of the plan meets its inputs. Says how many there
- * are.
+ * are: at most the limit.
  */
+int64_t filter_gradient_run_limit(const gradient_chunk *chunk);
 int64_t filter_gradient_runs(const gradient_chunk *chunk, int64_t tap, pixel_run *runs, int64_t *steps);
 
 /*

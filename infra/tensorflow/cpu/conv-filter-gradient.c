@@ -85,7 +85,7 @@ static task_memory memory_of(const gradient_job *job, int thread) {
   const packed_part dy_part = filter_gradient_dy_part(&largest, job->dy);
   const int64_t x_lanes = round_up(filter_gradient_x_lanes(&largest) + SLACK, LANES);
   const int64_t dy_lanes = round_up(filter_gradient_dy_lanes(&largest) + SLACK, LANES);
-  const int64_t runs = largest.images * largest.out_rows;
+  const int64_t runs = filter_gradient_run_limit(&largest);
   const int64_t ahead = filter_gradient_ahead_limit(&x_part) + filter_gradient_ahead_limit(&dy_part);
   const size_t bytes = (size_t)(x_lanes + dy_lanes) * sizeof(float) + (size_t)runs * sizeof(pixel_run) +
                        (size_t)ahead * sizeof(char *);
@@ -102,7 +102,8 @@ static int64_t list_ahead(const gradient_job *job, int64_t task, int64_t index, 
   const int64_t next = task + (ends ? parallel_threads() : 0);
   if (next >= tasks_of(&job->plan)) return 0;
   const gradient_task t = task_of(&job->plan, next);
-  const gradient_chunk chunk = filter_gradient_chunk_of(&job->plan, ends ? t.first : index + 1, t.row, t.column);
+  const int64_t next_chunk = ends ? t.first : index + 1;
+  const gradient_chunk chunk = filter_gradient_chunk_of(&job->plan, next_chunk, t.row, t.column);
   const packed_part x_part = filter_gradient_x_part(&chunk, job->x);
   const packed_part dy_part = filter_gradient_dy_part(&chunk, job->dy);
   const int64_t count = filter_gradient_list_ahead(&x_part, ahead);
@@ -122,10 +123,11 @@ static void run_task(void *context, int64_t index, int thread) {
     gradient_tile tile = {.x_pitch = chunk.x_pitch, .x_step = chunk.x_step, .runs = memory.runs,
                           .out_pitch = plan->columns, .accumulate = i > task.first, .ahead = memory.ahead};
     tile.ahead_count = list_ahead(job, index, i, memory.ahead);
-    const int64_t tiles = divide_up(chunk.rows, plan->tile_rows) * column_panels(divide_up(chunk.columns, LANES));
-    tile.ahead_per_run = divide_up(tile.ahead_count, tiles * plan->taps * chunk.images * chunk.out_rows);
+    const int64_t panels = column_panels(divide_up(chunk.columns, LANES));
+    const int64_t tiles = divide_up(chunk.rows, plan->tile_rows) * panels * plan->taps;
     for (int64_t tap = 0; tap < plan->taps; tap++) {
       tile.run_count = filter_gradient_runs(&chunk, tap, memory.runs, &tile.steps);
+      if (tap == 0) tile.ahead_per_run = divide_up(tile.ahead_count, tiles * at_least(tile.run_count, 1));
       add_tap(&chunk, &tile, memory.x, memory.dy, sums + tap * plan->rows * plan->columns);
     }
   }
