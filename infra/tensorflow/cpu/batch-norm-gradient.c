@@ -15,6 +15,8 @@
 typedef struct {
   periodic view;
   element type;
+  /* Whether what is computed goes past the caches. */
+  int streams;
   const void *dz, *x, *z;
   void *dx, *dresidual;
   /* [period] each: y = scale * x + shift; dx = scale * dy + slope * x + offset. */
@@ -117,7 +119,8 @@ INLINE void apply_block(const gradient_work *work, element type, int residual, i
       lanes dy = lanes_load(residual ? work->dresidual : work->dz, at, type);
       if (!residual) dy = passed(work, dy, lanes_fma(x, scale[k], shift[k]));
       lanes dx = lanes_fma(dy, scale[k], lanes_fma(x, slope[k], offset[k]));
-      lanes_store(work->dx, at, dx, type);
+      if (work->streams) lanes_stream(work->dx, at, dx, type);
+      else lanes_store(work->dx, at, dx, type);
     }
   }
 }
@@ -134,6 +137,7 @@ INLINE void apply_task(const gradient_work *work, element type, int residual, in
     if (!residual) dy = passed_one(work, dy, x * work->scale[lane] + work->shift[lane]);
     store_one(work->dx, i, dy * work->scale[lane] + (x * work->slope[lane] + work->offset[lane]), type);
   }
+  if (work->streams) streamed();
 }
 
 static void run_apply(void *context, int64_t index, int thread) {
@@ -182,6 +186,7 @@ static gradient_work work_of(const batch_norm_shape *shape, const void *dz, cons
                              void *dx, void *dresidual) {
   gradient_work work = {.type = shape->type, .dz = dz, .x = x, .z = z, .dx = dx, .dresidual = dresidual};
   work.view = periodic_of(shape->rows * shape->channels, shape->channels);
+  work.streams = worth_streaming(&work.view, shape->type, dx);
   work.low = low_of(shape->after);
   work.high = high_of(shape->after);
   return work;

@@ -15,6 +15,8 @@
 typedef struct {
   periodic view;
   element type;
+  /* Whether what is computed goes past the caches. */
+  int streams;
   const void *x, *residual;
   void *z;
   /* [period] each. */
@@ -102,7 +104,8 @@ INLINE void apply_block(const norm_work *work, element type, int residual, int64
       int64_t at = row * work->view.period + lane + k * LANES;
       lanes y = lanes_fma(lanes_load(work->x, at, type), scale[k], shift[k]);
       if (residual) y = lanes_add(y, lanes_load(work->residual, at, type));
-      lanes_store(work->z, at, lanes_clamp(y, low, high), type);
+      if (work->streams) lanes_stream(work->z, at, lanes_clamp(y, low, high), type);
+      else lanes_store(work->z, at, lanes_clamp(y, low, high), type);
     }
   }
 }
@@ -118,6 +121,7 @@ INLINE void apply_task(const norm_work *work, element type, int residual, int64_
     if (residual) y += load_one(work->residual, i, type);
     store_one(work->z, i, y < work->low ? work->low : y > work->high ? work->high : y, type);
   }
+  if (work->streams) streamed();
 }
 
 static void run_apply(void *context, int64_t index, int thread) {
@@ -136,6 +140,7 @@ static norm_work work_of(const batch_norm_shape *shape, const void *x, const voi
   work.x = x;
   work.residual = residual;
   work.z = z;
+  work.streams = worth_streaming(&work.view, shape->type, z);
   work.low = low_of(shape->after);
   work.high = high_of(shape->after);
   work.sums = NULL;

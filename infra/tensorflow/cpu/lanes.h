@@ -95,6 +95,15 @@ INLINE void lanes_store(void *values, int64_t index, lanes x, element type) {
   else _mm256_storeu_si256((__m256i *)((bf16 *)values + index), lanes_to_bf16(x));
 }
 
+/* Past the caches; `index` is a multiple of 16 and `values` aligned to 64 bytes. */
+INLINE void lanes_stream(void *values, int64_t index, lanes x, element type) {
+  if (type == FLOAT32) _mm512_stream_ps((float *)values + index, x);
+  else _mm256_stream_si256((__m256i *)((bf16 *)values + index), lanes_to_bf16(x));
+}
+
+/* What was streamed is there for other threads. */
+INLINE void streamed(void) { _mm_sfence(); }
+
 #else
 
 typedef struct {
@@ -159,6 +168,12 @@ INLINE lanes lanes_load(const void *values, int64_t index, element type) {
 INLINE void lanes_store(void *values, int64_t index, lanes x, element type) {
   EACH_LANE store_one(values, index + i, x.at[i], type);
 }
+
+INLINE void lanes_stream(void *values, int64_t index, lanes x, element type) {
+  lanes_store(values, index, x, type);
+}
+
+INLINE void streamed(void) {}
 
 #undef EACH_LANE
 

@@ -34,6 +34,8 @@ extern void TF_OpKernelContext_Failure(TF_OpKernelContext *, TF_Status *);
 extern void TF_GetInput(TF_OpKernelContext *, int, TF_Tensor **, TF_Status *);
 extern TF_Tensor *TF_AllocateOutput(TF_OpKernelContext *, int, int, const int64_t *, int, size_t,
                                     TF_Status *);
+extern TF_Tensor *TF_ForwardInputOrAllocateOutput(TF_OpKernelContext *, const int *, int, int,
+                                                  const int64_t *, int, int *, TF_Status *);
 extern void *TF_TensorData(const TF_Tensor *);
 extern int64_t TF_TensorElementCount(const TF_Tensor *);
 extern int TF_NumDims(const TF_Tensor *);
@@ -162,15 +164,36 @@ void *operation_output(operation_call *call, int index, int type, const int64_t 
   return elements;
 }
 
-void *operation_output_like(operation_call *call, int index, int type, int input) {
+#define MAX_RANK 8
+
+/* The lengths of an input's axes; how many there are, or -1. */
+static int lengths_of(operation_call *call, int input, int64_t *lengths) {
   TF_Tensor *tensor = NULL;
-  TF_GetInput(call->context, input, &tensor, call->status);
-  if (TF_GetCode(call->status) != 0) return NULL;
-  int64_t lengths[8];
+  if (TF_GetCode(call->status) == 0) TF_GetInput(call->context, input, &tensor, call->status);
+  if (TF_GetCode(call->status) != 0) return -1;
   const int rank = TF_NumDims(tensor);
-  for (int i = 0; i < rank && i < 8; i++) lengths[i] = TF_Dim(tensor, i);
+  for (int i = 0; i < rank && i < MAX_RANK; i++) lengths[i] = TF_Dim(tensor, i);
   TF_DeleteTensor(tensor);
-  return operation_output(call, index, type, lengths, rank);
+  return rank;
+}
+
+void *operation_output_like(operation_call *call, int index, int type, int input) {
+  int64_t lengths[MAX_RANK];
+  const int rank = lengths_of(call, input, lengths);
+  return rank < 0 ? NULL : operation_output(call, index, type, lengths, rank);
+}
+
+void *operation_output_over(operation_call *call, int index, int input) {
+  int64_t lengths[MAX_RANK];
+  const int rank = lengths_of(call, input, lengths);
+  if (rank < 0) return NULL;
+  int taken = -1;
+  TF_Tensor *tensor = TF_ForwardInputOrAllocateOutput(call->context, &input, 1, index, lengths, rank, &taken,
+                                                      call->status);
+  if (TF_GetCode(call->status) != 0) return NULL;
+  void *elements = TF_TensorData(tensor);
+  TF_DeleteTensor(tensor);
+  return elements;
 }
 
 /* Registers everything, once a process. NULL, or what TensorFlow says. */
@@ -181,6 +204,7 @@ TF_Status *operations_register(void) {
   if (elementwise_operations_register(status) != 0) return status;
   if (depthwise_operations_register(status) != 0) return status;
   if (pool_operations_register(status) != 0) return status;
+  if (global_mean_operations_register(status) != 0) return status;
   TF_DeleteStatus(status);
   return NULL;
 }

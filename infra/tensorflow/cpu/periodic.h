@@ -21,6 +21,9 @@
 /* How far ahead memory is asked for. */
 #define AHEAD_ELEMENTS 4096
 
+/* Half of what the last level of a cache tends to hold for us. */
+#define STREAMED_BYTES ((int64_t)16 << 20)
+
 typedef struct {
   int64_t channels, elements, period;
   /* Whole rows; `elements - rows * period` numbers follow them. */
@@ -93,6 +96,14 @@ INLINE void prefetch_block(const void *values, int64_t index, element type) {
   for (int64_t line = 0; line < BLOCK_LANES * element_bytes(type); line += 64) {
     __builtin_prefetch(block + line);
   }
+}
+
+/*
+ * Whether a tensor is better written past the caches: it is read again from its beginning, and would have
+ * pushed that out by its end.
+ */
+static inline int worth_streaming(const periodic *view, element type, const void *values) {
+  return view->elements * element_bytes(type) >= STREAMED_BYTES && (uintptr_t)values % 64 == 0;
 }
 
 /* Where the group of rows that begins with `row` ends. */

@@ -6,6 +6,7 @@ import { array } from "./array.ts"
 import { batchNorm } from "./batch-norm.ts"
 import { conv } from "./conv.ts"
 import { elementwise } from "./elementwise.ts"
+import { globalMean } from "./global-mean.ts"
 import { image } from "./image.ts"
 import type { Kernel } from "./Kernel.ts"
 import { matmul } from "./matmul.ts"
@@ -22,7 +23,8 @@ const kernels: ReadonlyArray<Kernel> = [
   ...pool,
   ...image,
   ...batchNorm,
-  ...sgd
+  ...sgd,
+  ...globalMean
 ]
 
 export const registerKernels = (backendName: string): void => {

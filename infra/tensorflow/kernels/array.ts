@@ -28,12 +28,10 @@ const pad = kernel<Unary, { paddings: Array<[number, number]>; constantValue: nu
   "PadV2",
   (backend, { x }, { paddings, constantValue }) => {
     const { graph } = backend
+    const { emit, input } = light(backend, x)
     const amounts = graph.constant(Int32Array.from(paddings.flat()), [paddings.length, 2], "int32")
-    const value = graph.scalar(constantValue, x.dtype as Dtype)
-    return backend.emit("PadV2", [backend.output(x), amounts, value], {
-      ...backend.typeOf(x),
-      Tpaddings: int32
-    })
+    const value = backend.literal([constantValue], [], x.dtype as Dtype)
+    return emit("PadV2", [input(x), amounts, input(value)], { Tpaddings: int32 })
   }
 )
 
@@ -111,13 +109,14 @@ const stridedSlice = kernel<Unary, StridedSliceAttrs>("StridedSlice", (backend, 
 const split = kernel<Unary, { numOrSizeSplits: number | Array<number>; axis: number }>(
   "SplitV",
   (backend, { x }, { numOrSizeSplits, axis }) => {
+    const { type, input } = light(backend, x)
     const [along = 0] = tf.util.parseAxisParam(axis, x.shape)
     const sizes = tf.backend_util.prepareSplitSize(x, numOrSizeSplits, along)
     const { graph } = backend
     return backend.emitMany(
       "SplitV",
-      [backend.output(x), graph.ints(sizes), graph.intScalar(along)],
-      { ...backend.typeOf(x), num_split: attribute.int(sizes.length), Tlen: int32 },
+      [input(x), graph.ints(sizes), graph.intScalar(along)],
+      { T: attribute.type(type), num_split: attribute.int(sizes.length), Tlen: int32 },
       sizes.length
     )
   }

@@ -1,7 +1,8 @@
 /** The classification head of ResNets: average over the picture, then one linear layer, named `fc`. */
 import { linear, linearWeights } from "../../nn/linear.ts"
 import type { WeightSpec, WeightTensors } from "../../nn/Weights.ts"
-import { tf } from "../../tensor/tf.ts"
+import { globalMean } from "../../tensor/global-mean.ts"
+import type { tf } from "../../tensor/tf.ts"
 
 export interface ClassifierHead {
   readonly channels: number
@@ -24,4 +25,4 @@ export const classifierHead = (
   weights: WeightTensors,
   head: ClassifierHead,
   features: tf.Tensor4D
-): tf.Tensor2D => linear(weights, fc(head), tf.mean(features, [1, 2]))
+): tf.Tensor2D => linear(weights, fc(head), globalMean(features))

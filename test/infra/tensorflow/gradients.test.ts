@@ -8,6 +8,7 @@ import { Effect } from "effect"
 import { maxPoolHalving } from "../../../lib/nn/max-pool.ts"
 import { repeatTwice, resizeBilinear } from "../../../lib/nn/upsample.ts"
 import { batchNormInference, batchNormTraining } from "../../../lib/tensor/batch-norm.ts"
+import { globalMean } from "../../../lib/tensor/global-mean.ts"
 import { type TensorError, TensorRuntime, type TensorSpec } from "../../../lib/tensor/Runtime.ts"
 import { RandomStream } from "../../../lib/tensor/random.ts"
 import { softmaxCrossEntropy } from "../../../lib/tensor/softmax-cross-entropy.ts"
@@ -150,7 +151,9 @@ const cases: ReadonlyArray<Case> = [
     apply: (x: T4) => tf.maxPool(x, 3, 1, "same")
   },
   { name: "avgPool", shapes: [image], apply: (x: T4) => tf.avgPool(x, 2, 2, "same") },
-  { name: "global mean", shapes: [image], apply: (x: T4) => tf.mean(x, [1, 2]) },
+  { name: "mean", shapes: [image], apply: (x: T4) => tf.mean(x, [1, 2]) },
+  { name: "global mean", shapes: [image], apply: (x: T4) => globalMean(x) },
+  { name: "global mean, many channels", shapes: [[2, 3, 2, 85]], apply: (x: T4) => globalMean(x) },
   {
     name: "matMul transposed",
     shapes: [
