@@ -1,0 +1,125 @@
+/**
+ * The native runtime for long: 5,000 steps and 200 retraces take no more memory at their end than in their
+ * middle, and everything that tfjs and TensorFlow made is given back.
+ */
+import { setFlagsFromString } from "node:v8"
+import { runInNewContext } from "node:vm"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { TensorFlow } from "../../infra/tensorflow/capi.ts"
+import type { NativeLibrary } from "../../infra/tensorflow/library.ts"
+import { TensorRuntime } from "../../lib/tensor/Runtime.ts"
+import { RandomStream } from "../../lib/tensor/random.ts"
+import { tf } from "../../lib/tensor/tf.ts"
+import { disposeNet, makeNet, trainingStep } from "../infra/tensorflow/residual-net.ts"
+import { library, native } from "../support/runtimes.ts"
+
+setFlagsFromString("--expose-gc")
+const collectGarbage = runInNewContext("gc") as () => void
+
+const STEPS = 5000
+const RETRACES = 200
+/** MiB by which the second half of the samples may climb along its fitted line: 0 but for the allocators' play. */
+const CLIMB = 8
+
+const residentMiB = (): number => {
+  collectGarbage()
+  return process.memoryUsage.rss() / 2 ** 20
+}
+
+/** How far the least-squares line through the second half rises from its beginning to its end. */
+const climb = (samples: ReadonlyArray<number>): number => {
+  const half = samples.slice(Math.floor(samples.length / 2))
+  const middle = (half.length - 1) / 2
+  const mean = half.reduce((sum, value) => sum + value, 0) / half.length
+  const covariance = half.reduce((sum, value, index) => sum + (index - middle) * (value - mean), 0)
+  const variance = half.reduce((sum, _, index) => sum + (index - middle) ** 2, 0)
+  return (covariance / variance) * (half.length - 1)
+}
+
+const feedsOf = (batch: number, side: number) => {
+  const random = RandomStream.make(5, `${batch}x${side}`)
+  return {
+    images: {
+      shape: [batch, side, side, 3],
+      values: Float32Array.from({ length: batch * side * side * 3 }, () => random.gaussian())
+    },
+    labels: { shape: [batch], values: Int32Array.from({ length: batch }, (_, index) => index % 4) }
+  }
+}
+
+const openNet = Effect.gen(function* () {
+  const runtime = yield* TensorRuntime
+  const net = yield* Effect.acquireRelease(
+    Effect.sync(() => makeNet(3)),
+    (made) => Effect.sync(() => disposeNet(made))
+  )
+  const step = yield* runtime.jit(trainingStep(net), {
+    inputs: { images: { shape: [8, 12, 12, 3], dtype: "float32" }, labels: { shape: [8], dtype: "int32" } },
+    precision: "bfloat16"
+  })
+  return { runtime, step }
+})
+
+const made = () => ({
+  tensors: tf.memory().numTensors,
+  ...TensorFlow.load(library as NativeLibrary).handles.live
+})
+
+/** Runs it with a runtime of its own and tells how much was left behind. */
+const leaving = <E>(use: Effect.Effect<void, E, TensorRuntime>) =>
+  Effect.gen(function* () {
+    yield* Effect.provide(Effect.void, native.layer)
+    const before = made()
+    yield* Effect.provide(use, native.layer)
+    assert.deepStrictEqual(made(), before)
+  })
+
+describe.skipIf(native.skipped !== "")(`the native runtime for long${native.skipped}`, () => {
+  it.effect(`holds its memory over ${STEPS} steps`, () =>
+    leaving(
+      Effect.scoped(
+        Effect.gen(function* () {
+          const { runtime, step } = yield* openNet
+          const feeds = feedsOf(8, 12)
+          const samples: Array<number> = []
+          for (let index = 0; index < STEPS; index++) {
+            yield* step.run(feeds)
+            if (index % 25 === 0) samples.push(residentMiB())
+          }
+          console.log(
+            `${STEPS} steps: ${samples.at(-1)!.toFixed(0)} MiB, climb ${climb(samples).toFixed(2)} MiB`
+          )
+          assert.isBelow(climb(samples), CLIMB)
+          assert.deepInclude(yield* runtime.counters, { traces: 1, hits: STEPS, evictions: 0, rebuilds: 0 })
+        })
+      )
+    )
+  )
+
+  it.effect(`holds its memory over ${RETRACES} retraces`, () =>
+    leaving(
+      Effect.scoped(
+        Effect.gen(function* () {
+          const { runtime, step } = yield* openNet
+          // In an order of chance, so that no end of the run has larger shapes than the other.
+          const shapes = RandomStream.make(1, "shapes").permutation(RETRACES)
+          const samples: Array<number> = []
+          for (const shape of shapes) {
+            yield* step.run(feedsOf(1 + (shape % 8), 12 + Math.floor(shape / 8)))
+            samples.push(residentMiB())
+          }
+          const { evictions, nodes, rebuilds, traces } = yield* runtime.counters
+          console.log(
+            `${traces} traces, ${rebuilds} rebuilds, ${nodes.live + nodes.dead} nodes: ` +
+              `${samples.at(-1)!.toFixed(0)} MiB, climb ${climb(samples).toFixed(2)} MiB`
+          )
+          assert.isAtLeast(traces, RETRACES)
+          assert.isAbove(rebuilds, 2)
+          assert.isAbove(evictions, RETRACES / 2)
+          assert.isBelow(climb(samples), CLIMB)
+        })
+      )
+    )
+  )
+})
