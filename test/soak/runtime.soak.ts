@@ -23,7 +23,7 @@ const STEPS = 5000
 const RETRACES = 400
 /** Kinds of feeds, in turn: oneDNN remembers what it prepared for a shape, up to a bound of its own. */
 const SHAPES = 80
-/** MiB that the second half of the samples may climb along its fitted line: 0 but for the allocators' play. */
+/** MiB that the second half may climb along its fitted line: 0 but for what allocators play with. */
 const CLIMB = 8
 
 /** glibc's: gives freed memory back to the system, which it does by itself when it likes. */
