@@ -26,7 +26,7 @@ import { type BuiltSources, readBuiltSources } from "./code/builtSources.ts"
 import { codeClosureLayer } from "./code/CodeClosure.ts"
 import { packageRootOf } from "./code/packageRoot.ts"
 import { childProcessExecutorLayer } from "./executors/ChildProcessExecutor.ts"
-import { childEnvironment } from "./executors/childEnvironment.ts"
+import { childEnvironment, numPoolThreads } from "./executors/childEnvironment.ts"
 import { inProcessExecutorLayer } from "./executors/InProcessExecutor.ts"
 import { indexedExternalInputsLayer } from "./files/IndexedExternalInputs.ts"
 import { hasherLayer } from "./hashing.ts"
@@ -349,7 +349,7 @@ const executorLayer = (
   const children = childProcessExecutorLayer({
     childFile,
     alwaysFresh: executor === "fresh",
-    environment: childEnvironment(settings.environment, settings.threads + 2)
+    environment: childEnvironment(settings.environment, numPoolThreads(settings.threads))
   })
   return (strict ? strictExecutorLayer(children) : children).pipe(Layer.provide(code))
 }

@@ -12,7 +12,7 @@ import { diff, lineage, log, show } from "./resultCommands.ts"
 import { runSettings } from "./runFlags.ts"
 import { runtime } from "./runtimeCommands.ts"
 import { schedule, scheduler } from "./scheduleCommands.ts"
-import { doctor, gc, verify } from "./storeCommands.ts"
+import { doctor, gc, selfTest, verify } from "./storeCommands.ts"
 
 const jobs = (name: string, description: string) =>
   Flag.String(name).pipe(Flag.withMetavar("JOB[,JOB...]"), Flag.withDescription(description), Flag.atLeast(0))
@@ -173,6 +173,6 @@ export const distillery = Command.make("distillery").pipe(
     { group: "Look at results", commands: [log, show, diff, lineage, predict] },
     { group: "Keep the store", commands: [adopt, gc, verify] },
     { group: "Schedule", commands: [schedule, scheduler] },
-    { group: "Find out", commands: [list, doctor, runtime, completion, completeNames] }
+    { group: "Find out", commands: [list, doctor, runtime, completion, completeNames, selfTest] }
   ])
 )

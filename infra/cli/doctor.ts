@@ -6,7 +6,6 @@ import { table } from "../reporting/table.ts"
 import { read, type SettingsValue } from "../settings.ts"
 import { s3Url } from "../stores/storePlace.ts"
 import {
-  type Finding,
   folderChecks,
   machineChecks,
   nodeCheck,
@@ -15,6 +14,7 @@ import {
   storeCheck
 } from "./doctorChecks.ts"
 import { AlreadyReported, exitCodes } from "./errors.ts"
+import type { Finding } from "./finding.ts"
 import { Output, printJson } from "./Output.ts"
 
 interface ShownSetting {
@@ -32,6 +32,7 @@ const valuesOf = (settings: SettingsValue): ReadonlyArray<readonly [variable: st
     ["DISTILLERY_BACKEND", settings.backend],
     ["DISTILLERY_TENSORFLOW", settings.tensorflowDir ?? "fetched by pip"],
     ["DISTILLERY_KERNELS", settings.kernels],
+    ["CUDA_VISIBLE_DEVICES", settings.visibleGpus ?? "all"],
     ["DISTILLERY_THREADS", String(settings.threads)],
     ["DISTILLERY_PROFILE", settings.profileDir ?? "none"],
     ["DISTILLERY_CONCURRENCY", String(settings.concurrency)],
@@ -89,8 +90,8 @@ const examined = Effect.gen(function* () {
   const found = settings.success
   const store = yield* storeCheck(found)
   const ofStore = store.state === "fail" ? [] : [roomCheck(found), signingCheck(found)]
-  const rest = [...folderChecks(found), ...ofStore, ...machineChecks(found)]
-  const findings = [node, store, ...(yield* Effect.all(rest))]
+  const rest = yield* Effect.all([...folderChecks(found), ...ofStore])
+  const findings = [node, store, ...rest, ...(yield* machineChecks(found))]
   return { findings, settings: shownSettings(found) }
 })
 

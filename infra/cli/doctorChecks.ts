@@ -1,10 +1,8 @@
 /** What `distillery doctor` looks at: each check tries the real thing, and says how to mend it. */
-import { execFile } from "node:child_process"
 import { randomBytes } from "node:crypto"
 import { mkdir, rm, statfs, writeFile } from "node:fs/promises"
 import { availableParallelism, totalmem } from "node:os"
 import { join } from "node:path"
-import { promisify } from "node:util"
 import { Effect } from "effect"
 import { ImageCodec } from "../../lib/data/ImageCodec.ts"
 import { ObjectStore, type StoreError } from "../../lib/storage/ObjectStore.ts"
@@ -12,25 +10,18 @@ import { Signer } from "../../lib/storage/Signature.ts"
 import { imageCodecLayer, storageLayer } from "../layers.ts"
 import { bytes } from "../reporting/numbers.ts"
 import type { SettingsValue } from "../settings.ts"
-import { locateLibrary } from "../tensorflow/library.ts"
-
-export interface Finding {
-  readonly name: string
-  readonly state: "ok" | "warn" | "fail"
-  readonly text: string
-  /** What to do, where something is not as it should be. */
-  readonly fix?: string
-}
-
-const ok = (name: string, text: string): Finding => ({ name, state: "ok", text })
-const warn = (name: string, text: string, fix: string): Finding => ({ name, state: "warn", text, fix })
-const fail = (name: string, text: string, fix: string): Finding => ({ name, state: "fail", text, fix })
+import { cpuChecks } from "./cpuChecks.ts"
+import { type Finding, fail, ok, warn } from "./finding.ts"
+import { gpuCheck } from "./gpuChecks.ts"
+import { pipCheck, runtimeCheck } from "./runtimeChecks.ts"
+import { libraryFinding, runSelfTest, selfTestFinding } from "./selfTestCheck.ts"
 
 const messageOf = (error: unknown): string => String((error as Error).message ?? error)
 
 export const nodeCheck: Effect.Effect<Finding> = Effect.sync(() => {
   const memory = `${availableParallelism()} CPUs, ${bytes(totalmem())} of memory`
-  return ok("node", `${process.version} on ${process.platform} ${process.arch}, ${memory}`)
+  const { napi } = process.versions
+  return ok("node", `${process.version} on ${process.platform} ${process.arch}, Node-API ${napi}, ${memory}`)
 })
 
 const freeBytesWarn = 5e9
@@ -143,47 +134,6 @@ export const signingCheck = (settings: SettingsValue): Effect.Effect<Finding> =>
     )
   )
 
-const versionOfPip = promisify(execFile)
-
-const pipCheck: Effect.Effect<Finding> = Effect.promise(async () => {
-  try {
-    const { stdout } = await versionOfPip("python3", ["-m", "pip", "--version"], { timeout: 10_000 })
-    return ok("pip", stdout.split(" from ")[0]!.trim())
-  } catch {
-    const text = "python3 -m pip does not run: the native runtime cannot be fetched"
-    return warn(
-      "pip",
-      text,
-      "Install python3 with pip, or let DISTILLERY_TENSORFLOW name TensorFlow's folder"
-    )
-  }
-})
-
-const runtimeCheck = (settings: SettingsValue): Effect.Effect<Finding> => {
-  const { backend, cacheDir: cacheDirectory, tensorflowDir: directory } = settings
-  if (backend === "portable") return Effect.succeed(ok("runtime", "portable, as DISTILLERY_BACKEND asks"))
-  return locateLibrary({ directory, cacheDirectory }).pipe(
-    Effect.map((found) => {
-      if (found.kind === "native") return ok("runtime", `native, ${found.directory}`)
-      const text = `portable, some 7 times slower, because ${found.reason}`
-      return backend === "native"
-        ? fail("runtime", text, "The first run fetches the native one by pip; or unset DISTILLERY_BACKEND")
-        : warn("runtime", text, "The first run fetches the native one, where pip can")
-    }),
-    Effect.catch((error) =>
-      Effect.succeed(fail("runtime", error.message, "Correct DISTILLERY_TENSORFLOW, or leave it out"))
-    )
-  )
-}
-
-const threadCheck = ({ concurrency, threads }: SettingsValue): Finding => {
-  const cores = availableParallelism()
-  const text = `${threads} of ${cores} CPUs compute, ${concurrency} light jobs at once`
-  return threads > cores
-    ? warn("threads", text, "More threads than CPUs are slower: lower DISTILLERY_THREADS")
-    : ok("threads", text)
-}
-
 /** One pixel there and back. */
 const imageCheck: Effect.Effect<Finding> = Effect.gen(function* () {
   const { decode, encodePng } = yield* ImageCodec
@@ -200,9 +150,10 @@ const imageCheck: Effect.Effect<Finding> = Effect.gen(function* () {
   )
 )
 
-export const machineChecks = (settings: SettingsValue): ReadonlyArray<Effect.Effect<Finding>> => [
-  runtimeCheck(settings),
-  pipCheck,
-  Effect.succeed(threadCheck(settings)),
-  imageCheck
-]
+/** What training runs on. The self-test comes first: others say what it came to, too. */
+export const machineChecks = Effect.fn("machineChecks")(function* (settings: SettingsValue) {
+  const outcome = yield* runSelfTest
+  const found = yield* Effect.all([runtimeCheck(settings), pipCheck, ...cpuChecks(settings)])
+  const gpu = yield* gpuCheck(settings, outcome)
+  return [...found, ...libraryFinding(outcome), gpu, selfTestFinding(outcome), yield* imageCheck]
+})

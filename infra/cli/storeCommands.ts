@@ -74,10 +74,18 @@ export const doctor = Command.make("doctor", { json }, (flags) =>
 ).pipe(
   Command.withDescription(
     "Look whether all that runs need works here, and which settings count: each line ok, warn or fail, and " +
-      "the fix. Exit codes: 0 nothing is broken, 1 something is"
+      "the fix. Trains a small net for some seconds. Exit codes: 0 nothing is broken, 1 something is"
   ),
   Command.withShortDescription("Look whether everything works here"),
   Command.withExamples([
     { command: "distillery doctor", description: "Before the first run, or when in doubt" }
   ])
 )
+
+/** What doctor runs in a process of its own; not for people. */
+export const selfTest = Command.make("self-test", {}, () =>
+  Effect.flatMap(
+    Effect.promise(() => import("./selfTest.ts")),
+    (module) => module.selfTest()
+  )
+).pipe(Command.withDescription("Train a small net, traced and eagerly"), Command.unlisted)

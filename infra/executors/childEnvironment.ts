@@ -10,6 +10,12 @@ const allowed = new RegExp(
 )
 
 /**
+ * Threads of libuv's pool where a step is split over `threads`: one waits for the step, and decoding images
+ * shall not stand still meanwhile.
+ */
+export const numPoolThreads = (threads: number): number => threads + 2
+
+/**
  * What a child may see of an environment. `numThreads` sizes libuv's pool, which native calls and sharp
  * share.
  */

@@ -1,7 +1,9 @@
 /** What doctor finds on a machine that is well, and on one that is not. */
+import { spawnSync } from "node:child_process"
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "vitest"
+import { library } from "../../support/runtimes.ts"
 import { distillery, project } from "./builtProgram.ts"
 
 interface Check {
@@ -22,6 +24,9 @@ describe("doctor", () => {
     assert.match(stdout, /^distillery \d+\.\d+\.\d+\n\nok +node +v\d+\..* on /)
     assert.match(stdout, /^ok +store +.*: written, read, and of 8 writers at once one won$/m)
     assert.match(stdout, /^ok +images +sharp encodes and decodes$/m)
+    assert.match(stdout, /^ok +self-test +a small residual net trains: [\d.]+ ms a step eagerly$/m)
+    assert.match(stdout, /^(ok|warn) +cpu +.+: /m)
+    assert.match(stdout, /^ok +gpu +not used: |^warn +gpu +NVIDIA/m)
     assert.match(stdout, /^DISTILLERY_BACKEND +portable +environment$/m)
     assert.match(stdout, /^DISTILLERY_MIRROR +none +default$/m)
     assert.match(stdout, /^(All is well\.|Nothing is broken; \d+ could be better\.)$/m)
@@ -52,8 +57,9 @@ describe("doctor", () => {
     assert.strictEqual(code, 1)
     const { checks, schemaVersion } = JSON.parse(stdout) as { checks: Array<Check>; schemaVersion: number }
     assert.strictEqual(schemaVersion, 1)
-    const states = ["store", "cache", "runtime", "threads", "project"].map((name) => stateOf(checks, name))
-    assert.deepStrictEqual(states, ["fail", "fail", "fail", "warn", "ok"])
+    const names = ["store", "cache", "runtime", "threads", "project", "self-test"]
+    const states = names.map((name) => stateOf(checks, name))
+    assert.deepStrictEqual(states, ["fail", "fail", "fail", "warn", "ok", "fail"])
     for (const { fix, state } of checks) if (state !== "ok") assert.isString(fix)
   }, 30_000)
 
@@ -63,4 +69,48 @@ describe("doctor", () => {
     assert.match(stdout, /^fail +settings +The environment variable DISTILLERY_THREADS is wrong/m)
     assert.match(stdout, /^1 of 2 checks failed\.$/m)
   })
+})
+
+const hasCompiler = spawnSync("cc", ["--version"]).status === 0
+
+describe("with TensorFlow's library", () => {
+  it.skipIf(library.kind === "portable")(
+    `names it, and trains alike on it${library.kind === "portable" ? ` (skipped: ${library.reason})` : ""}`,
+    async () => {
+      if (library.kind === "portable") return
+      const { code, stdout } = await distillery(["doctor"], {
+        environment: { ...environment, DISTILLERY_BACKEND: "auto", DISTILLERY_TENSORFLOW: library.directory }
+      })
+      assert.strictEqual(code, 0, stdout)
+      assert.match(stdout, /^ok +runtime +native: .* \(as DISTILLERY_TENSORFLOW asks\)$/m)
+      assert.match(stdout, /^ok +library +tensorflow \d+\.\d+\.\d+.*, computes on the .PU, oneDNN on$/m)
+      assert.match(
+        stdout,
+        /^(ok|warn) +self-test +a small residual net trains alike: .* traced, .* eagerly, /m
+      )
+    },
+    60_000
+  )
+
+  it.skipIf(!hasCompiler)(
+    `that ends its process, doctor lives to say so${hasCompiler ? "" : " (skipped: no C compiler)"}`,
+    async () => {
+      const folder = join(project, "crashing")
+      mkdirSync(folder)
+      const source = join(folder, "crash.c")
+      writeFileSync(
+        source,
+        "#include <stdlib.h>\n__attribute__((constructor)) void crash(void) { abort(); }\n"
+      )
+      for (const name of ["libtensorflow.so.2", "libtensorflow_framework.so.2"]) {
+        assert.strictEqual(spawnSync("cc", ["-shared", "-fPIC", "-o", join(folder, name), source]).status, 0)
+      }
+      const { code, stdout } = await distillery(["doctor"], {
+        environment: { ...environment, DISTILLERY_BACKEND: "auto", DISTILLERY_TENSORFLOW: folder }
+      })
+      assert.strictEqual(code, 1)
+      assert.match(stdout, /^fail +self-test +.*its process ended by SIGABRT\n +.*DISTILLERY_KERNELS=stock/m)
+    },
+    60_000
+  )
 })
