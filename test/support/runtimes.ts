@@ -36,7 +36,7 @@ export const nativeWith = (options: Omit<NativeOptions, "library" | "kernels">) 
 }
 
 export interface NamedRuntime {
-  readonly name: "native" | "portable"
+  readonly name: "native" | "stock native" | "portable"
   /** For the title of the test: why it is skipped, or nothing. */
   readonly skipped: string
   readonly layer: Layer.Layer<TensorRuntime, ExecutionError>
@@ -44,10 +44,15 @@ export interface NamedRuntime {
 
 export const portable: NamedRuntime = { name: "portable", skipped: "", layer: layerPortable }
 
-/** Its `skipped` is not empty where there is no library. */
-export const native: NamedRuntime =
+const onLibrary = (name: NamedRuntime["name"], file: string | undefined): NamedRuntime =>
   library.kind === "native"
-    ? { name: "native", skipped: "", layer: nativeWith({ threads: 2 }) }
-    : { name: "native", skipped: ` (skipped: ${library.reason})`, layer: Layer.empty as never }
+    ? { name, skipped: "", layer: layerNative({ library, kernels: file, threads: 2 }) }
+    : { name, skipped: ` (skipped: ${library.reason})`, layer: Layer.empty as never }
+
+/** Its `skipped` is not empty where there is no library. */
+export const native: NamedRuntime = onLibrary("native", kernelsFile)
+
+/** Without our kernels, as on machines where they cannot be compiled. */
+export const stockNative: NamedRuntime = onLibrary("stock native", undefined)
 
 export const runtimes: ReadonlyArray<NamedRuntime> = [native, portable]

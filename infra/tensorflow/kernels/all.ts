@@ -6,8 +6,10 @@ import { array } from "./array.ts"
 import { batchNorm } from "./batch-norm.ts"
 import { conv } from "./conv.ts"
 import { elementwise } from "./elementwise.ts"
+import { fusions } from "./fused.ts"
 import { globalMean } from "./global-mean.ts"
 import { image } from "./image.ts"
+import { indexing } from "./indexing.ts"
 import type { Kernel } from "./Kernel.ts"
 import { matmul } from "./matmul.ts"
 import { pool } from "./pool.ts"
@@ -18,14 +20,18 @@ const kernels: ReadonlyArray<Kernel> = [
   ...elementwise,
   ...reduce,
   ...array,
+  ...indexing,
   ...matmul,
   ...conv,
   ...pool,
   ...image,
   ...batchNorm,
   ...sgd,
-  ...globalMean
+  ...globalMean,
+  ...fusions
 ]
+
+export const kernelNames: ReadonlyArray<string> = kernels.map(({ name }) => name)
 
 export const registerKernels = (backendName: string): void => {
   for (const { name, record } of kernels) {
@@ -45,5 +51,5 @@ export const registerKernels = (backendName: string): void => {
 }
 
 export const unregisterKernels = (backendName: string): void => {
-  for (const { name } of kernels) tf.unregisterKernel(name, backendName)
+  for (const name of kernelNames) tf.unregisterKernel(name, backendName)
 }

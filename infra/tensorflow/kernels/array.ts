@@ -4,7 +4,7 @@ import { attribute } from "../attributes.ts"
 import { light } from "../autocast.ts"
 import { DataType } from "../capi.ts"
 import type { TensorInfo } from "../GraphBackend.ts"
-import { dataTypeOf, sizeOf, valuesOf } from "../tensors.ts"
+import { sizeOf, valuesOf } from "../tensors.ts"
 import { type Dtype, type Kernel, kernel, type Unary } from "./Kernel.ts"
 
 type List = { readonly [index: string]: TensorInfo }
@@ -18,6 +18,14 @@ const reshape = kernel<Unary, { shape: Array<number> }>("Reshape", (backend, { x
   const full = tf.util.inferFromImplicitShape(shape, sizeOf(x.shape))
   return emit("Reshape", [input(x), backend.graph.ints(full)], { Tshape: int32 })
 })
+
+const expandDims = kernel<{ input: TensorInfo }, { dim: number }>(
+  "ExpandDims",
+  (backend, { input: x }, { dim }) => {
+    const { emit, input } = light(backend, x)
+    return emit("ExpandDims", [input(x), backend.graph.intScalar(dim)], { Tdim: int32 })
+  }
+)
 
 const transpose = kernel<Unary, { perm: Array<number> }>("Transpose", (backend, { x }, { perm }) => {
   const { emit, input } = light(backend, x)
@@ -51,6 +59,7 @@ const concat = kernel<List, { axis: number }>("Concat", (backend, inputs, { axis
   const tensors = Object.values(inputs).filter(({ shape }) => sizeOf(shape) > 0)
   const first = tensors[0]
   if (first === undefined) throw new Error("nothing but empty tensors to concatenate")
+  if (tensors.length === 1) return backend.share(first)
   const { emit, input } = light(backend, ...tensors)
   const [along = 0] = tf.util.parseAxisParam(axis, first.shape)
   return emit("ConcatV2", [tensors.map(input), backend.graph.intScalar(along)], {
@@ -134,39 +143,6 @@ const reverse = kernel<Unary, { dims: number | Array<number> }>("Reverse", (back
   })
 )
 
-const gather = kernel<{ x: TensorInfo; indices: TensorInfo }, { axis: number; batchDims: number }>(
-  "GatherV2",
-  (backend, { x, indices }, { axis, batchDims }) =>
-    backend.emit("GatherV2", [backend.output(x), backend.output(indices), backend.graph.intScalar(axis)], {
-      batch_dims: attribute.int(batchDims),
-      Tparams: attribute.type(dataTypeOf(x.dtype)),
-      Tindices: int32,
-      Taxis: int32
-    })
-)
-
-const gatherNd = kernel<{ params: TensorInfo; indices: TensorInfo }>(
-  "GatherNd",
-  (backend, { params, indices }) =>
-    backend.emit("GatherNd", [backend.output(params), backend.output(indices)], {
-      Tparams: attribute.type(dataTypeOf(params.dtype)),
-      Tindices: int32
-    })
-)
-
-const oneHot = kernel<
-  { indices: TensorInfo },
-  { depth: number; onValue: number; offValue: number; dtype?: Dtype }
->("OneHot", (backend, { indices }, { depth, onValue, offValue, dtype = "float32" }) => {
-  const { graph } = backend
-  const values = [graph.intScalar(depth), graph.scalar(onValue, dtype), graph.scalar(offValue, dtype)]
-  return backend.emit("OneHot", [backend.output(indices), ...values], {
-    axis: attribute.int(-1),
-    T: attribute.type(dataTypeOf(dtype)),
-    TI: attribute.type(dataTypeOf(indices.dtype))
-  })
-})
-
 const fill = kernel<unknown, { shape: Array<number>; value: number; dtype?: Dtype }>(
   "Fill",
   (backend, _, { shape, value, dtype = "float32" }) =>
@@ -204,9 +180,38 @@ const depthToSpace = kernel<Unary, { blockSize: number; dataFormat: string }>(
     })
 )
 
+interface BatchAttrs {
+  readonly blockShape: Array<number>
+  /** Margins to add before, or to take away after. */
+  readonly paddings?: Array<[number, number]>
+  readonly crops?: Array<[number, number]>
+}
+
+const batches = (
+  [
+    ["SpaceToBatchND", "Tpaddings"],
+    ["BatchToSpaceND", "Tcrops"]
+  ] as const
+).map(([name, margins]) =>
+  kernel<Unary, BatchAttrs>(name, (backend, { x }, { blockShape, crops, paddings }) => {
+    const { graph } = backend
+    const amounts = paddings ?? crops ?? []
+    return backend.emit(
+      name,
+      [
+        backend.output(x),
+        graph.ints(blockShape),
+        graph.constant(Int32Array.from(amounts.flat()), [amounts.length, 2], "int32")
+      ],
+      { ...backend.typeOf(x), Tblock_shape: int32, [margins]: int32 }
+    )
+  })
+)
+
 export const array: ReadonlyArray<Kernel> = [
   identity,
   reshape,
+  expandDims,
   transpose,
   pad,
   mirrorPad,
@@ -218,11 +223,9 @@ export const array: ReadonlyArray<Kernel> = [
   split,
   tile,
   reverse,
-  gather,
-  gatherNd,
-  oneHot,
   fill,
   range,
   linearSpace,
-  depthToSpace
+  depthToSpace,
+  ...batches
 ]

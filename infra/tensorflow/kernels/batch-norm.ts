@@ -159,19 +159,25 @@ const inferenceGradient = kernel<GradientInputs, BatchNormAttrs>(
   }
 )
 
+type TfjsInputs = { [K in "x" | "mean" | "variance"]: TensorInfo } & {
+  [K in "scale" | "offset"]?: TensorInfo | null
+}
+
 /** tfjs's own, for code that does not know ours. */
-const tfjsInference = kernel<
-  { [K in "x" | "mean" | "variance" | "scale" | "offset"]: TensorInfo },
-  { varianceEpsilon: number }
->("FusedBatchNorm", (backend, { x, mean, variance, scale, offset }, { varianceEpsilon }) => {
-  const { type, input } = light(backend, x)
-  const parameters = [scale, offset, mean, variance].map((tensor) => backend.output(tensor))
-  return backend.emit(
-    "FusedBatchNormV3",
-    [input(x), ...parameters],
-    normAttributes(type, varianceEpsilon, false)
-  )
-})
+const tfjsInference = kernel<TfjsInputs, { varianceEpsilon: number }>(
+  "FusedBatchNorm",
+  (backend, { x, mean, variance, scale, offset }, { varianceEpsilon }) => {
+    const { type, input } = light(backend, x)
+    const channels = mean.shape[0] ?? 1
+    const given = (tensor: TensorInfo | null | undefined, otherwise: number): Output =>
+      tensor == null
+        ? backend.graph.constant(new Float32Array(channels).fill(otherwise), [channels], "float32")
+        : backend.output(tensor)
+    const parameters = [given(scale, 1), given(offset, 0), backend.output(mean), backend.output(variance)]
+    const attributes = normAttributes(type, varianceEpsilon, false)
+    return backend.emit("FusedBatchNormV3", [input(x), ...parameters], attributes)
+  }
+)
 
 export const batchNorm: ReadonlyArray<Kernel> = [
   training,

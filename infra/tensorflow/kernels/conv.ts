@@ -3,6 +3,7 @@ import { tf } from "../../../lib/tensor/tf.ts"
 import { type Attributes, attribute } from "../attributes.ts"
 import { heavy } from "../autocast.ts"
 import type { TensorInfo } from "../GraphBackend.ts"
+import { isBeyond, rewritten } from "./dilated.ts"
 import { type Kernel, kernel } from "./Kernel.ts"
 import { emitOwn, type OwnOperation } from "./windows.ts"
 
@@ -66,6 +67,7 @@ const forward = ({ depthwise, forward: pass }: Passes): Kernel =>
     const operands = { activations: [x], filters: [filter], shape: info.outShape }
     const own = emitOwn(backend, heavy(backend, x), info, pass, operands)
     if (own !== undefined) return own
+    if (isBeyond(attrs, depthwise)) return rewritten(pass.name, { x, filter }, attrs, depthwise)
     const { emit, input } = heavy(backend, x, filter)
     return emit(pass.name, [input(x), input(filter)], convAttributes(info))
   })
@@ -76,6 +78,7 @@ const inputGradient = ({ depthwise, inputGradient: pass }: Passes): Kernel =>
     const operands = { activations: [dy], filters: [filter], shape: attrs.inputShape }
     const own = emitOwn(backend, heavy(backend, dy), info, pass, operands)
     if (own !== undefined) return own
+    if (isBeyond(attrs, depthwise)) return rewritten(pass.name, { dy, filter }, attrs, depthwise)
     const { emit, input } = heavy(backend, dy, filter)
     const inputs = [backend.graph.ints(attrs.inputShape), input(filter), input(dy)]
     return emit(pass.name, inputs, convAttributes(info))
@@ -87,6 +90,7 @@ const filterGradient = ({ depthwise, filterGradient: pass }: Passes): Kernel =>
     const operands = { activations: [x, dy], filters: [], shape: attrs.filterShape }
     const own = emitOwn(backend, heavy(backend, x, dy), info, pass, operands)
     if (own !== undefined) return own
+    if (isBeyond(attrs, depthwise)) return rewritten(pass.name, { x, dy }, attrs, depthwise)
     const { emit, input } = heavy(backend, x, dy)
     const inputs = [input(x), backend.graph.ints(attrs.filterShape), input(dy)]
     return emit(pass.name, inputs, convAttributes(info))

@@ -9,8 +9,15 @@ import { type Binary, type Dtype, type Kernel, kernel, type Unary } from "./Kern
 /** tfjs's name → TensorFlow's, where they differ in nothing else. */
 const unaryNames: { readonly [name: string]: string } = {
   Abs: "Abs",
+  Acos: "Acos",
+  Acosh: "Acosh",
+  Asin: "Asin",
+  Asinh: "Asinh",
+  Atan: "Atan",
+  Atanh: "Atanh",
   Ceil: "Ceil",
   Cos: "Cos",
+  Cosh: "Cosh",
   Erf: "Erf",
   Exp: "Exp",
   Expm1: "Expm1",
@@ -28,8 +35,10 @@ const unaryNames: { readonly [name: string]: string } = {
   Sigmoid: "Sigmoid",
   Sign: "Sign",
   Sin: "Sin",
+  Sinh: "Sinh",
   Sqrt: "Sqrt",
   Square: "Square",
+  Tan: "Tan",
   Tanh: "Tanh",
   ZerosLike: "ZerosLike"
 }
@@ -82,6 +91,15 @@ const relu = kernel<Unary>("Relu", (backend, { x }) => {
 const leakyRelu = kernel<Unary, { alpha: number }>("LeakyRelu", (backend, { x }, { alpha }) => {
   const { emit, input } = light(backend, x)
   return emit("LeakyRelu", [input(x)], { alpha: attribute.float(alpha) })
+})
+
+/** Like `leakyRelu` with a slope for each channel. */
+const prelu = kernel<{ x: TensorInfo; alpha: TensorInfo }>("Prelu", (backend, { x, alpha }) => {
+  const { graph } = backend
+  const source = backend.output(x)
+  const positive = graph.output("Greater", [source, graph.scalar(0, "float32")], backend.typeOf(x))
+  const below = graph.output("Mul", [source, backend.output(alpha)], backend.typeOf(x))
+  return backend.emit("SelectV2", [positive, source, below], backend.typeOf(x))
 })
 
 const add = kernel<Binary>("Add", (backend, { a, b }) => {
@@ -176,6 +194,7 @@ export const elementwise: ReadonlyArray<Kernel> = [
   logicalNot,
   relu,
   leakyRelu,
+  prelu,
   add,
   addN,
   step,

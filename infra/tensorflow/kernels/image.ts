@@ -1,5 +1,6 @@
-/** Resizing `[N, H, W, C]`. */
+/** Resizing and flipping `[N, H, W, C]`. */
 import { attribute } from "../attributes.ts"
+import { DataType } from "../capi.ts"
 import type { TensorInfo } from "../GraphBackend.ts"
 import { type Kernel, kernel } from "./Kernel.ts"
 
@@ -42,4 +43,11 @@ const nearestGradient = kernel<{ images: TensorInfo; dy: TensorInfo }, ResizeAtt
     )
 )
 
-export const image: ReadonlyArray<Kernel> = [...forward, bilinearGradient, nearestGradient]
+const flip = kernel<{ image: TensorInfo }>("FlipLeftRight", (backend, { image }) =>
+  backend.emit("ReverseV2", [backend.output(image), backend.graph.ints([2])], {
+    ...backend.typeOf(image),
+    Tidx: attribute.type(DataType.int32)
+  })
+)
+
+export const image: ReadonlyArray<Kernel> = [...forward, bilinearGradient, nearestGradient, flip]

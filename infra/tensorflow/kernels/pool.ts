@@ -3,8 +3,8 @@ import { tf } from "../../../lib/tensor/tf.ts"
 import { type Attributes, attribute } from "../attributes.ts"
 import { light } from "../autocast.ts"
 import type { GraphBackend, TensorInfo } from "../GraphBackend.ts"
-import { TracingError } from "../Trace.ts"
 import { type Kernel, kernel, type Unary } from "./Kernel.ts"
+import { paddedAverage, paddedAverageGradient } from "./padded-average.ts"
 import { emitOwn } from "./windows.ts"
 
 interface PoolAttrs {
@@ -30,18 +30,11 @@ const poolAttributes = (info: Info): Attributes => ({
 
 const isNamed = ({ padInfo }: Info): boolean => padInfo.type === "SAME" || padInfo.type === "VALID"
 
-const maxAttributes = (info: Info): Attributes => {
+const poolingAttributes = (info: Info): Attributes => {
   const { top, bottom, left, right, type } = info.padInfo
   if (isNamed(info)) return { ...poolAttributes(info), padding: attribute.string(type) }
   const explicit = attribute.ints([0, 0, top, bottom, left, right, 0, 0])
   return { ...poolAttributes(info), padding: attribute.string("EXPLICIT"), explicit_paddings: explicit }
-}
-
-const averageAttributes = (info: Info): Attributes => {
-  if (isNamed(info)) return { ...poolAttributes(info), padding: attribute.string(info.padInfo.type) }
-  throw new TracingError(
-    "TensorFlow averages with padding 'same' or 'valid' only; pad the input first (tf.pad)"
-  )
 }
 
 /** Records a pooling of ours if it takes the shape; `x` decides on the precision. */
@@ -66,16 +59,16 @@ interface ForwardNames {
   /** tfjs's name of the kernel, which is TensorFlow's of its operation too. */
   readonly name: string
   readonly operation: string
-  readonly attributes: (info: Info) => Attributes
 }
 
-const forward = ({ attributes, name, operation }: ForwardNames): Kernel =>
+const forward = ({ name, operation }: ForwardNames): Kernel =>
   kernel<Unary, PoolAttrs>(name, (backend, { x }, attrs) => {
     const info = poolInfo(x, attrs)
     const own = emitOwnPool(backend, info, operation, [x], info.outShape)
     if (own !== undefined) return own
+    if (name === "AvgPool" && !isNamed(info)) return paddedAverage(x as tf.Tensor4D, info)
     const { emit, input } = light(backend, x)
-    return emit(name, [input(x)], attributes(info))
+    return emit(name, [input(x)], poolingAttributes(info))
   })
 
 const maxPoolGradient = kernel<{ dy: TensorInfo; input: TensorInfo; output: TensorInfo }, PoolAttrs>(
@@ -85,7 +78,7 @@ const maxPoolGradient = kernel<{ dy: TensorInfo; input: TensorInfo; output: Tens
     const own = emitOwnPool(backend, info, "MaxPoolGradient", [x, dy], x.shape)
     if (own !== undefined) return own
     const { emit, input } = light(backend, x, y)
-    return emit("MaxPoolGrad", [input(x), input(y), input(dy)], maxAttributes(info))
+    return emit("MaxPoolGrad", [input(x), input(y), input(dy)], poolingAttributes(info))
   }
 )
 
@@ -95,14 +88,15 @@ const averagePoolGradient = kernel<{ dy: TensorInfo; input: TensorInfo }, PoolAt
     const info = poolInfo(x, attrs)
     const own = emitOwnPool(backend, info, "AveragePoolGradient", [dy], x.shape)
     if (own !== undefined) return own
+    if (!isNamed(info)) return paddedAverageGradient(dy as tf.Tensor, x as tf.Tensor4D, info)
     const { emit, input } = light(backend, dy)
-    return emit("AvgPoolGrad", [backend.graph.ints(x.shape), input(dy)], averageAttributes(info))
+    return emit("AvgPoolGrad", [backend.graph.ints(x.shape), input(dy)], poolingAttributes(info))
   }
 )
 
 export const pool: ReadonlyArray<Kernel> = [
-  forward({ name: "MaxPool", operation: "MaxPool", attributes: maxAttributes }),
-  forward({ name: "AvgPool", operation: "AveragePool", attributes: averageAttributes }),
+  forward({ name: "MaxPool", operation: "MaxPool" }),
+  forward({ name: "AvgPool", operation: "AveragePool" }),
   maxPoolGradient,
   averagePoolGradient
 ]

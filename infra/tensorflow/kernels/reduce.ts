@@ -6,6 +6,7 @@ import { tf } from "../../../lib/tensor/tf.ts"
 import { attribute } from "../attributes.ts"
 import { DataType } from "../capi.ts"
 import type { TensorInfo } from "../GraphBackend.ts"
+import { dataTypeOf } from "../tensors.ts"
 import { type Kernel, kernel, type Unary } from "./Kernel.ts"
 
 interface ReduceAttrs {
@@ -20,7 +21,7 @@ const axesOf = (x: TensorInfo, { axis, reductionIndices }: ReduceAttrs): Array<n
 
 const index32 = { Tidx: attribute.type(DataType.int32) }
 
-const arithmetic = ["Sum", "Mean", "Max", "Min", "Prod"].map((name) =>
+const arithmetic = ["Sum", "Max", "Min", "Prod"].map((name) =>
   kernel<Unary, ReduceAttrs>(name, (backend, { x }, attrs) =>
     backend.emit(name, [backend.output(x), backend.graph.ints(axesOf(x, attrs))], {
       ...backend.typeOf(x),
@@ -29,6 +30,18 @@ const arithmetic = ["Sum", "Mean", "Max", "Min", "Prod"].map((name) =>
     })
   )
 )
+
+/** tfjs means float32 by the mean of whatever it is. */
+const mean = kernel<Unary, ReduceAttrs>("Mean", (backend, { x }, attrs) => {
+  const type = dataTypeOf(x.dtype)
+  const source = backend.output(x)
+  const input = type === DataType.float32 ? source : backend.graph.cast(source, type, DataType.float32)
+  return backend.emit("Mean", [input, backend.graph.ints(axesOf(x, attrs))], {
+    T: attribute.type(DataType.float32),
+    ...index32,
+    keep_dims: attribute.bool(attrs.keepDims === true)
+  })
+})
 
 const logical = ["All", "Any"].map((name) =>
   kernel<Unary, ReduceAttrs>(name, (backend, { x }, attrs) =>
@@ -49,21 +62,21 @@ const positions = ["ArgMax", "ArgMin"].map((name) =>
   )
 )
 
-const softmax = ["Softmax", "LogSoftmax"].map((name) =>
-  kernel<{ logits: TensorInfo }>(name, (backend, { logits }) =>
-    backend.emit(name, [backend.output(logits)], backend.typeOf(logits))
-  )
+const softmax = kernel<{ logits: TensorInfo }>("Softmax", (backend, { logits }) =>
+  backend.emit("Softmax", [backend.output(logits)], backend.typeOf(logits))
 )
 
-const cumulativeSum = kernel<Unary, { axis: number; exclusive: boolean; reverse: boolean }>(
-  "Cumsum",
-  (backend, { x }, { axis, exclusive, reverse }) =>
-    backend.emit("Cumsum", [backend.output(x), backend.graph.intScalar(axis)], {
-      ...backend.typeOf(x),
-      ...index32,
-      exclusive: attribute.bool(exclusive),
-      reverse: attribute.bool(reverse)
-    })
+const cumulative = ["Cumsum", "Cumprod"].map((name) =>
+  kernel<Unary, { axis: number; exclusive: boolean; reverse: boolean }>(
+    name,
+    (backend, { x }, { axis, exclusive, reverse }) =>
+      backend.emit(name, [backend.output(x), backend.graph.intScalar(axis)], {
+        ...backend.typeOf(x),
+        ...index32,
+        exclusive: attribute.bool(exclusive),
+        reverse: attribute.bool(reverse)
+      })
+  )
 )
 
 const segmentSum = kernel<{ x: TensorInfo; segmentIds: TensorInfo }, { numSegments: number }>(
@@ -91,10 +104,11 @@ const topK = kernel<Unary, { k: number; sorted: boolean }>("TopK", (backend, { x
 
 export const reduce: ReadonlyArray<Kernel> = [
   ...arithmetic,
+  mean,
   ...logical,
   ...positions,
-  ...softmax,
-  cumulativeSum,
+  softmax,
+  ...cumulative,
   segmentSum,
   topK
 ]

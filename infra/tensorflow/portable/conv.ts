@@ -1,7 +1,7 @@
 /**
- * Gradients of convolutions, composed of operations the WebAssembly backend does well. It has no kernel for
- * the filter's gradient and none for depthwise ones, and its own input gradient is ten times slower than a
- * convolution.
+ * Convolutions, and their gradients composed of operations the WebAssembly backend does well. It has no
+ * kernel for the filter's gradient and none for depthwise ones, and its own input gradient is ten times slower
+ * than a convolution.
  */
 import { tf } from "../../../lib/tensor/tf.ts"
 import { type PortableKernel, portableKernel } from "./PortableKernel.ts"
@@ -26,6 +26,8 @@ const infoOf = (input: Shape4, filter: Shape4, attrs: ConvAttrs, depthwise: bool
   return computeConv2DInfo(input, filter, strides, dilations, pad, dimRoundingMode, depthwise)
 }
 
+const dilationsOf = (info: Info): [number, number] => [info.dilationHeight, info.dilationWidth]
+
 /** The input as the taps of the filter see it: padded, and without the margin that no tap reaches. */
 const reached = (x: tf.Tensor4D, info: Info): tf.Tensor4D => {
   const { top, left } = info.padInfo
@@ -37,16 +39,16 @@ const reached = (x: tf.Tensor4D, info: Info): tf.Tensor4D => {
 /** `dy` with strides undone and margins such that a `valid` convolution of it has the size of the input. */
 const unstrided = (dy: tf.Tensor4D, info: Info): tf.Tensor4D => {
   const { top: padTop, left: padLeft } = info.padInfo
-  const top = info.filterHeight - 1 - padTop
-  const left = info.filterWidth - 1 - padLeft
+  const top = info.effectiveFilterHeight - 1 - padTop
+  const left = info.effectiveFilterWidth - 1 - padLeft
   const bottom = info.inHeight + padTop - info.outHeight * info.strideHeight
   const right = info.inWidth + padLeft - info.outWidth * info.strideWidth
   return padOrCrop(spread(dy, info.strideHeight, info.strideWidth), { top, bottom, left, right })
 }
 
 /**
- * dW: the convolution of x and dy with batch and channels exchanged, `dy` being the filter, dilated by the
- * stride.
+ * dW: the convolution of x and dy with batch and channels exchanged, `dy` being the filter: stride and
+ * dilation change places.
  */
 const filterGradient = portableKernel<{ x: tf.Tensor4D; dy: tf.Tensor4D }, ConvAttrs>(
   "Conv2DBackpropFilter",
@@ -54,7 +56,9 @@ const filterGradient = portableKernel<{ x: tf.Tensor4D; dy: tf.Tensor4D }, ConvA
     const info = infoOf(x.shape, attrs.filterShape, attrs, false)
     const images = tf.transpose(reached(x, info), [3, 1, 2, 0])
     const filters = tf.transpose(dy, [1, 2, 0, 3])
-    const gradient = tf.conv2d(images, filters, 1, "valid", "NHWC", [info.strideHeight, info.strideWidth])
+    const strides: [number, number] = [info.dilationHeight, info.dilationWidth]
+    const dilations: [number, number] = [info.strideHeight, info.strideWidth]
+    const gradient = tf.conv2d(images, filters, strides, "valid", "NHWC", dilations)
     return tf.transpose(gradient, [1, 2, 0, 3])
   }
 )
@@ -65,7 +69,7 @@ const inputGradient = portableKernel<{ dy: tf.Tensor4D; filter: tf.Tensor4D }, C
   ({ dy, filter }, attrs) => {
     const info = infoOf(attrs.inputShape, filter.shape, attrs, false)
     const turned = tf.transpose(tf.reverse(filter, [0, 1]), [0, 1, 3, 2])
-    return tf.conv2d(unstrided(dy, info), turned, 1, "valid")
+    return tf.conv2d(unstrided(dy, info), turned, 1, "valid", "NHWC", dilationsOf(info))
   }
 )
 
@@ -86,12 +90,36 @@ const depthwiseInputGradient = portableKernel<{ dy: tf.Tensor4D; filter: tf.Tens
         tf.reshape(gradient, [batch, height, width, channels]) as tf.Tensor4D,
         taps as tf.Tensor4D,
         1,
-        "valid"
+        "valid",
+        "NHWC",
+        dilationsOf(info)
       )
     })
     return tf.addN(parts)
   }
 )
+
+/**
+ * The forward pass. With padding "same" and a filter smaller than its stride the backend's own answers zeros;
+ * the same padding written out it does right.
+ */
+const forward = (name: string, depthwise: boolean): PortableKernel =>
+  portableKernel<{ x: tf.Tensor4D; filter: tf.Tensor4D }, ConvAttrs>(name, (inputs, attrs, own) => {
+    const info = infoOf(inputs.x.shape, inputs.filter.shape, attrs, depthwise)
+    const { effectiveFilterHeight, effectiveFilterWidth, strideHeight, strideWidth } = info
+    const isSmall = effectiveFilterHeight < strideHeight || effectiveFilterWidth < strideWidth
+    if (attrs.pad !== "same" || !isSmall) return own(inputs, attrs)
+    const { bottom, left, right, top } = info.padInfo
+    return own(inputs, {
+      ...attrs,
+      pad: [
+        [0, 0],
+        [top, bottom],
+        [left, right],
+        [0, 0]
+      ]
+    })
+  })
 
 /** dW of each tap of the filter: what the tap saw, times `dy`, summed over batch, rows and columns. */
 const depthwiseFilterGradient = portableKernel<{ x: tf.Tensor4D; dy: tf.Tensor4D }, ConvAttrs>(
@@ -105,14 +133,14 @@ const depthwiseFilterGradient = portableKernel<{ x: tf.Tensor4D; dy: tf.Tensor4D
     const taps = Array.from({ length: rows * columns }, (_, tap) => {
       const row = Math.floor(tap / columns)
       const column = tap % columns
-      const view = tapView(seen, info, row, column)
+      const view = tapView(seen, info, row * info.dilationHeight, column * info.dilationWidth)
       return tf.sum(tf.mul(tf.reshape(view, [cells, channels, 1]), perChannel), 0)
     })
     return tf.reshape(tf.stack(taps), attrs.filterShape)
   }
 )
 
-/** What one tap of a filter or window sees, `[N, outHeight, outWidth, C]`. */
+/** What the tap at a place of a filter or window sees, `[N, outHeight, outWidth, C]`. */
 export const tapView = (
   x: tf.Tensor4D,
   info: Pick<Info, "outHeight" | "outWidth" | "strideHeight" | "strideWidth">,
@@ -132,6 +160,10 @@ export const tapView = (
 }
 
 export const convKernels: ReadonlyArray<PortableKernel> = [
+  forward("Conv2D", false),
+  forward("DepthwiseConv2dNative", true),
+  forward("FusedConv2D", false),
+  forward("FusedDepthwiseConv2D", true),
   filterGradient,
   inputGradient,
   depthwiseInputGradient,

@@ -1,4 +1,7 @@
-/** The gradient of bilinear resizing, which tfjs's WebAssembly backend does not have. */
+/**
+ * The gradients of resizing: of bilinear, which tfjs's WebAssembly backend does not have, and of nearest,
+ * which it gets wrong with half-pixel centres.
+ */
 import { tf } from "../../../lib/tensor/tf.ts"
 import { type PortableKernel, portableKernel } from "./PortableKernel.ts"
 
@@ -15,7 +18,9 @@ const sourceOf = (index: number, from: number, to: number, attrs: ResizeAttrs): 
 }
 
 /** Resizing `from` cells in a row to `to` is a matrix; this is its transpose, `[1, from, to]`. */
-const transposedWeights = (from: number, to: number, attrs: ResizeAttrs): tf.Tensor3D => {
+type Weights = (from: number, to: number, attrs: ResizeAttrs) => tf.Tensor3D
+
+const bilinearWeights: Weights = (from, to, attrs) => {
   const weights = new Float32Array(from * to)
   for (let index = 0; index < to; index += 1) {
     const source = sourceOf(index, from, to, attrs)
@@ -28,22 +33,32 @@ const transposedWeights = (from: number, to: number, attrs: ResizeAttrs): tf.Ten
   return tf.tensor3d(weights, [1, from, to])
 }
 
-/** Rows and columns are interpolated one after the other, so the gradient is two matrix products. */
-const bilinearGradient = portableKernel<{ images: tf.Tensor4D; dy: tf.Tensor4D }, ResizeAttrs>(
-  "ResizeBilinearGrad",
-  ({ dy, images }, attrs) => {
+/** As the backend's own forward pass picks them. */
+const nearestWeights: Weights = (from, to, attrs) => {
+  const weights = new Float32Array(from * to)
+  const scale = attrs.alignCorners && to > 1 ? (from - 1) / (to - 1) : from / to
+  for (let index = 0; index < to; index += 1) {
+    const source = scale * (attrs.halfPixelCenters ? index + 0.5 : index)
+    const cell = attrs.alignCorners ? Math.round(source) : Math.floor(source)
+    weights[Math.min(Math.max(cell, 0), from - 1) * to + index] = 1
+  }
+  return tf.tensor3d(weights, [1, from, to])
+}
+
+/** Rows and columns are resized one after the other, so the gradient is two matrix products. */
+const gradient = (name: string, weights: Weights): PortableKernel =>
+  portableKernel<{ images: tf.Tensor4D; dy: tf.Tensor4D }, ResizeAttrs>(name, ({ dy, images }, attrs) => {
     const [batch, height, width, channels] = images.shape
     const [, rows, columns] = dy.shape
-    const byRows = tf.matMul(
-      transposedWeights(height, rows, attrs),
-      tf.reshape(dy, [batch, rows, columns * channels])
-    )
+    const byRows = tf.matMul(weights(height, rows, attrs), tf.reshape(dy, [batch, rows, columns * channels]))
     const byColumns = tf.matMul(
-      transposedWeights(width, columns, attrs),
+      weights(width, columns, attrs),
       tf.reshape(byRows, [batch * height, columns, channels])
     )
     return tf.reshape(byColumns, images.shape)
-  }
-)
+  })
 
-export const resizeKernels: ReadonlyArray<PortableKernel> = [bilinearGradient]
+export const resizeKernels: ReadonlyArray<PortableKernel> = [
+  gradient("ResizeBilinearGrad", bilinearWeights),
+  gradient("ResizeNearestNeighborGrad", nearestWeights)
+]

@@ -9,6 +9,7 @@ import { setWasmPaths } from "@tensorflow/tfjs-backend-wasm"
 import { Effect } from "effect"
 import { ExecutionError } from "../../../lib/tensor/Runtime.ts"
 import { tf } from "../../../lib/tensor/tf.ts"
+import { registerGradients } from "../gradients/all.ts"
 import { registerWasmKernels } from "./kernels.ts"
 
 let started: Promise<void> | undefined
@@ -43,6 +44,7 @@ const start = async (): Promise<void> => {
     }
   }
   registerWasmKernels()
+  registerGradients()
 }
 
 const GUARDED = ["uncaughtException", "unhandledRejection"]
