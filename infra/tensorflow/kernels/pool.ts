@@ -22,19 +22,18 @@ const poolInfo = (x: TensorInfo, attrs: PoolAttrs): Info => {
   return tf.backend_util.computePool2DInfo(shape, filterSize, strides, 1, pad, dimRoundingMode)
 }
 
-const poolAttributes = (info: Info): Attributes => ({
-  ksize: attribute.ints([1, info.filterHeight, info.filterWidth, 1]),
-  strides: attribute.ints([1, info.strideHeight, info.strideWidth, 1]),
-  data_format: attribute.string("NHWC")
-})
-
 const isNamed = ({ padInfo }: Info): boolean => padInfo.type === "SAME" || padInfo.type === "VALID"
 
-const poolingAttributes = (info: Info): Attributes => {
+const poolAttributes = (info: Info): Attributes => {
   const { top, bottom, left, right, type } = info.padInfo
-  if (isNamed(info)) return { ...poolAttributes(info), padding: attribute.string(type) }
-  const explicit = attribute.ints([0, 0, top, bottom, left, right, 0, 0])
-  return { ...poolAttributes(info), padding: attribute.string("EXPLICIT"), explicit_paddings: explicit }
+  const named = isNamed(info)
+  return {
+    ksize: attribute.ints([1, info.filterHeight, info.filterWidth, 1]),
+    strides: attribute.ints([1, info.strideHeight, info.strideWidth, 1]),
+    data_format: attribute.string("NHWC"),
+    padding: attribute.string(named ? type : "EXPLICIT"),
+    ...(named ? {} : { explicit_paddings: attribute.ints([0, 0, top, bottom, left, right, 0, 0]) })
+  }
 }
 
 /** Records a pooling of ours if it takes the shape; `x` decides on the precision. */
@@ -68,7 +67,7 @@ const forward = ({ name, operation }: ForwardNames): Kernel =>
     if (own !== undefined) return own
     if (name === "AvgPool" && !isNamed(info)) return paddedAverage(x as tf.Tensor4D, info)
     const { emit, input } = light(backend, x)
-    return emit(name, [input(x)], poolingAttributes(info))
+    return emit(name, [input(x)], poolAttributes(info))
   })
 
 const maxPoolGradient = kernel<{ dy: TensorInfo; input: TensorInfo; output: TensorInfo }, PoolAttrs>(
@@ -78,7 +77,7 @@ const maxPoolGradient = kernel<{ dy: TensorInfo; input: TensorInfo; output: Tens
     const own = emitOwnPool(backend, info, "MaxPoolGradient", [x, dy], x.shape)
     if (own !== undefined) return own
     const { emit, input } = light(backend, x, y)
-    return emit("MaxPoolGrad", [input(x), input(y), input(dy)], poolingAttributes(info))
+    return emit("MaxPoolGrad", [input(x), input(y), input(dy)], poolAttributes(info))
   }
 )
 
@@ -90,7 +89,7 @@ const averagePoolGradient = kernel<{ dy: TensorInfo; input: TensorInfo }, PoolAt
     if (own !== undefined) return own
     if (!isNamed(info)) return paddedAverageGradient(dy as tf.Tensor, x as tf.Tensor4D, info)
     const { emit, input } = light(backend, dy)
-    return emit("AvgPoolGrad", [backend.graph.ints(x.shape), input(dy)], poolingAttributes(info))
+    return emit("AvgPoolGrad", [backend.graph.ints(x.shape), input(dy)], poolAttributes(info))
   }
 )
 
