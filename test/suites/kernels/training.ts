@@ -1,5 +1,6 @@
 /** What only training needs: normalisations, losses, the optimizer's step. */
 import { activated, batchNormInference, batchNormTraining } from "../../../lib/tensor/batch-norm.ts"
+import { globalMean } from "../../../lib/tensor/global-mean.ts"
 import { composedSgdStep, type SgdInputs, sgdStep } from "../../../lib/tensor/sgd.ts"
 import { softmaxCrossEntropy } from "../../../lib/tensor/softmax-cross-entropy.ts"
 import { tf } from "../../../lib/tensor/tf.ts"
@@ -176,6 +177,21 @@ const losses: ReadonlyArray<KernelCase> = [
   loss("large logits", between(-80, 80, [3, 4]))
 ]
 
+const averaged = (name: string, shape: Shape): KernelCase => ({
+  name: `globalMean, ${name}`,
+  inputs: [normal(...shape)],
+  apply: (x: tf.Tensor4D) => globalMean(x),
+  reference: (x: tf.Tensor4D) => tf.mean(x, [1, 2]),
+  gradient: "reference",
+  heavy: true
+})
+
+const averages: ReadonlyArray<KernelCase> = [
+  averaged("feature maps", [2, 6, 7, 3]),
+  averaged("many channels", [2, 3, 2, 85]),
+  averaged("one pixel", [3, 1, 1, 4])
+]
+
 type Run = (inputs: SgdInputs) => ReadonlyArray<tf.Tensor>
 
 const updated = (name: string, shape: Shape, decay: number): KernelCase => {
@@ -202,6 +218,6 @@ const updates: ReadonlyArray<KernelCase> = [
 ]
 
 export const training: KernelGroup = {
-  cases: [...normalisations, ...losses, ...updates],
+  cases: [...normalisations, ...losses, ...averages, ...updates],
   properties: []
 }
