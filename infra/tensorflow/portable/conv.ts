@@ -1,7 +1,7 @@
 /**
  * Convolutions, and their gradients composed of operations the WebAssembly backend does well. It has no
- * kernel for the filter's gradient and none for depthwise ones, and its own input gradient is ten times slower
- * than a convolution.
+ * kernel for the filter's gradient and none for depthwise ones, and its own input gradient is ten times
+ * slower than a convolution.
  */
 import { tf } from "../../../lib/tensor/tf.ts"
 import { type PortableKernel, portableKernel } from "./PortableKernel.ts"
