@@ -6,7 +6,7 @@ import { promisify } from "node:util"
 import { Effect } from "effect"
 import { numPoolThreads } from "../executors/childEnvironment.ts"
 import type { SettingsValue } from "../settings.ts"
-import { locateCpuLibrary } from "../tensorflow/cpu-library.ts"
+import { compilersAtHand, locateCpuLibrary } from "../tensorflow/cpu-library.ts"
 import { type Finding, ok, warn } from "./finding.ts"
 
 /** What speeds training up, the least first; by Linux's names in `/proc/cpuinfo`. */
@@ -48,10 +48,10 @@ const cpuCheck: Effect.Effect<Finding> = Effect.promise(async () => {
 const run = promisify(execFile)
 
 const compilerHere = async (): Promise<string | undefined> => {
-  for (const compiler of ["cc", "gcc", "clang"]) {
+  for (const { command } of compilersAtHand) {
     try {
-      const { stdout } = await run(compiler, ["--version"], { timeout: 10_000 })
-      return `${compiler} (${stdout.split("\n")[0]})`
+      const { stdout } = await run(command, ["--version"], { timeout: 10_000 })
+      return `${command} (${stdout.split("\n")[0]})`
     } catch {
       // The next one may be there.
     }
@@ -65,9 +65,12 @@ const kernelsCheck = ({ cacheDir, kernels }: SettingsValue): Effect.Effect<Findi
     const located = locateCpuLibrary({ cacheDirectory: cacheDir })
     if (located.kind === "compiled") return ok("kernels", `ours, compiled: ${located.file}`)
     const compiler = await compilerHere()
-    return compiler === undefined
-      ? warn("kernels", "TensorFlow's own, which are slower: there is no C compiler", "Install gcc or clang")
-      : ok("kernels", `${compiler} will compile ours in the first run`)
+    return ok(
+      "kernels",
+      compiler === undefined
+        ? "no C compiler here: the first run fetches Zig's by pip (101 MB) and compiles ours, or says why not"
+        : `${compiler} will compile ours in the first run`
+    )
   })
 
 const threadsCheck = ({ concurrency, threads }: SettingsValue): Finding => {

@@ -2,9 +2,17 @@
 import { Effect, Layer } from "effect"
 import { ImageCodec } from "../../lib/data/ImageCodec.ts"
 
-const loaded = Effect.promise(() => import("./SharpImageCodec.ts")).pipe(
-  Effect.flatMap(({ layer }) => Effect.provide(ImageCodec, layer))
-)
+/**
+ * sharp gets one thread an image: as many images are at work as libuv's pool has threads, which a setting
+ * decides (`numPoolThreads`). Left to itself it takes all cores for each, where its allocator lets it.
+ */
+const loadSharp = async () => {
+  const [{ layer }, { default: sharp }] = await Promise.all([import("./SharpImageCodec.ts"), import("sharp")])
+  sharp.concurrency(1)
+  return layer
+}
+
+const loaded = Effect.promise(loadSharp).pipe(Effect.flatMap((layer) => Effect.provide(ImageCodec, layer)))
 
 export const lateImageCodecLayer: Layer.Layer<ImageCodec> = Layer.effect(
   ImageCodec,

@@ -91,7 +91,7 @@ const unsupported = (): string | undefined =>
   process.platform === "linux" && process.arch === "x64" ? undefined : "our kernels are for Linux on x86-64"
 
 /** What a machine that compiles C has. */
-const atHand: ReadonlyArray<Compiler> = ["cc", "gcc", "clang"].map((name) => ({
+export const compilersAtHand: ReadonlyArray<Compiler> = ["cc", "gcc", "clang"].map((name) => ({
   name,
   command: name,
   arguments: ["-march=native"],
@@ -118,7 +118,7 @@ const compile = async (file: string, signal: AbortSignal): Promise<CpuLibrary> =
     }
   }
   try {
-    for (const compiler of atHand) if (await attempt(compiler)) return { kind: "compiled", file }
+    for (const compiler of compilersAtHand) if (await attempt(compiler)) return { kind: "compiled", file }
     const fetched = path.join(staging, "zig")
     await makeFolder(fetched)
     if (await attempt(await fetchZig(fetched, signal))) return { kind: "compiled", file }

@@ -142,11 +142,9 @@ const wheelBytes = async (folder: string): Promise<number> => {
 const NOT_FOUND = 127
 
 const explain = (code: number | null, stderr: string, { folder, wheel }: DownloadOptions): string => {
-  if (/No module named pip/.test(stderr))
-    return "python3 is here but has no pip to fetch TensorFlow's library with"
+  if (/No module named pip/.test(stderr)) return "python3 is here but has no pip to fetch it with"
   if (/No space left on device/.test(stderr)) return `the disk is full (${path.dirname(folder)})`
-  if (code === NOT_FOUND || /ENOENT/.test(stderr))
-    return "there is no python3 to fetch TensorFlow's library with"
+  if (code === NOT_FOUND || /ENOENT/.test(stderr)) return "there is no python3 to fetch it with"
   if (/No matching distribution|Network is unreachable|Temporary failure in name/.test(stderr)) {
     return (
       `pip found no ${wheel.requirement.replace("==", " ")} ` +
