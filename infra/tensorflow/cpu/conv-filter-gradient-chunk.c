@@ -68,13 +68,19 @@ gradient_chunk filter_gradient_chunk_of(const filter_gradient_plan *plan, int64_
   return c;
 }
 
+gradient_chunk filter_gradient_largest_chunk(const filter_gradient_plan *plan) {
+  const window_shape *s = &plan->shape;
+  gradient_chunk c = filter_gradient_chunk_of(plan, 0, 0, 0);
+  /* Only the input rows of the first chunk may be fewer than those of others: it lies at the border. */
+  const int64_t reach = (c.out_rows - 1) * s->stride_height + (s->filter_height - 1) * s->dilation_height;
+  c.x_row = 0;
+  c.x_rows = s->filter_height == 1 ? c.out_rows : at_most(reach + 1, s->height);
+  return c;
+}
+
 int64_t filter_gradient_x_lanes(const gradient_chunk *c) {
-  const window_shape *s = &c->plan->shape;
-  const int64_t between = (c->out_rows - 1) * s->stride_height;
-  const int64_t reach = between + (s->filter_height - 1) * s->dilation_height + 1;
-  const int64_t rows = s->filter_height == 1 ? c->out_rows : at_most(reach, s->height);
   const int64_t panels = c->plan->order == TAPS_AS_ROWS ? 1 : divide_up(c->rows, LANES);
-  return c->images * rows * c->x_row_pixels * c->x_pitch * panels;
+  return c->images * c->x_rows * c->x_row_pixels * c->x_pitch * panels;
 }
 
 int64_t filter_gradient_dy_lanes(const gradient_chunk *c) {

@@ -73,7 +73,9 @@ typedef struct {
 
 gradient_chunk filter_gradient_chunk_of(const filter_gradient_plan *plan, int64_t index, int64_t row,
                                         int64_t column);
-/* How many lanes its packed sides take; no chunk of the same task takes more than its first. */
+/* No chunk of the plan is larger in any respect. */
+gradient_chunk filter_gradient_largest_chunk(const filter_gradient_plan *plan);
+/* How many lanes its packed sides take. */
 int64_t filter_gradient_x_lanes(const gradient_chunk *chunk);
 int64_t filter_gradient_dy_lanes(const gradient_chunk *chunk);
 packed_part filter_gradient_x_part(const gradient_chunk *chunk, const void *x);

@@ -1,8 +1,12 @@
 /* How a filter gradient is cut into tasks, chunks and tiles: from the shape alone. */
 #include "conv-filter-gradient-parts.h"
 
-/* A packed chunk shares the second-level cache with what is fetched ahead and with a block of sums. */
-#define CHUNK_BYTES (256 * 1024)
+/*
+ * A packed chunk shares the second-level cache with what is fetched ahead, which is as much, and with a block
+ * of sums. With several taps there is time to fetch, but beginning with each of them has its price.
+ */
+#define CHUNK_BYTES_OF_ONE_TAP (256 * 1024)
+#define CHUNK_BYTES_OF_TAPS (512 * 1024)
 /* Beyond this many pixels a chunk gains nothing: loading and storing the sums is forgotten. */
 #define CHUNK_PIXELS 1024
 /* Channels in a block: more taps share what was packed, so blocks may be smaller. */
@@ -57,7 +61,8 @@ static void cut_chunks(filter_gradient_plan *plan) {
   const int64_t pixels = s->out_height * s->out_width;
   const int64_t blocks = plan->row_blocks * plan->column_blocks;
   const int64_t splits = at_most(divide_up(TASKS, blocks), at_least(plan->images * pixels / SPLIT_PIXELS, 1));
-  const int64_t most = at_most(CHUNK_BYTES / 4 / lanes_a_pixel(plan), CHUNK_PIXELS);
+  const int64_t bytes = plan->taps > 1 ? CHUNK_BYTES_OF_TAPS : CHUNK_BYTES_OF_ONE_TAP;
+  const int64_t most = at_most(bytes / 4 / lanes_a_pixel(plan), CHUNK_PIXELS);
   plan->chunk_images = at_least(at_most(most / pixels, divide_up(plan->images, splits)), 1);
   plan->bands = pixels <= most ? 1 : divide_up(s->out_height, at_least(most / s->out_width, 1));
   plan->band = divide_up(s->out_height, plan->bands);

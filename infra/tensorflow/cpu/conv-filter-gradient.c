@@ -79,8 +79,7 @@ typedef struct {
 } task_memory;
 
 static task_memory memory_of(const gradient_job *job, int thread) {
-  /* The first block and the first chunk are the largest. */
-  const gradient_chunk largest = filter_gradient_chunk_of(&job->plan, 0, 0, 0);
+  const gradient_chunk largest = filter_gradient_largest_chunk(&job->plan);
   const packed_part x_part = filter_gradient_x_part(&largest, job->x);
   const packed_part dy_part = filter_gradient_dy_part(&largest, job->dy);
   const int64_t x_lanes = round_up(filter_gradient_x_lanes(&largest) + SLACK, LANES);
