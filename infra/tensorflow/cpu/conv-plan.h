@@ -3,7 +3,7 @@
  * source pixels at fixed offsets.
  *
  * Source pixels are copied, block by block, into lines of 64 bytes, padded with zeros:
- * [row phase][row][line of channels][column phase][column][64 bytes], where pixels of one phase are those
+ * [row phase][row][line of channels][column phase][column][image][64 bytes]. Pixels of one phase are those
  * whose coordinates agree modulo the stride. Whatever stride, dilation and padding are, what neighbouring
  * outputs read for one tap then lies 64 bytes apart, and no tile looks at borders.
  */
@@ -39,9 +39,9 @@ typedef struct {
   int is_bf16;
 } conv_plan;
 
-/* One line of source pixels and the words of it that count. */
+/* A line of source pixels, the words of it that count, and the bytes of one vector's filter before theirs. */
 typedef struct {
-  int32_t offset, words;
+  int64_t offset, words, filter;
 } conv_entry;
 
 /* How a filter is read: (tap, k, n) lies at tap * tap_step + k * k_step + n * n_step; one step is 1. */

@@ -32,14 +32,26 @@ INLINE void store(void *out, int64_t at, __mmask16 mask, __m512 sum, int is_bf16
   _mm512_mask_storeu_ps((float *)out + at, mask, sum);
 }
 
+/* Elements between output pixels. */
+#define FAR 768
+
 INLINE void compute(const conv_tile *tile, int rows, int width, int vectors, int is_bf16) {
   __m512 sum[28][2];
-  const char *filter = tile->filter, *ahead = tile->ahead;
-  const int64_t ahead_lines = tile->ahead_lines;
+  const char *ahead = tile->ahead;
+  const int64_t ahead_lines = tile->ahead_lines, out_row = tile->out_row, out_pixel = tile->out_pixel;
+  /* Lines that lie far from one another are not fetched by the hardware before they are written. */
+  if (vectors > 1 && out_pixel >= FAR) {
+    for (int p = 0; p < width; p++) {
+      const char *pixel = (const char *)tile->out + p * out_pixel * (is_bf16 ? 2 : 4);
+      __builtin_prefetch(pixel, 1);
+      if (!is_bf16) __builtin_prefetch(pixel + CONV_LINE, 1);
+    }
+  }
   UNROLL for (int p = 0; p < rows * width; p++) sum[p][0] = sum[p][1] = _mm512_setzero_ps();
   for (int64_t e = 0; e < tile->entry_count; e++) {
     const char *first = tile->source + tile->entries[e].offset, *second = first + tile->source_row;
     const char *end = first + 4 * tile->entries[e].words;
+    const char *filter = tile->filter + tile->entries[e].filter * vectors;
     for (int64_t line = 0; line < ahead_lines; line++, ahead += CONV_LINE) __builtin_prefetch(ahead, 0, 2);
     for (; first < end; first += 4, second += 4, filter += vectors * CONV_LINE) {
       __m512 weights[2];
@@ -53,7 +65,6 @@ INLINE void compute(const conv_tile *tile, int rows, int width, int vectors, int
       }
     }
   }
-  const int64_t out_row = tile->out_row, out_pixel = tile->out_pixel;
   const __mmask16 mask = tile->mask;
   void *out = tile->out;
   UNROLL for (int p = 0; p < rows * width; p++) {

@@ -248,7 +248,7 @@ void conv_winograd_run(const conv_plan *plan, const conv_filter *filter, const f
   int64_t parts = conv_ceil(plan->outputs, job.outputs_of_task);
   for (int64_t line = 0; line < lines; line++) {
     int64_t words = conv_minimum(CONV_WORDS, plan->depth - line * CONV_WORDS);
-    entries[line] = (conv_entry){(int32_t)(line * PATCHES * CONV_LINE), (int32_t)words};
+    entries[line] = (conv_entry){line * PATCHES * CONV_LINE, words, line * CONV_WORDS * CONV_LINE};
   }
   conv_pack_filter(plan, filter, direct);
   parallel_run(panels * lines, transform_filter_line, &job);

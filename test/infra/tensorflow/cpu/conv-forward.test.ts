@@ -157,7 +157,7 @@ const RandomAxis = Schema.Struct({
 const RandomChannels = Schema.Literals([1, 2, 3, 4, 5, 8, 15, 16, 17, 24, 31, 32, 33, 40, 48, 64, 65, 80])
 
 const RandomWindow = Schema.Struct({
-  batch: between(1, 3),
+  batch: Schema.Literals([1, 2, 3, 9]),
   down: RandomAxis,
   across: RandomAxis,
   inputs: RandomChannels,
@@ -216,6 +216,8 @@ const cutShapes: ReadonlyArray<readonly [string, WindowShape]> = [
   ["few channels, wide rows", square(3, 32, 16, 16, 3, 1)],
   ["few channels, halved", square(3, 32, 16, 32, 3, 2)],
   ["rows of eight", square(5, 8, 64, 64, 3, 1)],
+  ["tiles of images, halved", square(19, 14, 32, 40, 3, 2)],
+  ["tiles of images along a row", { ...square(8, 17, 48, 32, 1, 1), filterWidth: 7, padLeft: 3 }],
   ["rows of seven", square(17, 7, 64, 80, 3, 1)],
   ["asymmetric padding, tails", { ...square(2, 13, 40, 50, 3, 1), outHeight: 12, padTop: 0, padLeft: 2 }],
   ["a stem", square(2, 64, 3, 64, 7, 2)],
