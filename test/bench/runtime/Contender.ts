@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from "node:child_process"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
+import { childEnvironment, numPoolThreads } from "../../../infra/executors/childEnvironment.ts"
 import { type Assignment, recipe, type Timing } from "./cases.ts"
 
 export interface Contender {
@@ -20,7 +21,13 @@ interface StartOptions {
 }
 
 export const startOurs = ({ assignment, core }: StartOptions): Promise<Contender> =>
-  start([process.execPath, join(import.meta.dirname, "ours.ts"), JSON.stringify(assignment)], core)
+  start([process.execPath, join(import.meta.dirname, "ours.ts"), JSON.stringify(assignment)], {
+    core,
+    environment: jobEnvironment(assignment.threads)
+  })
+
+/** What the executor gives to the process of a job. */
+export const jobEnvironment = (threads: number) => childEnvironment(process.env, numPoolThreads(threads))
 
 export const startPeer = (
   library: "PyTorch" | "ONNX Runtime",
@@ -28,13 +35,22 @@ export const startPeer = (
   { assignment, core }: StartOptions
 ): Promise<Contender> => {
   const script = join(import.meta.dirname, "../peers/measured.py")
-  return start([python, script, JSON.stringify({ library, assignment, recipe })], core)
+  return start([python, script, JSON.stringify({ library, assignment, recipe })], { core })
 }
 
-export const start = async (command: ReadonlyArray<string>, core?: number): Promise<Contender> => {
+export const start = async (
+  command: ReadonlyArray<string>,
+  {
+    core,
+    environment = process.env
+  }: {
+    readonly core?: number | undefined
+    readonly environment?: { readonly [name: string]: string | undefined }
+  }
+): Promise<Contender> => {
   const [program, ...args] = [...(core === undefined ? [] : ["taskset", "-c", String(core)]), ...command]
   const began = performance.now()
-  const child = spawn(program!, args, { stdio: ["pipe", "pipe", "pipe"] })
+  const child = spawn(program!, args, { env: environment, stdio: ["pipe", "pipe", "pipe"] })
   const next = answersOf(child, command)
   const { version } = (await next()) as { readonly version: string }
   return {

@@ -4,12 +4,13 @@ import { mkdirSync } from "node:fs"
 import { join } from "node:path"
 import { build } from "esbuild"
 import { median, type Row, row } from "../Row.ts"
-import { start } from "./Contender.ts"
+import { jobEnvironment, start } from "./Contender.ts"
 import { type Assignment, trainingCases } from "./cases.ts"
 import type { LoopFigures } from "./trainingLoop.ts"
 
 const root = join(import.meta.dirname, "../../..")
 const numStarts = 5
+const threads = 2
 
 export const livingRows = async (): Promise<ReadonlyArray<Row>> => {
   const { longestGapMillis, overlap } = loopFigures()
@@ -45,11 +46,13 @@ const firstStepSeconds = async (): Promise<number> => {
     what: "training",
     case: trainingCases["resnet-20"]!,
     precision: "bfloat16",
-    threads: 2
+    threads
   }
   const seconds: Array<number> = []
   for (let index = 0; index <= numStarts; index++) {
-    const contender = await start([process.execPath, file, JSON.stringify(assignment)])
+    const contender = await start([process.execPath, file, JSON.stringify(assignment)], {
+      environment: jobEnvironment(threads)
+    })
     contender.stop()
     // The first start compiles.
     if (index > 0) seconds.push(contender.firstStepMillis / 1000)
@@ -58,9 +61,8 @@ const firstStepSeconds = async (): Promise<number> => {
 }
 
 const loopFigures = (): LoopFigures => {
-  const environment = { ...process.env, UV_THREADPOOL_SIZE: "4" }
   const said = execFileSync(process.execPath, [join(import.meta.dirname, "trainingLoop.ts")], {
-    env: environment,
+    env: jobEnvironment(threads),
     encoding: "utf8"
   })
   return JSON.parse(said) as LoopFigures

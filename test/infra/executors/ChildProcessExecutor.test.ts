@@ -131,7 +131,13 @@ describe("childEnvironment", () => {
     }
     assert.deepStrictEqual(childEnvironment({ ...given, ...withheld }, 6), {
       ...given,
+      GLIBC_TUNABLES: "glibc.malloc.hugetlb=1",
       UV_THREADPOOL_SIZE: "6"
     })
+  })
+
+  it("leaves glibc as the user has tuned it", () => {
+    const GLIBC_TUNABLES = "glibc.malloc.arena_max=1"
+    assert.strictEqual(childEnvironment({ GLIBC_TUNABLES }, 6).GLIBC_TUNABLES, GLIBC_TUNABLES)
   })
 })
