@@ -39,6 +39,7 @@ import { strictExecutorLayer } from "./strict/StrictExecutor.ts"
 import { locateCpuLibrary, resolveCpuLibrary } from "./tensorflow/cpu-library.ts"
 import type { FetchProgress } from "./tensorflow/install-library.ts"
 import {
+  hasGpu,
   type LibraryMissing,
   locateLibrary,
   type NativeLibrary,
@@ -257,11 +258,15 @@ const refusalOf = (
   settings: SettingsValue,
   onlyLooked: boolean
 ): string | undefined => {
+  if (capability === "float16" && !hasGpu(libraryOptions(settings))) {
+    return "float16 is for GPUs, and none is to be used here; set the param to bfloat16 or float32"
+  }
   if (library.kind === "native") return undefined
   if (settings.backend === "native") {
     return `DISTILLERY_BACKEND asks for the native runtime, which is not to be had because ${library.reason}`
   }
-  if (capability !== "bfloat16" || (onlyLooked && settings.backend === "auto")) return undefined
+  const low = capability === "bfloat16" || capability === "float16"
+  if (!low || (onlyLooked && settings.backend === "auto")) return undefined
   return (
     "the portable runtime computes in float32 only, and the native one is not to be had " +
     `because ${library.reason}; install python3 with pip, or set the param to float32`

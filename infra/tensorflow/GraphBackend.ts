@@ -8,7 +8,8 @@ import { type Attributes, attribute } from "./attributes.ts"
 import type { CpuKernels } from "./CpuKernels.ts"
 import { DataType, type Output } from "./capi.ts"
 import type { Graph, NodeInputs } from "./graph.ts"
-import { type Trace, TracingError } from "./Trace.ts"
+import { disposedOf, ofAnotherTrace, withoutValues } from "./refusals.ts"
+import { type LowType, type Trace, TracingError } from "./Trace.ts"
 import { dataTypeOf, dtypeOf, type TfjsDtype, type Values, valuesOf } from "./tensors.ts"
 import type { VariableCell } from "./variables.ts"
 
@@ -20,14 +21,15 @@ export interface Stored {
   values?: Values | undefined
   /** The node in tfjs's own dtype. */
   output?: Output | undefined
-  /** The same tensor as bfloat16: the source if `computedLow`, else a cast made when first wanted. */
+  /** The same tensor in the trace's low type: the source if `computedLow`, else a cast made when wanted. */
   low?: Output | undefined
   readonly computedLow?: boolean
   cell?: VariableCell | undefined
   /** The trace whose placeholders this node hangs on; a constant belongs to none. */
   readonly trace?: Trace | undefined
-  /** The graph that a constant was recorded in. */
+  /** Where a constant was recorded, and in which low type. */
   graph?: Graph
+  lowType?: LowType
   /** Set on the input of a ReLU: what came out of it. */
   rectified?: Stored
   /** Set on `step(x)`: the tensor whose positive entries it marks (see `Multiply`). */
@@ -41,7 +43,7 @@ export class GraphBackend extends tf.KernelBackend {
   /** Replaced when a runtime starts anew. */
   graph: Graph
   /** Our kernels; absent where they could not be compiled, and TensorFlow's serve. */
-  readonly cpu: CpuKernels | undefined
+  private readonly ownKernels: CpuKernels | undefined
   /** The trace in progress. */
   trace: Trace | undefined
   private readonly data: tf.DataStorage<Stored>
@@ -52,14 +54,24 @@ export class GraphBackend extends tf.KernelBackend {
   constructor(graph: Graph, cpu: CpuKernels | undefined, readCell: (cell: VariableCell) => Values) {
     super()
     this.graph = graph
-    this.cpu = cpu
+    this.ownKernels = cpu
     this.readCell = readCell
     this.data = new tf.DataStorage<Stored>(this, tf.engine())
   }
 
+  /** Our kernels, where they serve: they know nothing of float16. */
+  get cpu(): CpuKernels | undefined {
+    return this.trace?.precision === "float16" ? undefined : this.ownKernels
+  }
+
+  /** The low type of the trace in progress. */
+  get lowType(): LowType {
+    return this.tracing().lowType
+  }
+
   stored({ dataId }: { readonly dataId: object }): Stored {
     if (!(this.data.has(dataId) || tf.engine().state.tensorInfo.has(dataId))) {
-      throw new TracingError("a tensor or variable that was disposed of is used: keep it as long as the step")
+      throw disposedOf()
     }
     return this.data.get(dataId)
   }
@@ -70,29 +82,29 @@ export class GraphBackend extends tf.KernelBackend {
     this.refuseStale(stored)
     const cell = this.cellOf(tensor, stored)
     if (cell !== undefined) return this.tracing().read(cell)
-    this.forgetOtherGraph(stored)
+    this.forgetOther(stored)
     stored.output ??=
       stored.low === undefined
         ? this.graph.constant(stored.values ?? new Float32Array(0), stored.shape, stored.dtype)
-        : this.graph.cast(stored.low, DataType.bfloat16, DataType.float32)
+        : this.graph.cast(stored.low, this.lowType, DataType.float32)
     return stored.output
   }
 
-  /** The node of a float32 tensor as bfloat16. */
+  /** The node of a float32 tensor in the trace's low type. */
   lowOutput(tensor: TensorInfo): Output {
     const stored = this.stored(tensor)
     this.refuseStale(stored)
     const cell = this.cellOf(tensor, stored)
     if (cell !== undefined) return this.tracing().readLow(cell)
-    this.forgetOtherGraph(stored)
-    stored.low ??= this.graph.cast(this.output(tensor), DataType.float32, DataType.bfloat16)
+    this.forgetOther(stored)
+    stored.low ??= this.graph.cast(this.output(tensor), DataType.float32, this.lowType)
     return stored.low
   }
 
-  /** A new tfjs tensor for a node; bfloat16 nodes look like float32 to tfjs. */
+  /** A new tfjs tensor for a node; those of low type look like float32 to tfjs. */
   wrap(output: Output): TensorInfo {
     const { shape, type } = this.graph.describe(output)
-    const low = type === DataType.bfloat16
+    const low = type === DataType.bfloat16 || type === DataType.float16
     const dtype = low ? "float32" : dtypeOf(type)
     const source = low ? { low: output, computedLow: true } : { output }
     const dataId = {}
@@ -165,7 +177,7 @@ export class GraphBackend extends tf.KernelBackend {
     const stored = this.data.get(dataId)
     if (stored.values !== undefined) return stored.values
     if (stored.cell !== undefined && this.trace === undefined) return this.readCell(stored.cell)
-    throw this.noValues(stored)
+    throw withoutValues(stored, this.trace !== undefined)
   }
 
   override read(dataId: object): Promise<Values> {
@@ -174,7 +186,7 @@ export class GraphBackend extends tf.KernelBackend {
       return Promise.resolve().then(() => this.readSync(dataId))
     }
     // Whoever waits for it would hear of a failure too late; the trace itself fails once the step returns.
-    this.trace.refuse(this.noValues(stored))
+    this.trace.refuse(withoutValues(stored, true))
     return new Promise(() => undefined)
   }
 
@@ -259,33 +271,16 @@ export class GraphBackend extends tf.KernelBackend {
 
   private refuseStale(stored: Stored): void {
     if (stored.trace === undefined || stored.trace === this.trace) return
-    throw new TracingError(
-      `a tensor of shape [${stored.shape}] made while another step was traced is used again: ` +
-        "it had no values to keep. Return it from that step, and feed what comes out to this one"
-    )
+    throw ofAnotherTrace(stored)
   }
 
-  private noValues(stored: Stored): TracingError {
-    const tensor = `a ${stored.dtype} tensor of shape [${stored.shape}]`
-    if (this.trace === undefined) {
-      return new TracingError(
-        `${tensor} was made while a step was traced and has no values: ` +
-          "return it from the step as an output, and take what the run gives back"
-      )
-    }
-    return new TracingError(
-      `the step asks for the values of ${tensor}, but while it is traced there are none: ` +
-        "return the tensor as an output and read it after the run; where the step branches on it, " +
-        "compute both branches and choose with tf.where"
-    )
-  }
-
-  /** Known values are recorded again in a new graph. */
-  private forgetOtherGraph(stored: Stored): void {
-    if (stored.trace !== undefined || stored.graph === this.graph) return
-    stored.output = undefined
-    stored.low = undefined
+  /** Known values are recorded again in a new graph, and for another low type. */
+  private forgetOther(stored: Stored): void {
+    if (stored.trace !== undefined) return
+    if (stored.graph !== this.graph) stored.output = undefined
+    if (stored.graph !== this.graph || stored.lowType !== this.lowType) stored.low = undefined
     stored.graph = this.graph
+    stored.lowType = this.lowType
   }
 }
 

@@ -8,6 +8,7 @@ import {
   type ExecutionError,
   type Fetches,
   type JitOptions,
+  type Precision,
   type RunFeeds,
   type TensorError,
   TensorRuntime,
@@ -39,6 +40,8 @@ export interface NativeOptions {
   readonly tracesKept?: number | undefined
   /** Nodes that may be dead in the graph before it is made anew, however few live; 4096. */
   readonly deadNodesKept?: number | undefined
+  /** Whether float16 is offered on a CPU too, which takes ten times as long in it: for tests. */
+  readonly float16OnCpu?: boolean | undefined
   /** Asks for profiles of each compiled step. */
   readonly profile?: ProfileOptions | undefined
 }
@@ -70,7 +73,7 @@ export const makeNativeRuntime = Effect.fn("NativeRuntime.make")(function* (opti
       library: `tensorflow ${library.version}${native.onGpu ? "" : kernelsName(options)}`,
       threads: options.threads
     },
-    precisions: ["float32", "bfloat16"],
+    precisions: native.precisions,
     jit: (step, jitOptions) => compile(native, step, jitOptions),
     read: (variables) => readVariables(native.workspace, variables),
     counters: Effect.sync(() => countersOf(native))
@@ -84,6 +87,7 @@ const kernelsName = ({ kernels }: NativeOptions): string =>
 interface Native {
   readonly workspace: Workspace
   readonly onGpu: boolean
+  readonly precisions: ReadonlyArray<Precision>
   readonly steps: Set<CompiledStep>
   readonly tracesKept: number
   /** Of steps that were released. */
@@ -97,8 +101,13 @@ const openNative = (library: TensorFlow, options: NativeOptions): Native => {
   // Before the graph, which knows the operations that are registered by then.
   const cpu = onGpu || kernels === undefined ? undefined : CpuKernels.load(library, kernels, threads)
   const workspace = new Workspace({ library, cpu, threads, deadNodesKept, profile })
-  return { workspace, onGpu, steps: new Set(), tracesKept, past: { traces: 0, hits: 0, evictions: 0 } }
+  const past = { traces: 0, hits: 0, evictions: 0 }
+  const precisions = precisionsOf(onGpu || options.float16OnCpu === true)
+  return { workspace, onGpu, precisions, steps: new Set(), tracesKept, past }
 }
+
+const precisionsOf = (float16: boolean): ReadonlyArray<Precision> =>
+  float16 ? ["float32", "bfloat16", "float16"] : ["float32", "bfloat16"]
 
 const countersOf = ({ past, steps, workspace }: Native): TraceCounters => {
   const sums = { ...past }
@@ -120,6 +129,7 @@ const compile = <I extends string, O extends string>(
   Effect.acquireRelease(
     Effect.try({
       try: () => {
+        if (!native.precisions.includes(options.precision)) throw noFloat16()
         const made = new CompiledStep(native.workspace, step as Step, options, native.tracesKept)
         native.steps.add(made)
         return made
@@ -138,6 +148,14 @@ const compile = <I extends string, O extends string>(
       allocate: Effect.sync(() => made.memory.allocate(options.inputs))
     }))
   )
+
+const noFloat16 = (): TraceError =>
+  new TraceError({
+    operation: "jit",
+    message:
+      "The step asks for float16, which is for GPUs, and TensorFlow sees none here: ask for bfloat16, " +
+      "which CPUs compute faster and which needs no loss scaling, or for float32"
+  })
 
 const tensorError = (cause: unknown, what: string): TensorError =>
   cause instanceof TraceError ? cause : executionError(cause, what)

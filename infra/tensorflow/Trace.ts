@@ -15,8 +15,13 @@ export class TracingError extends Error {
   override readonly name = "TracingError"
 }
 
+/** The types with half the bits of float32. */
+export type LowType = typeof DataType.bfloat16 | typeof DataType.float16
+
 export class Trace {
   readonly precision: Precision
+  /** What low precision is in this trace. */
+  readonly lowType: LowType
   private readonly graph: Graph
   private readonly variables: Variables
   /**
@@ -32,6 +37,7 @@ export class Trace {
     this.graph = graph
     this.variables = variables
     this.precision = precision
+    this.lowType = precision === "float16" ? DataType.float16 : DataType.bfloat16
   }
 
   /** Lets the step use a variable: it becomes one of the session when it is first read. */
@@ -61,7 +67,7 @@ export class Trace {
   readLow(cell: VariableCell): Output {
     const known = this.lowReads.get(cell)
     if (known !== undefined) return known
-    const low = this.graph.cast(this.read(cell), DataType.float32, DataType.bfloat16)
+    const low = this.graph.cast(this.read(cell), DataType.float32, this.lowType)
     this.lowReads.set(cell, low)
     return low
   }

@@ -1,10 +1,10 @@
 /**
- * Mixed precision decided while tracing: tfjs sees float32 everywhere, while nodes may be bfloat16 inside
- * with casts where the two meet. Weights, statistics of batch norm, reductions and the loss stay float32.
+ * Mixed precision decided while tracing: tfjs sees float32 everywhere, while nodes may be bfloat16 or float16
+ * inside, with casts where they meet. Weights, statistics of batch norm, sums and the loss stay float32.
  */
 import type { Attributes } from "./attributes.ts"
 import { attribute } from "./attributes.ts"
-import { DataType, type Output } from "./capi.ts"
+import type { DataType, Output } from "./capi.ts"
 import type { GraphBackend, TensorInfo } from "./GraphBackend.ts"
 import type { NodeInputs } from "./graph.ts"
 import { dataTypeOf } from "./tensors.ts"
@@ -22,7 +22,7 @@ export interface Arithmetic {
  * it.
  */
 export const heavy = (backend: GraphBackend, ...tensors: ReadonlyArray<TensorInfo>): Arithmetic =>
-  arithmetic(backend, tensors, backend.trace?.precision === "bfloat16")
+  arithmetic(backend, tensors, (backend.trace?.precision ?? "float32") !== "float32")
 
 /** For cheap operations between heavy ones: low if all their inputs were computed so, thus without casts. */
 export const light = (backend: GraphBackend, ...tensors: ReadonlyArray<TensorInfo>): Arithmetic =>
@@ -39,7 +39,7 @@ const arithmetic = (
 ): Arithmetic => {
   const first = tensors[0]
   const low = wanted && tensors.every(({ dtype }) => dtype === "float32")
-  const type = low ? DataType.bfloat16 : dataTypeOf(first?.dtype ?? "float32")
+  const type = low ? backend.lowType : dataTypeOf(first?.dtype ?? "float32")
   return {
     type,
     input: (tensor) => (low ? backend.lowOutput(tensor) : backend.output(tensor)),

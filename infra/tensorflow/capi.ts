@@ -19,7 +19,8 @@ export const DataType = {
   float32: 1,
   int32: 3,
   bool: 10,
-  bfloat16: 14
+  bfloat16: 14,
+  float16: 19
 } as const
 export type DataType = (typeof DataType)[keyof typeof DataType]
 

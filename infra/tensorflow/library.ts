@@ -137,7 +137,8 @@ const fetchMissing = Effect.fnUntraced(function* (
 
 const machineOf = ({ machine = thisMachine(undefined) }: LibraryOptions): Machine => machine
 
-const hasGpu = (options: LibraryOptions): boolean => machineOf(options).gpu.state === "usable"
+/** Whether a GPU is here that a library could use. */
+export const hasGpu = (options: LibraryOptions): boolean => machineOf(options).gpu.state === "usable"
 
 const named = (directory: string): Effect.Effect<NativeLibrary, LibraryMissing> => {
   const found = libraryIn(directory)

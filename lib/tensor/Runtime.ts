@@ -7,8 +7,9 @@ import type { tf } from "./tf.ts"
 
 /**
  * How the arithmetic of convolutions and matrix products is done; loss, statistics and weights stay float32.
+ * "float16" is for GPUs, and needs its loss scaled (`lib/train/loss-scaling.ts`).
  */
-export const Precision = Schema.Literals(["float32", "bfloat16"])
+export const Precision = Schema.Literals(["float32", "bfloat16", "float16"])
 export type Precision = typeof Precision.Type
 
 export interface TensorSpec {

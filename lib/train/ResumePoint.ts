@@ -8,6 +8,7 @@ import { decodeSafetensors, encodeSafetensors, SafetensorsError } from "../model
 import { checkWeights } from "../models/weights.ts"
 import { isTrainable, sizeOf, type Weight, type WeightSpec, type Weights } from "../nn/Weights.ts"
 import { EpochRecord } from "./EpochRecord.ts"
+import { LossScale } from "./loss-scaling.ts"
 
 /** Sums over the steps of the epoch under way, by measure (`loss`, and those of the task). */
 export const EpochSums = Schema.Record(
@@ -23,7 +24,8 @@ const Position = Schema.Struct({
   epoch: Schema.Int,
   step: Schema.Int,
   sums: EpochSums,
-  history: Schema.Array(EpochRecord)
+  history: Schema.Array(EpochRecord),
+  lossScale: Schema.optionalKey(LossScale)
 })
 const PositionJson = Schema.fromJsonString(Position)
 
@@ -37,6 +39,8 @@ export interface ResumePoint {
   readonly weights: Weights
   /** The optimizer's velocity of every trainable weight. */
   readonly velocities: Weights
+  /** Of training in float16. */
+  readonly lossScale?: LossScale
 }
 
 /** Where training starts: given weights, no velocity. */
@@ -55,8 +59,8 @@ export const beginning = (weights: Weights, specs: ReadonlyArray<WeightSpec>): R
 
 /** Equal resume points give equal bytes. */
 export const encodeResumePoint = (point: ResumePoint): Uint8Array<ArrayBuffer> => {
-  const { epoch, step, sums, history } = point
-  const position = Schema.encodeSync(PositionJson)({ schemaVersion: 2, epoch, step, sums, history })
+  const { weights: _, velocities: __, ...rest } = point
+  const position = Schema.encodeSync(PositionJson)({ schemaVersion: 2, ...rest })
   return encodeSafetensors({
     arrays: { ...prefixed("weights/", point.weights), ...prefixed("velocities/", point.velocities) },
     metadata: { resumePoint: position }
@@ -76,8 +80,8 @@ export const decodeResumePoint = Effect.fn("decodeResumePoint")(function* (
   const velocities = unprefixed("velocities/", arrays)
   yield* checkWeights(weights, specs)
   yield* checkWeights(velocities, specs.filter(isTrainable))
-  const { epoch, step, sums, history } = position
-  return { epoch, step, sums, history, weights, velocities } satisfies ResumePoint
+  const { schemaVersion: _, ...rest } = position
+  return { ...rest, weights, velocities } satisfies ResumePoint
 })
 
 const prefixed = (prefix: string, weights: Weights): Weights =>

@@ -8,6 +8,7 @@ import { isTrainable } from "../nn/Weights.ts"
 import { type Compiled, type TensorError, TensorRuntime } from "../tensor/Runtime.ts"
 import type { tf } from "../tensor/tf.ts"
 import type { EpochRecord } from "./EpochRecord.ts"
+import { firstLossScale, type LossScaling, makeLossScaling, readLossScaling } from "./loss-scaling.ts"
 import { learningRateAt } from "./lr-schedules.ts"
 import { Prefetch } from "./Prefetch.ts"
 import { type OnProgress, throttled } from "./Progress.ts"
@@ -121,6 +122,7 @@ interface Session<I extends string, O extends string> {
   readonly options: Pick<TrainOptions<I, O, unknown, unknown>, "task" | "batches" | "params">
   readonly weights: Variables
   readonly velocities: Variables
+  readonly lossScaling: LossScaling | undefined
   readonly step: Compiled<I | "learningRate", O | "loss">
   readonly validate: Effect.Effect<Validation, TensorError> | undefined
   readonly prefetch: Prefetch<I>
@@ -134,7 +136,9 @@ const openSession = Effect.fn("Trainer.openSession")(function* <I extends string
   const runtime = yield* TensorRuntime
   const weights = yield* makeVariables(start.weights)
   const velocities = yield* makeVariables(start.velocities)
-  const update = trainStep({ task, weights, velocities, optimizer: params })
+  const lossScaling =
+    params.precision === "float16" ? yield* makeLossScaling(start.lossScale ?? firstLossScale) : undefined
+  const update = trainStep({ task, weights, velocities, optimizer: params, lossScaling })
   const step = yield* runtime.jit<I | "learningRate", O | "loss">(
     (inputs) => update(inputs, inputs.learningRate as tf.Scalar),
     {
@@ -145,7 +149,7 @@ const openSession = Effect.fn("Trainer.openSession")(function* <I extends string
   const validate = options.validation === undefined ? undefined : yield* options.validation(weights)
   const tell = yield* throttled(options.onProgress ?? (() => Effect.void), batches.batchSize)
   const prefetch = yield* Prefetch.make<I>(batches, step.allocate)
-  return { options, weights, velocities, step, validate, prefetch, tell } satisfies Session<I, O>
+  return { options, weights, velocities, lossScaling, step, validate, prefetch, tell } satisfies Session<I, O>
 })
 
 /** One update; the batch of the next is made meanwhile. */
@@ -216,7 +220,7 @@ const endEpoch = Effect.fnUntraced(function* <I extends string, O extends string
 })
 
 const stateOf = Effect.fnUntraced(function* <I extends string, O extends string>(
-  { options, weights, velocities }: Session<I, O>,
+  { lossScaling, options, weights, velocities }: Session<I, O>,
   { epoch, step, sums, history }: Cursor
 ) {
   const all = yield* readVariables({
@@ -236,6 +240,7 @@ const stateOf = Effect.fnUntraced(function* <I extends string, O extends string>
     velocities: pick(
       options.task.weights.filter(isTrainable).map(({ name }) => name),
       "velocity "
-    )
+    ),
+    ...(lossScaling && { lossScale: yield* readLossScaling(lossScaling) })
   } satisfies ResumePoint
 })

@@ -133,7 +133,7 @@ const reluGradient = (backend: GraphBackend, dy: TensorInfo, marks: TensorInfo):
   const output = low ? features.low : features.output
   if (output === undefined) return undefined
   const gradient = low ? backend.lowOutput(dy) : backend.output(dy)
-  const type = low ? DataType.bfloat16 : DataType.float32
+  const type = low ? backend.lowType : DataType.float32
   return backend.emit("ReluGrad", [gradient, output], { T: attribute.type(type) })
 }
 

@@ -50,7 +50,7 @@ describe("TrainingParams", () => {
     ],
     ["a learning rate that is not a number", { epochs: 1, learningRate: Number.NaN }, /learningRate/],
     ["text for a number", { epochs: "10" }, /epochs/],
-    ["an unknown precision", { epochs: 1, precision: "float16" }, /bfloat16/],
+    ["an unknown precision", { epochs: 1, precision: "float8" }, /bfloat16/],
     ["an unknown key", { epochs: 1, weigthDecay: 1e-4 }, /weigthDecay/],
     ["an unknown key inside", { epochs: 1, augment: { padding: 2 } }, /padding/]
   ] as const) {

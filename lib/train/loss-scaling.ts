@@ -1,0 +1,75 @@
+/**
+ * Dynamic loss scaling (Micikevicius et al. 2018, "Mixed Precision Training", arXiv 1710.03740 §3.2). In
+ * float16, gradients vanish below 6e-8: the loss is multiplied by a scale before they are taken, and they are
+ * divided by it afterwards. Where one of them overflows, the step changes nothing but the scale.
+ */
+import { Effect, Schema, type Scope } from "effect"
+import { type TensorError, TensorRuntime } from "../tensor/Runtime.ts"
+import { tf } from "../tensor/tf.ts"
+import type { Gradients } from "./optimizers/gradient-norm.ts"
+
+/** Part of where training is. */
+export const LossScale = Schema.Struct({
+  /** A power of two, so that scaling rounds nothing. */
+  scale: Schema.Number,
+  /** Steps since the scale changed or a gradient overflowed. */
+  goodSteps: Schema.Int
+})
+export type LossScale = typeof LossScale.Type
+
+export const firstLossScale: LossScale = { scale: 2 ** 15, goodSteps: 0 }
+
+/** So many good steps double the scale; one that overflows halves it. */
+const GOOD_STEPS = 2000
+
+const LARGEST = 2 ** 24
+
+/** The same as variables, so that it moves within the step. */
+export interface LossScaling {
+  readonly scale: tf.Variable
+  readonly goodSteps: tf.Variable
+}
+
+export const makeLossScaling = ({
+  goodSteps,
+  scale
+}: LossScale): Effect.Effect<LossScaling, never, Scope.Scope> =>
+  Effect.acquireRelease(
+    Effect.sync(() =>
+      tf.tidy(() => ({ scale: tf.variable(tf.scalar(scale)), goodSteps: tf.variable(tf.scalar(goodSteps)) }))
+    ),
+    (scaling) => Effect.sync(() => tf.dispose([scaling.scale, scaling.goodSteps]))
+  )
+
+export const readLossScaling = Effect.fn("readLossScaling")(function* (
+  scaling: LossScaling
+): Effect.fn.Return<LossScale, TensorError, TensorRuntime> {
+  const runtime = yield* TensorRuntime
+  const [scale, goodSteps] = yield* runtime.read([scaling.scale, scaling.goodSteps])
+  return { scale: scale![0]!, goodSteps: goodSteps![0]! }
+})
+
+/**
+ * Runs `update` with the gradients of the loss itself. What it assigns to `variables` holds only if all of
+ * them are finite; then moves the scale.
+ */
+export const updateIfFinite = (
+  { goodSteps, scale }: LossScaling,
+  scaled: Gradients,
+  variables: ReadonlyArray<tf.Variable>,
+  update: (gradients: Gradients) => void
+): void => {
+  const gradients = Object.entries(scaled).map(([name, gradient]) => [name, tf.div(gradient, scale)] as const)
+  const finite = tf.all(tf.stack(gradients.map(([, gradient]) => tf.all(tf.isFinite(gradient)))))
+  const before = variables.map((variable) => tf.clone(variable))
+  update(Object.fromEntries(gradients))
+  variables.forEach((variable, index) => {
+    const old = before[index]!
+    if (variable.dataId !== old.dataId) variable.assign(tf.where(finite, variable, old))
+  })
+  const good = tf.add(goodSteps, 1)
+  const grows = tf.greaterEqual(good, GOOD_STEPS)
+  const grown = tf.where(grows, tf.minimum(tf.mul(scale, 2), LARGEST), scale)
+  scale.assign(tf.where(finite, grown, tf.maximum(tf.div(scale, 2), 1)))
+  goodSteps.assign(tf.where(tf.logicalAnd(finite, tf.logicalNot(grows)), good, tf.zerosLike(good)))
+}
