@@ -1,10 +1,11 @@
 /** Convolutions `[N, H, W, C]` and their gradients. */
 import { tf } from "../../../lib/tensor/tf.ts"
 import { type Attributes, attribute } from "../attributes.ts"
-import { heavy } from "../autocast.ts"
+import { convolving, heavy } from "../autocast.ts"
 import type { TensorInfo } from "../GraphBackend.ts"
 import { isBeyond, rewritten } from "./dilated.ts"
 import { type Kernel, kernel } from "./Kernel.ts"
+import { padded, withoutMargins } from "./margins.ts"
 import { emitOwn, type OwnOperation } from "./windows.ts"
 
 type Shape4 = [number, number, number, number]
@@ -36,17 +37,13 @@ const convInfo = (
     tf.backend_util.convertConv2DDataFormat(attrs.dataFormat ?? "NHWC")
   )
 
-const convAttributes = (info: tf.backend_util.Conv2DInfo): Attributes => {
-  const { top, bottom, left, right, type } = info.padInfo
-  const named = type === "SAME" || type === "VALID"
-  return {
-    strides: attribute.ints([1, info.strideHeight, info.strideWidth, 1]),
-    dilations: attribute.ints([1, info.dilationHeight, info.dilationWidth, 1]),
-    data_format: attribute.string("NHWC"),
-    padding: attribute.string(named ? type : "EXPLICIT"),
-    ...(named ? {} : { explicit_paddings: attribute.ints([0, 0, top, bottom, left, right, 0, 0]) })
-  }
-}
+/** Margins that have no name are nodes of their own (see `margins.ts`). */
+const convAttributes = (info: tf.backend_util.Conv2DInfo): Attributes => ({
+  strides: attribute.ints([1, info.strideHeight, info.strideWidth, 1]),
+  dilations: attribute.ints([1, info.dilationHeight, info.dilationWidth, 1]),
+  data_format: attribute.string("NHWC"),
+  padding: attribute.string(info.padInfo.type === "SAME" ? "SAME" : "VALID")
+})
 
 /** tfjs's name of the kernel, which is TensorFlow's of its operation too, and ours in its place. */
 interface Pass extends OwnOperation {
@@ -68,8 +65,9 @@ const forward = ({ depthwise, forward: pass }: Passes): Kernel =>
     const own = emitOwn(backend, heavy(backend, x), info, pass, operands)
     if (own !== undefined) return own
     if (isBeyond(attrs, depthwise)) return rewritten(pass.name, { x, filter }, attrs, depthwise)
-    const { emit, input } = heavy(backend, x, filter)
-    return emit(pass.name, [input(x), input(filter)], convAttributes(info))
+    const arithmetic = convolving(backend, info, x, filter)
+    const inputs = [padded(backend, arithmetic, info, x), arithmetic.input(filter)]
+    return arithmetic.emit(pass.name, inputs, convAttributes(info))
   })
 
 const inputGradient = ({ depthwise, inputGradient: pass }: Passes): Kernel =>
@@ -79,9 +77,12 @@ const inputGradient = ({ depthwise, inputGradient: pass }: Passes): Kernel =>
     const own = emitOwn(backend, heavy(backend, dy), info, pass, operands)
     if (own !== undefined) return own
     if (isBeyond(attrs, depthwise)) return rewritten(pass.name, { dy, filter }, attrs, depthwise)
-    const { emit, input } = heavy(backend, dy, filter)
-    const inputs = [backend.graph.ints(attrs.inputShape), input(filter), input(dy)]
-    return emit(pass.name, inputs, convAttributes(info))
+    const arithmetic = convolving(backend, info, dy, filter)
+    const { emit, input } = arithmetic
+    return withoutMargins(backend, arithmetic, info, (shape) => {
+      const inputs = [backend.graph.ints(shape), input(filter), input(dy)]
+      return emit(pass.name, inputs, convAttributes(info))
+    })
   })
 
 const filterGradient = ({ depthwise, filterGradient: pass }: Passes): Kernel =>
@@ -91,9 +92,10 @@ const filterGradient = ({ depthwise, filterGradient: pass }: Passes): Kernel =>
     const own = emitOwn(backend, heavy(backend, x, dy), info, pass, operands)
     if (own !== undefined) return own
     if (isBeyond(attrs, depthwise)) return rewritten(pass.name, { x, dy }, attrs, depthwise)
-    const { emit, input } = heavy(backend, x, dy)
-    const inputs = [input(x), backend.graph.ints(attrs.filterShape), input(dy)]
-    return emit(pass.name, inputs, convAttributes(info))
+    const arithmetic = convolving(backend, info, x, dy)
+    const sizes = backend.graph.ints(attrs.filterShape)
+    const inputs = [padded(backend, arithmetic, info, x), sizes, arithmetic.input(dy)]
+    return arithmetic.emit(pass.name, inputs, convAttributes(info))
   })
 
 const convolutions: ReadonlyArray<Passes> = [

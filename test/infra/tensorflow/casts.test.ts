@@ -4,7 +4,6 @@ import { Effect } from "effect"
 import { vi } from "vitest"
 import type { Output, Pointer } from "../../../infra/tensorflow/capi.ts"
 import { Graph, type NodeInputs } from "../../../infra/tensorflow/graph.ts"
-import { layerNative } from "../../../infra/tensorflow/NativeRuntime.ts"
 import { loadClassifier } from "../../../lib/models/Classifier.ts"
 import { initializeWeights } from "../../../lib/nn/initializers.ts"
 import { isTrainable, sizeOf } from "../../../lib/nn/Weights.ts"
@@ -14,7 +13,7 @@ import type { tf } from "../../../lib/tensor/tf.ts"
 import { classificationTask } from "../../../lib/train/tasks/classification.ts"
 import { trainStep } from "../../../lib/train/train-step.ts"
 import { makeVariables } from "../../../lib/train/variables.ts"
-import { kernels, library, native } from "../../support/runtimes.ts"
+import { kernelsFile, native, stockNative } from "../../support/runtimes.ts"
 
 interface Node {
   readonly type: string
@@ -85,11 +84,8 @@ const traceStep = (depth: number, width: number, shortcut: "A" | "B") =>
     })
   })
 
-/** TensorFlow's kernels alone, as where no compiler is at hand. */
-const stock = library.kind === "native" ? layerNative({ library, threads: 2 }) : native.layer
-
 describe(`a training step in bfloat16${native.skipped}`, () => {
-  it.effect.skipIf(native.skipped !== "" || kernels.kind === "absent")("casts nothing but images", () =>
+  it.effect.skipIf(native.skipped !== "" || kernelsFile === undefined)("casts nothing but images", () =>
     Effect.gen(function* () {
       for (const [depth, width, shortcut] of [
         [20, 16, "A"],
@@ -109,6 +105,6 @@ describe(`a training step in bfloat16${native.skipped}`, () => {
         const sources = Object.keys(castsOf(nodes)).map((cast) => cast.split(" > ")[0])
         const allowed = ["Placeholder", "ReadVariableOp", "Const", "Conv2DBackpropFilter", "Relu", "Tile"]
         expect(sources.filter((source) => !allowed.includes(source!))).toEqual([])
-      }).pipe(Effect.provide(stock))
+      }).pipe(Effect.provide(stockNative.layer))
   )
 })
