@@ -107,4 +107,18 @@ describe(`a training step in bfloat16${native.skipped}`, () => {
         expect(sources.filter((source) => !allowed.includes(source!))).toEqual([])
       }).pipe(Effect.provide(stockNative.layer))
   )
+
+  it.effect.skipIf(native.skipped !== "")(
+    "keeps convolutions of few channels in float32 with TensorFlow's kernels",
+    () =>
+      Effect.gen(function* () {
+        const nodes = yield* recorded(traceStep(8, 8, "B"))
+        const convolutions = [...nodes.values()].filter(({ type }) => type === "Conv2D")
+        const low = convolutions.filter(({ inputs }) =>
+          inputs.some((input) => nodes.get(input)?.type === "Cast")
+        )
+        // Of nine, five read or write 8 channels.
+        expect([convolutions.length, low.length]).toEqual([9, 4])
+      }).pipe(Effect.provide(stockNative.layer))
+  )
 })
