@@ -41,6 +41,10 @@ const FEWEST_CHANNELS = 16
 /** Those of images do not matter: nothing is computed for their gradient. */
 const IMAGE_CHANNELS = 4
 
+/** For what a library cannot compute low. */
+export const exact = (backend: GraphBackend, ...tensors: ReadonlyArray<TensorInfo>): Arithmetic =>
+  arithmetic(backend, tensors, false)
+
 /** For cheap operations between heavy ones: low if all their inputs were computed so, thus without casts. */
 export const light = (backend: GraphBackend, ...tensors: ReadonlyArray<TensorInfo>): Arithmetic =>
   arithmetic(

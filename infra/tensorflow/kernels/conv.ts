@@ -1,8 +1,8 @@
 /** Convolutions `[N, H, W, C]` and their gradients. */
 import { tf } from "../../../lib/tensor/tf.ts"
 import { type Attributes, attribute } from "../attributes.ts"
-import { convolving, heavy } from "../autocast.ts"
-import type { TensorInfo } from "../GraphBackend.ts"
+import { type Arithmetic, convolving, exact, heavy } from "../autocast.ts"
+import type { GraphBackend, TensorInfo } from "../GraphBackend.ts"
 import { isBeyond, rewritten } from "./dilated.ts"
 import { type Kernel, kernel } from "./Kernel.ts"
 import { padded, withoutMargins } from "./margins.ts"
@@ -45,6 +45,24 @@ const convAttributes = (info: tf.backend_util.Conv2DInfo): Attributes => ({
   padding: attribute.string(info.padInfo.type === "SAME" ? "SAME" : "VALID")
 })
 
+/** The release that we fetch. */
+const MINOR_FETCHED = 21
+
+/**
+ * The arithmetic of TensorFlow's own convolution. Older releases (2.9.1, of tfjs-node) have no gradients of
+ * depthwise ones in bfloat16.
+ */
+const stock = (
+  backend: GraphBackend,
+  info: tf.backend_util.Conv2DInfo,
+  depthwise: boolean,
+  ...tensors: ReadonlyArray<TensorInfo>
+): Arithmetic => {
+  const [major = 0, minor = 0] = backend.graph.library.version.split(".").map(Number)
+  const isOlder = major === 2 && minor < MINOR_FETCHED
+  return isOlder && depthwise ? exact(backend, ...tensors) : convolving(backend, info, ...tensors)
+}
+
 /** tfjs's name of the kernel, which is TensorFlow's of its operation too, and ours in its place. */
 interface Pass extends OwnOperation {
   readonly name: string
@@ -65,7 +83,7 @@ const forward = ({ depthwise, forward: pass }: Passes): Kernel =>
     const own = emitOwn(backend, heavy(backend, x), info, pass, operands)
     if (own !== undefined) return own
     if (isBeyond(attrs, depthwise)) return rewritten(pass.name, { x, filter }, attrs, depthwise)
-    const arithmetic = convolving(backend, info, x, filter)
+    const arithmetic = stock(backend, info, depthwise, x, filter)
     const inputs = [padded(backend, arithmetic, info, x), arithmetic.input(filter)]
     return arithmetic.emit(pass.name, inputs, convAttributes(info))
   })
@@ -77,7 +95,7 @@ const inputGradient = ({ depthwise, inputGradient: pass }: Passes): Kernel =>
     const own = emitOwn(backend, heavy(backend, dy), info, pass, operands)
     if (own !== undefined) return own
     if (isBeyond(attrs, depthwise)) return rewritten(pass.name, { dy, filter }, attrs, depthwise)
-    const arithmetic = convolving(backend, info, dy, filter)
+    const arithmetic = stock(backend, info, depthwise, dy, filter)
     const { emit, input } = arithmetic
     return withoutMargins(backend, arithmetic, info, (shape) => {
       const inputs = [backend.graph.ints(shape), input(filter), input(dy)]
@@ -92,7 +110,7 @@ const filterGradient = ({ depthwise, filterGradient: pass }: Passes): Kernel =>
     const own = emitOwn(backend, heavy(backend, x, dy), info, pass, operands)
     if (own !== undefined) return own
     if (isBeyond(attrs, depthwise)) return rewritten(pass.name, { x, dy }, attrs, depthwise)
-    const arithmetic = convolving(backend, info, x, dy)
+    const arithmetic = stock(backend, info, depthwise, x, dy)
     const sizes = backend.graph.ints(attrs.filterShape)
     const inputs = [padded(backend, arithmetic, info, x), sizes, arithmetic.input(dy)]
     return arithmetic.emit(pass.name, inputs, convAttributes(info))

@@ -33,7 +33,11 @@ const trainOn = ({ directory, preload }: NonNullable<typeof olderTensorflow>, pr
     encoding: "utf8"
   })
   assert.strictEqual(status, 0, stderr)
-  return JSON.parse(stdout) as { readonly library: string; readonly losses: ReadonlyArray<number> }
+  return JSON.parse(stdout) as {
+    readonly library: string
+    readonly losses: ReadonlyArray<number>
+    readonly gradients: ReadonlyArray<number>
+  }
 }
 
 const skipped =
