@@ -3,6 +3,7 @@
  * backends, so they are registered once a process.
  */
 import { convolutions } from "./convolution.ts"
+import { crops } from "./crop.ts"
 import { elementwise } from "./elementwise.ts"
 import type { Gradient } from "./Gradient.ts"
 import { indexing } from "./indexing.ts"
@@ -14,6 +15,7 @@ const gradients: ReadonlyArray<Gradient> = [
   ...scan,
   ...indexing,
   ...convolutions,
+  ...crops,
   ...products
 ]
 

@@ -57,6 +57,18 @@ const refusals: ReadonlyArray<Refusal> = [
     message: /return the tensor as an output/
   },
   {
+    title: "random numbers",
+    step: ({ x }) => ({ y: tf.mul(x, tf.randomUniform([2, 3])) }),
+    operation: "randomUniform",
+    message: /the same in every run.*feed them/
+  },
+  {
+    title: "dropout",
+    step: ({ x }) => ({ y: tf.dropout(x, 0.5) }),
+    operation: "dropout",
+    message: /the same in every run.*feed them/
+  },
+  {
     title: "a branch on a value",
     step: ({ x }) => ({ y: Number(tf.sum(x).arraySync()) > 0 ? x : tf.neg(x) }),
     operation: "arraySync",

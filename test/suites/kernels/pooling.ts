@@ -3,7 +3,7 @@ import { Schema } from "effect"
 import { maxPoolHalving } from "../../../lib/nn/max-pool.ts"
 import { repeatTwice, resizeBilinear } from "../../../lib/nn/upsample.ts"
 import { tf } from "../../../lib/tensor/tf.ts"
-import { type KernelCase, normal, spaced } from "./KernelCase.ts"
+import { exactly, type KernelCase, normal, spaced } from "./KernelCase.ts"
 import { type KernelGroup, type KernelProperty, property } from "./KernelProperty.ts"
 
 type Shape4 = readonly [number, number, number, number]
@@ -127,6 +127,39 @@ const resizes: ReadonlyArray<KernelCase> = [
   { ...image4("flipLeftRight", [2, 3, 4, 2], (x) => tf.image.flipLeftRight(x)), gradient: "slope" }
 ]
 
+/** Boxes near these, fractions `[y1, x1, y2, x2]`; the second is turned over, the third leaves the image. */
+const edges = [0.11, 0.07, 0.83, 0.91, 0.9, 0.8, 0.2, 0.1, -0.23, 0.31, 0.57, 1.19]
+
+const crop = (
+  name: string,
+  size: [number, number],
+  method: "bilinear" | "nearest" = "bilinear",
+  outside = 0
+): KernelCase => ({
+  name: `cropAndResize ${name}`,
+  inputs: [normal(2, 6, 7, 3), normal(3, 4), exactly([0, 1, 1], [3], "int32")],
+  apply: (images: tf.Tensor4D, shifts: tf.Tensor2D, indices: tf.Tensor1D) => {
+    const boxes = tf.add<tf.Tensor2D>(tf.tensor2d(edges, [3, 4]), tf.mul(shifts, 0.01))
+    return [tf.image.cropAndResize(images, boxes, indices, size, method, outside), tf.mul(shifts, 2)]
+  },
+  gradient: "slope"
+})
+
+const responses: ReadonlyArray<KernelCase> = [
+  image4("localResponseNormalization", [1, 3, 2, 9], (x) => tf.localResponseNormalization(x)),
+  image4("localResponseNormalization of few channels", [2, 2, 2, 3], (x) =>
+    tf.localResponseNormalization(x, 1, 2, 0.5, 0.75)
+  )
+]
+
+const crops: ReadonlyArray<KernelCase> = [
+  crop("to more cells", [9, 8]),
+  crop("to fewer cells", [3, 2]),
+  crop("to one cell", [1, 1]),
+  crop("with a value outside", [4, 5], "bilinear", -2),
+  crop("of nearest cells", [4, 5], "nearest")
+]
+
 const small = (maximum: number) => Schema.Int.check(Schema.isBetween({ minimum: 1, maximum }))
 const Drawn = Schema.Struct({
   batch: small(2),
@@ -153,6 +186,6 @@ const any = (kind: Kind): KernelProperty => ({
 })
 
 export const pooling: KernelGroup = {
-  cases: [...pools, ...resizes],
+  cases: [...pools, ...resizes, ...crops, ...responses],
   properties: [any("maxPool"), any("avgPool")]
 }
