@@ -4,8 +4,9 @@ import { TracingError } from "./Trace.ts"
 import { FRAMES_NEEDED } from "./userFrame.ts"
 
 /**
- * Runs `run` in a tidy scope of its own. It must make no variables and draw no lots; where it fails, every tensor it made is
- * disposed of, those too that were kept for gradients it did not come to. Errors carry deep stacks.
+ * Runs `run` in a tidy scope of its own. It must make no variables and draw no lots; where it fails, every
+ * tensor it made is disposed of, those too that were kept for gradients it did not come to. Errors carry deep
+ * stacks.
  */
 export const guarded = <A>(run: () => A): A => {
   const engine = tf.engine()
@@ -46,8 +47,8 @@ const refuseVariable = (...[, , name]: Parameters<ReturnType<typeof tf.engine>["
 /** tfjs's random operations take their seed from here unless they are given one. */
 const refuseChance = (): never => {
   throw new TracingError(
-    "the step draws random numbers (tf.randomUniform, tf.dropout, Math.random, …), which would be the same in " +
-      "every run of a traced one: draw them outside from a RandomStream and feed them, or give the operation a " +
-      "seed if they are to stay the same"
+    "the step draws random numbers (tf.randomUniform, tf.dropout, Math.random, …), which would be the same " +
+      "in every run of a traced one: draw them outside from a RandomStream and feed them, or give the " +
+      "operation a seed if they are to stay the same"
   )
 }

@@ -45,7 +45,7 @@ const samplesBetween = (
   }
 }
 
-/** All that image and boxes need: the cells of a corner as numbers in a list of all pixels, and the shares. */
+/** What both gradients need: the cells of each corner, as numbers in a list of all pixels, and shares. */
 const sampled = ({ boxes, boxIndices, cropSize, image, method }: Crop) => {
   const [, height, width] = image.shape
   const [rows, columns] = cropSize
