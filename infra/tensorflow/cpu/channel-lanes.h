@@ -13,6 +13,16 @@
 
 #define CHANNELS (2 * LANES)
 
+/*
+ * What is inlined and laid out flat where vectors are at hand. Elsewhere our kernels take no shape: they only
+ * have to compile, and quickly.
+ */
+#if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512VL__)
+#define INNER INLINE
+#else
+#define INNER static __attribute__((unused, noinline))
+#endif
+
 typedef struct {
   lanes a, b;
 } channels;
@@ -91,6 +101,16 @@ INLINE void channels_store(void *values, int64_t index, channel_mask some, chann
   }
 }
 
+/* A full block at an address that 64 divides, written past the caches. */
+INLINE void channels_stream(void *values, int64_t index, channels x, element type) {
+  if (type == FLOAT32) {
+    _mm512_stream_ps((float *)values + index, x.a);
+    _mm512_stream_ps((float *)values + index + LANES, x.b);
+  } else {
+    _mm512_stream_si512((__m512i *)((bf16 *)values + index), channels_to_bf16(x));
+  }
+}
+
 INLINE channels channels_max(channels x, channels y) {
   return (channels){_mm512_max_ps(x.a, y.a), _mm512_max_ps(x.b, y.b)};
 }
@@ -141,7 +161,7 @@ INLINE int channel_lane(int i, element type) { return (void)type, i; }
 INLINE channel_mask channels_left(int64_t count) { return count >= CHANNELS ? CHANNELS : (int)count; }
 
 /* The float32 in a lane, by its number. */
-INLINE float *lane_at(channels *x, int i) { return i < LANES ? &x->a.at[i] : &x->b.at[i - LANES]; }
+INLINE float *lane_at(channels *x, int i) { return (float *)(void *)x + i; }
 
 INLINE channels channels_load(const void *values, int64_t index, channel_mask some, element type) {
   channels x = channels_of(0);
@@ -153,6 +173,10 @@ INLINE channels channels_load(const void *values, int64_t index, channel_mask so
 INLINE void channels_store(void *values, int64_t index, channel_mask some, channels x, element type) {
   for (int i = 0; i < some; i++)
     store_one(values, index + i, *lane_at(&x, i), type);
+}
+
+INLINE void channels_stream(void *values, int64_t index, channels x, element type) {
+  channels_store(values, index, CHANNELS, x, type);
 }
 
 INLINE channels channels_max(channels x, channels y) {

@@ -32,7 +32,7 @@ typedef struct {
 } filter_row;
 
 /* Adds what `width` columns of dy from i on make with the cells under three neighbouring taps. */
-INLINE void sum_threes(const filter_row *row, const sweep *along, int64_t i, const channels *dy, int64_t c,
+INNER void sum_threes(const filter_row *row, const sweep *along, int64_t i, const channels *dy, int64_t c,
                        channel_mask some, int width, int stride, int checked, element type) {
   const int cells = (width - 1) * stride + 3;
   const int64_t start = along->source + i * along->stride, padded = padded_channels(row->channels);
@@ -54,7 +54,7 @@ INLINE void sum_threes(const filter_row *row, const sweep *along, int64_t i, con
   }
 }
 
-INLINE void sum_any(const filter_row *row, const sweep *along, int64_t i, const channels *dy, int64_t c,
+INNER void sum_any(const filter_row *row, const sweep *along, int64_t i, const channels *dy, int64_t c,
                     channel_mask some, int width, element type) {
   const int64_t padded = padded_channels(row->channels);
   for (int64_t r = 0; r < row->rows; r++)
@@ -73,7 +73,7 @@ INLINE void sum_any(const filter_row *row, const sweep *along, int64_t i, const 
 }
 
 /* Asks for what the next row of dy takes, as `look_ahead` does. */
-INLINE void look_ahead_for_filter(const filter_row *row, const sweep *along, int64_t i, int64_t c, int width,
+INNER void look_ahead_for_filter(const filter_row *row, const sweep *along, int64_t i, int64_t c, int width,
                                   element type) {
   if (row->dy_ahead == 0)
     return;
@@ -84,7 +84,7 @@ INLINE void look_ahead_for_filter(const filter_row *row, const sweep *along, int
   ask_for_cells(row->dy, row->dy_ahead + i * row->channels, width, row->channels, c, 0, 0, type);
 }
 
-INLINE void sum_tile(const filter_row *row, const sweep *along, int64_t i, int width, int threes, int checked,
+INNER void sum_tile(const filter_row *row, const sweep *along, int64_t i, int width, int threes, int checked,
                      element type) {
   for (int64_t c = 0; c < row->channels; c += CHANNELS) {
     const channel_mask some = channels_left(row->channels - c);
@@ -99,7 +99,7 @@ INLINE void sum_tile(const filter_row *row, const sweep *along, int64_t i, int w
   }
 }
 
-INLINE void sum_tiles(const filter_row *row, const sweep *along, int threes, element type) {
+INNER void sum_tiles(const filter_row *row, const sweep *along, int threes, element type) {
   int64_t i = 0;
   for (; i <= along->count - WIDEST; i += WIDEST) {
     if (all_within(along, i, WIDEST))
@@ -112,7 +112,7 @@ INLINE void sum_tiles(const filter_row *row, const sweep *along, int threes, ele
 }
 
 /* Row y of an image of dy. */
-INLINE void sum_row(const filter_work *work, float *sums, int64_t image, int64_t y, element type) {
+INNER void sum_row(const filter_work *work, float *sums, int64_t image, int64_t y, element type) {
   const window_shape *s = &work->shape;
   const window_axis rows = rows_of(s), columns = columns_of(s);
   const sweep along = forward_sweep(&columns);
@@ -141,7 +141,7 @@ static int64_t sums_size(const window_shape *s) {
   return s->filter_height * s->filter_width * padded_channels(s->inputs);
 }
 
-INLINE void sum_task(const filter_work *work, int64_t index, element type) {
+INNER void sum_task(const filter_work *work, int64_t index, element type) {
   const window_shape *s = &work->shape;
   float *sums = work->sums + index * sums_size(s);
   memset(sums, 0, (size_t)sums_size(s) * sizeof(float));

@@ -40,6 +40,7 @@ static void convolve(const window_shape *shape, element type, int backward, cons
                           .out = out,
                           .filter = ordered,
                           .bands = bands_of(shape, backward ? shape->height : shape->out_height)};
+  work.streamed = worth_streaming(&work);
   parallel_run(shape->batch * work.bands, type == FLOAT32 ? run_f32 : run_bf16, &work);
 }
 

@@ -20,6 +20,8 @@ typedef struct {
   /* MARKED: [rows, W', padded C], for windows from the row `marks_first` of the image on. */
   const uint16_t *marks;
   int64_t marks_first;
+  /* Results are written past the caches. */
+  int streamed;
   /* What a task takes: the `bands`-th part of an image. */
   int64_t bands;
 } gathered_tensor;
@@ -27,13 +29,24 @@ typedef struct {
 /* Enough tasks for many cores and few images. */
 #define LEAST_TASKS 32
 
-INLINE int64_t bands_of(const window_shape *s, int64_t rows) {
+INNER int64_t bands_of(const window_shape *s, int64_t rows) {
   const int64_t bands = (LEAST_TASKS + s->batch - 1) / s->batch;
   return bands < rows ? bands : rows;
 }
 
-INLINE int64_t result_rows(const gathered_tensor *t) {
+INNER int64_t result_rows(const gathered_tensor *t) {
   return t->backward ? t->shape.height : t->shape.out_height;
+}
+
+INNER int64_t result_columns(const gathered_tensor *t) {
+  return t->backward ? t->shape.width : t->shape.out_width;
+}
+
+/* Whether results are better written past the caches, and can be: by whole lines. */
+INNER int worth_streaming(const gathered_tensor *t) {
+  const int64_t cells = t->shape.batch * result_rows(t) * result_columns(t);
+  const int64_t bytes = cells * t->shape.inputs * element_bytes(t->type);
+  return bytes >= STREAMED_BYTES && t->shape.inputs % CHANNELS == 0 && (uintptr_t)t->out % 64 == 0;
 }
 
 typedef struct {
@@ -41,7 +54,7 @@ typedef struct {
   int64_t i;
 } row_place;
 
-INLINE row_place row_place_of(const gathered_tensor *t, int64_t y) {
+INNER row_place row_place_of(const gathered_tensor *t, int64_t y) {
   const window_axis axis = rows_of(&t->shape);
   if (!t->backward)
     return (row_place){forward_sweep(&axis), y};
@@ -49,14 +62,14 @@ INLINE row_place row_place_of(const gathered_tensor *t, int64_t y) {
 }
 
 /* The rows of the source that results in row y read: from the first to behind the last. */
-INLINE range rows_read(const row_place *at) {
+INNER range rows_read(const row_place *at) {
   const range taps = taps_within(&at->along, at->i);
   const int64_t start = at->along.source + at->i * at->along.stride;
   return (range){start + taps.first * at->along.source_step,
                  start + (taps.end - 1) * at->along.source_step + 1};
 }
 
-INLINE void plan_ahead(gathered_row *row, const gathered_tensor *t, int64_t y, range read, int64_t out_line) {
+INNER void plan_ahead(gathered_row *row, const gathered_tensor *t, int64_t y, range read, int64_t out_line) {
   if (y + 1 == result_rows(t))
     return;
   const row_place next = row_place_of(t, y + 1);
@@ -67,7 +80,7 @@ INLINE void plan_ahead(gathered_row *row, const gathered_tensor *t, int64_t y, r
 }
 
 /* Row y of an image's results. */
-INLINE void gather_row_into(void *out, const gathered_tensor *t, int64_t image, int64_t y, gathering how,
+INNER void gather_row_into(void *out, const gathered_tensor *t, int64_t image, int64_t y, gathering how,
                             element type) {
   const window_shape *s = &t->shape;
   const row_place at = row_place_of(t, y);
@@ -79,6 +92,7 @@ INLINE void gather_row_into(void *out, const gathered_tensor *t, int64_t image, 
       .channels = c, .rows = taps.end - taps.first, .pitch = step * width * c, .line = width * c};
   row.source = (const char *)t->source + (image * height + read.first) * width * c * element_bytes(type);
   row.out = out;
+  row.streamed = t->streamed;
   if (how == MULTIPLIED)
     row.filter = t->filter + tap * s->filter_width * padded;
   row.filter_pitch = at.along.tap_step * s->filter_width * padded;
@@ -93,7 +107,7 @@ INLINE void gather_row_into(void *out, const gathered_tensor *t, int64_t image, 
   row.marks_pitch = step * width * padded;
   row.mark = tap * s->filter_width;
   row.mark_pitch = at.along.tap_step * s->filter_width;
-  plan_ahead(&row, t, y, read, how == MARKING ? 0 : (t->backward ? s->width : s->out_width) * c);
+  plan_ahead(&row, t, y, read, how == MARKING || row.streamed ? 0 : result_columns(t) * c);
   const window_axis columns = columns_of(s);
   if (!t->backward) {
     const sweep along = forward_sweep(&columns);
@@ -106,12 +120,13 @@ INLINE void gather_row_into(void *out, const gathered_tensor *t, int64_t image, 
 }
 
 /* The rows of one task. */
-INLINE void gather_band(const gathered_tensor *t, int64_t index, gathering how, element type) {
+INNER void gather_band(const gathered_tensor *t, int64_t index, gathering how, element type) {
   const window_shape *s = &t->shape;
   const int64_t image = index / t->bands, band = index % t->bands, rows = result_rows(t);
-  const int64_t line = (t->backward ? s->width : s->out_width) * s->inputs * element_bytes(type);
+  const int64_t line = result_columns(t) * s->inputs * element_bytes(type);
   for (int64_t y = band * rows / t->bands; y < (band + 1) * rows / t->bands; y++)
     gather_row_into((char *)t->out + (image * rows + y) * line, t, image, y, how, type);
+  if (t->streamed) streamed();
 }
 
 #endif

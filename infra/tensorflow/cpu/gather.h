@@ -43,14 +43,17 @@ typedef struct {
   /* MARKED: the marks [padded C] of the first row's cells. MARKED and MARKING: the mark of its tap 0. */
   const uint16_t *marks;
   int64_t marks_pitch, mark, mark_pitch;
-  /* Result 0. */
+  /* Result 0; whether results are written past the caches. */
   void *out;
+  int streamed;
   /* What the next row of results reads for the first time, so many elements after `source`; its results. */
   int64_t ahead, rows_ahead, line, out_ahead;
 } gathered_row;
 
 /* Loops over what is kept in registers must be laid out flat. */
-#if defined(__clang__)
+#if !defined(__AVX512F__)
+#define FLAT
+#elif defined(__clang__)
 #define FLAT _Pragma("clang loop unroll(full)")
 #else
 #define FLAT _Pragma("GCC unroll 16")
@@ -58,7 +61,7 @@ typedef struct {
 
 /* Results that are worked on at once. With their marks, fewer fit the registers. */
 #define WIDEST 7
-INLINE int width_of(gathering how) { return how == MARKING ? 4 : WIDEST; }
+INNER int width_of(gathering how) { return how == MARKING ? 4 : WIDEST; }
 
 typedef struct {
   channels value;
@@ -72,7 +75,7 @@ typedef struct {
   float share;
 } gathered_tap;
 
-INLINE gathered_tap tap_of(const gathered_row *row, int64_t r, int64_t tap, int64_t c, gathering how) {
+INNER gathered_tap tap_of(const gathered_row *row, int64_t r, int64_t tap, int64_t c, gathering how) {
   gathered_tap it = {channels_of(0), marks_of(0), 0};
   if (how == MULTIPLIED)
     it.weight = ordered_load(row->filter + r * row->filter_pitch + tap * padded_channels(row->channels) + c);
@@ -84,7 +87,7 @@ INLINE gathered_tap tap_of(const gathered_row *row, int64_t r, int64_t tap, int6
 }
 
 /* Adds cell x, which is in `column` of row r, to a result. */
-INLINE void gather_cell(gathered_result *result, channels x, const gathered_row *row, gathered_tap tap,
+INNER void gather_cell(gathered_result *result, channels x, const gathered_row *row, gathered_tap tap,
                         int64_t r, int64_t column, int64_t c, gathering how) {
   if (how == MULTIPLIED)
     result->value = channels_fma(x, tap.weight, result->value);
@@ -105,7 +108,7 @@ INLINE void gather_cell(gathered_result *result, channels x, const gathered_row 
 /*
  * Windows of three neighbouring columns, `stride` apart: each cell is read once for all results that see it.
  */
-INLINE void gather_threes(gathered_result *results, const gathered_row *row, const sweep *along,
+INNER void gather_threes(gathered_result *results, const gathered_row *row, const sweep *along,
                           int64_t start, int64_t c, channel_mask some, int width, int stride, int checked,
                           gathering how, element type) {
   const int cells = (width - 1) * stride + 3;
@@ -128,7 +131,7 @@ INLINE void gather_threes(gathered_result *results, const gathered_row *row, con
   }
 }
 
-INLINE void gather_any(gathered_result *results, const gathered_row *row, const sweep *along, int64_t start,
+INNER void gather_any(gathered_result *results, const gathered_row *row, const sweep *along, int64_t start,
                        int64_t c, channel_mask some, int width, int checked, gathering how, element type) {
   const int64_t jump = along->stride * row->channels;
   for (int64_t r = 0; r < row->rows; r++)
@@ -146,7 +149,7 @@ INLINE void gather_any(gathered_result *results, const gathered_row *row, const 
 }
 
 /* Asks for the lines of memory that hold `count` elements from `index` on. */
-INLINE void ask_for(const void *values, int64_t index, int64_t count, int written, element type) {
+INNER void ask_for(const void *values, int64_t index, int64_t count, int written, element type) {
   const char *from = (const char *)values + index * element_bytes(type);
   for (int64_t line = 0; line < count * element_bytes(type); line += 64) {
     if (written)
@@ -160,7 +163,7 @@ INLINE void ask_for(const void *values, int64_t index, int64_t count, int writte
  * Asks for what falls to the block of channels at c of so many cells from `index` on: those channels of each,
  * or, where it was measured to be faster, an equal share of them all in the order of memory.
  */
-INLINE void ask_for_cells(const void *values, int64_t index, int64_t cells, int64_t channel_count, int64_t c,
+INNER void ask_for_cells(const void *values, int64_t index, int64_t cells, int64_t channel_count, int64_t c,
                           int in_order, int written, element type) {
   if (in_order)
     ask_for(values, index + c * cells, CHANNELS * cells, written, type);
@@ -173,7 +176,7 @@ INLINE void ask_for_cells(const void *values, int64_t index, int64_t cells, int6
  * Asks for what the next row of results takes under the columns of this one. The processor does not see it
  * coming, since many cells are read in turns, and without it large tensors take three times as long.
  */
-INLINE void look_ahead(const gathered_row *row, const sweep *along, int64_t i, int64_t c, int width,
+INNER void look_ahead(const gathered_row *row, const sweep *along, int64_t i, int64_t c, int width,
                        element type) {
   const int in_order = along->stride > 1 && type == FLOAT32;
   int64_t index = (along->source + i * along->stride) * row->channels + row->ahead;
@@ -186,7 +189,7 @@ INLINE void look_ahead(const gathered_row *row, const sweep *along, int64_t i, i
 }
 
 /* `width` results from i on; `checked` if not all their cells exist; windows of threes by stride, 0: any. */
-INLINE void gather_tile(const gathered_row *row, const sweep *along, int64_t i, int width, int threes,
+INNER void gather_tile(const gathered_row *row, const sweep *along, int64_t i, int width, int threes,
                         int checked, gathering how, element type) {
   const int64_t start = along->source + i * along->stride;
   for (int64_t c = 0; c < row->channels; c += CHANNELS) {
@@ -208,13 +211,15 @@ INLINE void gather_tile(const gathered_row *row, const sweep *along, int64_t i, 
         value = channels_scale(value, row->row_shares[0] * row->column_shares[place]);
       if (how == MARKING)
         marks_store(row->out, place * padded_channels(row->channels) + c, results[u].marked);
+      else if (row->streamed)
+        channels_stream(row->out, place * row->channels + c, value, type);
       else
         channels_store(row->out, place * row->channels + c, some, value, type);
     }
   }
 }
 
-INLINE void gather_tiles(const gathered_row *row, const sweep *along, int threes, gathering how,
+INNER void gather_tiles(const gathered_row *row, const sweep *along, int threes, gathering how,
                          element type) {
   const int width = width_of(how);
   for (int64_t i = 0; i < along->count; i += width) {
@@ -229,7 +234,7 @@ INLINE void gather_tiles(const gathered_row *row, const sweep *along, int threes
 }
 
 /* All results of a sweep in a row. */
-INLINE void gather_sweep(const gathered_row *row, const sweep *along, gathering how, element type) {
+INNER void gather_sweep(const gathered_row *row, const sweep *along, gathering how, element type) {
   const int three = along->taps == 3 && along->source_step == 1;
   if (along->count < width_of(how))
     for (int64_t i = 0; i < along->count; i++)

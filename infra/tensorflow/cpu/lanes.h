@@ -20,6 +20,9 @@ typedef enum { FLOAT32 = 0, BFLOAT16 = 1 } element;
 
 #define INLINE static inline __attribute__((always_inline))
 
+/* Tensors of that size are not found in a cache again: half of what its last level tends to hold for us. */
+#define STREAMED_BYTES ((int64_t)16 << 20)
+
 INLINE int64_t element_bytes(element type) { return type == FLOAT32 ? 4 : 2; }
 
 /* One number, for the few at the end of a tensor that fill no lanes. */

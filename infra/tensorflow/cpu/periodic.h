@@ -21,9 +21,6 @@
 /* How far ahead memory is asked for. */
 #define AHEAD_ELEMENTS 4096
 
-/* Half of what the last level of a cache tends to hold for us. */
-#define STREAMED_BYTES ((int64_t)16 << 20)
-
 typedef struct {
   int64_t channels, elements, period;
   /* Whole rows; `elements - rows * period` numbers follow them. */

@@ -14,6 +14,7 @@ typedef struct {
   const void *x, *dy;
   void *dx;
   int64_t bands;
+  int streamed;
 } max_work;
 
 /* The windows that rows [first, end) of the input have a part in. */
@@ -30,7 +31,7 @@ static int64_t kept_rows(const window_shape *s) {
 }
 
 /* Rows [first, end) of an image of dx; `held` windows are marked before and after. */
-INLINE void gradient_rows(const max_work *work, int64_t image, int64_t first, int64_t end, uint16_t *kept,
+INNER void gradient_rows(const max_work *work, int64_t image, int64_t first, int64_t end, uint16_t *kept,
                           range *held, element type) {
   const window_shape *s = &work->shape;
   const int64_t line = s->out_width * padded_channels(s->inputs);
@@ -47,6 +48,7 @@ INLINE void gradient_rows(const max_work *work, int64_t image, int64_t first, in
                                   .backward = 1,
                                   .source = work->dy,
                                   .out = work->dx,
+                                  .streamed = work->streamed,
                                   .marks = kept,
                                   .marks_first = wanted.first};
   for (int64_t y = first; y < end; y++) {
@@ -55,7 +57,7 @@ INLINE void gradient_rows(const max_work *work, int64_t image, int64_t first, in
   }
 }
 
-INLINE void gradient_band(const max_work *work, int64_t index, int thread, element type) {
+INNER void gradient_band(const max_work *work, int64_t index, int thread, element type) {
   const window_shape *s = &work->shape;
   const int64_t image = index / work->bands, band = index % work->bands, step = STEP * s->stride_height;
   const int64_t begin = band * s->height / work->bands, end = (band + 1) * s->height / work->bands;
@@ -64,6 +66,7 @@ INLINE void gradient_band(const max_work *work, int64_t index, int thread, eleme
   range held = {0, 0};
   for (int64_t first = begin; first < end; first += step)
     gradient_rows(work, image, first, first + step < end ? first + step : end, kept, &held, type);
+  if (work->streamed) streamed();
 }
 
 static void run_f32(void *context, int64_t index, int thread) {
@@ -76,7 +79,8 @@ static void run_bf16(void *context, int64_t index, int thread) {
 
 static void max_pool_gradient(const window_shape *shape, element type, const void *x, const void *dy,
                               void *dx) {
-  max_work work = {*shape, type, x, dy, dx, bands_of(shape, shape->height)};
+  const gathered_tensor results = {.shape = *shape, .type = type, .backward = 1, .out = dx};
+  max_work work = {*shape, type, x, dy, dx, bands_of(shape, shape->height), worth_streaming(&results)};
   parallel_run(shape->batch * work.bands, type == FLOAT32 ? run_f32 : run_bf16, &work);
 }
 

@@ -38,6 +38,7 @@ static void pool(const window_shape *shape, element type, int backward, const vo
                           .row_shares = shares,
                           .column_shares = shares + rows.out_extent,
                           .bands = bands_of(shape, backward ? shape->height : shape->out_height)};
+  work.streamed = worth_streaming(&work);
   parallel_run(shape->batch * work.bands, run, &work);
 }
 

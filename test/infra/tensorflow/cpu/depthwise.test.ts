@@ -1,4 +1,5 @@
 /** Our depthwise convolutions and both their gradients against the sums that define them. */
+import { Buffer } from "node:buffer"
 import { describe, expect, it } from "@effect/vitest"
 import koffi from "koffi"
 import type { WindowShape } from "../../../../infra/tensorflow/CpuKernels.ts"
@@ -85,6 +86,17 @@ const compute = (
   return fromHalves(written)
 }
 
+type Activations = Float32Array | Uint16Array
+
+/** So many images one after another. */
+const repeated = <A extends Activations>(image: A, many: A): A => {
+  for (let start = 0; start < many.length; start += image.length) many.set(image as never, start)
+  return many
+}
+
+const bytesOf = ({ buffer, byteLength, byteOffset }: Activations): Buffer =>
+  Buffer.from(buffer as ArrayBuffer, byteOffset, byteLength)
+
 const inputsFor = (w: WindowShape, pass: Pass, random: RandomStream) => {
   const [first, second] = lengthsOf(w, pass)
   return [roundedToBf16(uniform(random, first)), roundedToBf16(uniform(random, second))] as const
@@ -147,4 +159,33 @@ describe.skipIf(object === undefined)(`depthwise convolutions and their gradient
     startThreads?.(4)
     for (let i = 0; i < 5; i++) expect(compute(shape, pass, type, first, second)).toEqual(before)
   })
+
+  it.each(kinds.filter(([pass]) => pass !== "filter_gradient"))(
+    "%s, %s: writes past the caches what it writes into them",
+    (pass, type) => {
+      const image = squareWindow(1, 96, 96, 3, 1, 1)
+      const [first, filter] = inputsFor(image, pass, RandomStream.make(3, type))
+      // 17 MB and more.
+      const images = type === "float32" ? 5 : 10
+      const call = functions.get(`${pass} ${type}`)
+      const [source, room] =
+        type === "float32"
+          ? [first, new Float32Array(images * first.length)]
+          : [halvesOf(first), new Uint16Array(images * first.length)]
+      const once = source.slice()
+      call?.(numbersOf(image), source, filter, once)
+      const many = repeated(source, room)
+      // Vectors are written so where 64 divides the address of the first; one of these does.
+      for (let offset = 0; offset < 64; offset += 16) {
+        const memory = new ArrayBuffer(offset + many.byteLength)
+        const written =
+          type === "float32" ? new Float32Array(memory, offset) : new Uint16Array(memory, offset)
+        call?.(numbersOf({ ...image, batch: images }), many, filter, written)
+        for (let start = 0; start < written.length; start += once.length) {
+          const part = written.subarray(start, start + once.length)
+          expect(bytesOf(part).equals(bytesOf(once)), `${offset}, ${start}`).toBe(true)
+        }
+      }
+    }
+  )
 })
