@@ -11,6 +11,7 @@ import { globalMean } from "./global-mean.ts"
 import { image } from "./image.ts"
 import { indexing } from "./indexing.ts"
 import type { Kernel } from "./Kernel.ts"
+import { loss } from "./loss.ts"
 import { matmul } from "./matmul.ts"
 import { pool } from "./pool.ts"
 import { reduce } from "./reduce.ts"
@@ -27,6 +28,7 @@ const kernels: ReadonlyArray<Kernel> = [
   ...image,
   ...batchNorm,
   ...sgd,
+  ...loss,
   ...globalMean,
   ...fusions
 ]
