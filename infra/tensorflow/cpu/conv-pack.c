@@ -86,33 +86,47 @@ static void load_columns(
   transpose(v);
 }
 
-/* One line of source channels at one tap, for all panels: filters are read along their rows. */
-static void pack_line(void *context, int64_t index, int thread) {
-  const pack_job *job = context;
+/* 16 outputs of one line at one tap: read, turned if need be, and put into their panel. */
+static void pack_part(const pack_job *job, int64_t tap, int64_t line, int64_t n) {
   const conv_plan *plan = job->plan;
   const conv_filter *filter = job->filter;
-  int64_t lines = conv_lines(plan), tap = index / lines, line = index % lines;
   int64_t row = plan->rows.weight + tap / plan->columns.taps * plan->rows.weight_step;
   int64_t column = plan->columns.weight + tap % plan->columns.taps * plan->columns.weight_step;
   int64_t k = line * CONV_WORDS * (plan->is_bf16 ? 2 : 1), words = conv_words(plan);
   int64_t count = conv_minimum(CONV_WORDS, words - line * CONV_WORDS);
-  const float *values = filter->values + (row * filter->width + column) * filter->tap_step;
+  int64_t panel = n / CONV_PANEL * CONV_PANEL, width = plan->outputs - panel > 16 ? 2 : 1;
+  int64_t word = tap * words + line * CONV_WORDS;
+  char *to = job->packed + (panel / 16 * panel_words(plan) + word * width + (n - panel) / 16) * CONV_LINE;
+  const float *from = filter->values + (row * filter->width + column) * filter->tap_step;
+  __m512i v[16];
+  from += k * filter->k_step + n * filter->n_step;
+  if (filter->n_step == 1) load_rows(job, from, plan->depth - k, plan->outputs - n, v);
+  else load_columns(job, from, plan->depth - k, plan->outputs - n, v);
+  for (int64_t w = 0; w < count; w++) _mm512_store_si512(to + w * width * CONV_LINE, v[w]);
+}
+
+/* One line of source channels at one tap for all panels, or one panel for all lines: along rows in memory. */
+static void pack_along_outputs(void *context, int64_t index, int thread) {
+  const pack_job *job = context;
+  int64_t lines = conv_lines(job->plan);
   (void)thread;
-  for (int64_t n = 0; n < plan->outputs; n += 16) {
-    __m512i v[16];
-    int64_t panel = n / CONV_PANEL * CONV_PANEL, left = plan->outputs - panel;
-    int64_t width = left > 16 ? 2 : 1, word = tap * words + line * CONV_WORDS;
-    char *to = job->packed + (panel / 16 * panel_words(plan) + word * width + (n - panel) / 16) * CONV_LINE;
-    const float *from = values + k * filter->k_step + n * filter->n_step;
-    if (filter->n_step == 1) load_rows(job, from, plan->depth - k, plan->outputs - n, v);
-    else load_columns(job, from, plan->depth - k, plan->outputs - n, v);
-    for (int64_t w = 0; w < count; w++) _mm512_store_si512(to + w * width * CONV_LINE, v[w]);
-  }
+  for (int64_t n = 0; n < job->plan->outputs; n += 16) pack_part(job, index / lines, index % lines, n);
+}
+
+static void pack_along_depth(void *context, int64_t index, int thread) {
+  const pack_job *job = context;
+  int64_t panels = conv_ceil(job->plan->outputs, CONV_PANEL), panel = index % panels * CONV_PANEL;
+  int64_t end = conv_minimum(panel + CONV_PANEL, job->plan->outputs);
+  (void)thread;
+  for (int64_t line = 0; line < conv_lines(job->plan); line++)
+    for (int64_t n = panel; n < end; n += 16) pack_part(job, index / panels, line, n);
 }
 
 void conv_pack_filter(const conv_plan *plan, const conv_filter *filter, char *packed) {
   pack_job job = {plan, filter, packed};
-  parallel_run(plan->rows.taps * plan->columns.taps * conv_lines(plan), pack_line, &job);
+  int64_t taps = plan->rows.taps * plan->columns.taps;
+  if (filter->n_step == 1) parallel_run(taps * conv_lines(plan), pack_along_outputs, &job);
+  else parallel_run(taps * conv_ceil(plan->outputs, CONV_PANEL), pack_along_depth, &job);
 }
 
 #endif
