@@ -36,7 +36,7 @@ export const nativeWith = (options: Omit<NativeOptions, "library" | "kernels">) 
 }
 
 export interface NamedRuntime {
-  readonly name: "native" | "stock native" | "portable"
+  readonly name: "native" | "stock native" | "portable" | "tfjs-node eager"
   /** For the title of the test: why it is skipped, or nothing. */
   readonly skipped: string
   readonly layer: Layer.Layer<TensorRuntime, ExecutionError>
