@@ -39,7 +39,8 @@ const install = async (directory: string): Promise<void> => {
   const staging = mkdtempSync(`${folder}-`)
   const run = (command: string, ...given: ReadonlyArray<string>) =>
     execFileSync(command, given, { cwd: staging, stdio: ["ignore", "ignore", "inherit"] })
-  for (const name of [`@tensorflow/tfjs-node@${VERSION}`, "node-api-headers@1.9.0"]) run("npm", "pack", name)
+  for (const name of [`@tensorflow/tfjs-node@${VERSION}`, "node-api-headers@1.9.0"])
+    run("npm", "pack", "--silent", name)
   for (const [archive, target] of [
     [/^tensorflow-tfjs-node.*\.tgz$/, "tfjs-node"],
     [/^node-api-headers.*\.tgz$/, "node-api"]
