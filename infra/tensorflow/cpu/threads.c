@@ -107,6 +107,8 @@ void parallel_run(int64_t tasks, parallel_task run, void *context) {
     return;
   }
   const uint32_t generation = atomic_load(&pool.generation) + 1;
+  /* Closed first, or a thread that is late from the last region claims an index as of that one. */
+  atomic_store(&pool.next, (uint64_t)generation << 32 | UINT32_MAX);
   atomic_store(&pool.run, run);
   atomic_store(&pool.context, context);
   atomic_store(&pool.finished, 0);
