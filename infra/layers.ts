@@ -194,6 +194,7 @@ const noTensorRuntime: Layer.Layer<TensorRuntime> = Layer.succeed(TensorRuntime,
   numerics: { backend: "none", library: "none", threads: 0 },
   precisions: [],
   jit: () => Effect.die(new Error('a stage that computes with tensors must say `pool: "gpu"`')),
+  variable: () => Effect.die(new Error('a stage that computes with tensors must say `pool: "gpu"`')),
   read: () => Effect.die(new Error('a stage that computes with tensors must say `pool: "gpu"`')),
   counters: Effect.die(new Error('a stage that computes with tensors must say `pool: "gpu"`'))
 })

@@ -60,7 +60,10 @@ export class CompiledStep {
     const { workspace } = this
     workspace.synchronise()
     const { request, program, retraced } = this.prepare(checkedFeeds(this.options.inputs, feeds))
+    const writes = program.assignments.length > 0
+    if (writes) workspace.variablesChanged()
     const finish: RunDone = (failure, fetched) => {
+      if (writes) workspace.variablesChanged()
       this.end()
       if (failure !== null) return done(failure)
       done(null, { fetches: fetchesOf(workspace, program, fetched), retraced })

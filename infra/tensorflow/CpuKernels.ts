@@ -57,8 +57,15 @@ export type WindowKernel = keyof typeof QUESTIONS
 export class CpuKernels {
   private readonly questions: { readonly [K in WindowKernel]: (window: BigInt64Array, low: number) => number }
 
-  private constructor(questions: CpuKernels["questions"]) {
+  /**
+   * To be called before and after variables are written: filters that are variables are kept as the kernels
+   * want them, and are then stale.
+   */
+  readonly variablesChanged: () => void
+
+  private constructor(questions: CpuKernels["questions"], variablesChanged: () => void) {
     this.questions = questions
+    this.variablesChanged = variablesChanged
   }
 
   private static readonly loaded = new Map<string, CpuKernels>()
@@ -79,7 +86,8 @@ export class CpuKernels {
       kernel,
       object.func(`int ${name}(int64_t*, int)`)
     ])
-    const kernels = new CpuKernels(Object.fromEntries(questions))
+    const variablesChanged = object.func("void variables_changed()")
+    const kernels = new CpuKernels(Object.fromEntries(questions), () => void variablesChanged())
     CpuKernels.loaded.set(file, kernels)
     return kernels
   }

@@ -15,7 +15,7 @@ import {
   type TraceCounters,
   TraceError
 } from "../../lib/tensor/Runtime.ts"
-import type { tf } from "../../lib/tensor/tf.ts"
+import { tf } from "../../lib/tensor/tf.ts"
 import { CompiledStep, type Outcome } from "./CompiledStep.ts"
 import { CpuKernels } from "./CpuKernels.ts"
 import { TensorFlow } from "./capi.ts"
@@ -24,7 +24,8 @@ import { executionError } from "./errors.ts"
 import { startWasm } from "./portable/wasm.ts"
 import type { ProfileOptions } from "./profile/StepProfiler.ts"
 import type { Values } from "./tensors.ts"
-import type { Step } from "./trace-step.ts"
+import { onGraphBackend, type Step } from "./trace-step.ts"
+import { variableOf } from "./variables.ts"
 import { Workspace } from "./Workspace.ts"
 
 export interface NativeOptions {
@@ -75,6 +76,11 @@ export const makeNativeRuntime = Effect.fn("NativeRuntime.make")(function* (opti
     },
     precisions: native.precisions,
     jit: (step, jitOptions) => compile(native, step, jitOptions),
+    // On another backend the values would take up its memory, too, until the process ends.
+    variable: (values, shape) =>
+      Effect.sync(() =>
+        onGraphBackend(native.workspace.backendName, () => variableOf(tf.tensor(values, [...shape])))
+      ),
     read: (variables) => readVariables(native.workspace, variables),
     counters: Effect.sync(() => countersOf(native))
   })

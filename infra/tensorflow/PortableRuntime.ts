@@ -22,6 +22,7 @@ import { startWasm } from "./portable/wasm.ts"
 import { sizeOf, type Values } from "./tensors.ts"
 import { checkedResults } from "./trace-step.ts"
 import { guarded } from "./tracing-guard.ts"
+import { variableOf } from "./variables.ts"
 
 export const makePortableRuntime = Effect.fn("PortableRuntime.make")(function* () {
   yield* startWasm
@@ -29,6 +30,8 @@ export const makePortableRuntime = Effect.fn("PortableRuntime.make")(function* (
     numerics: { backend: "wasm", library: `tfjs-backend-wasm ${version_wasm}`, threads: 1 },
     precisions: ["float32"],
     jit: (step, options) => prepare(step, options),
+    // A copy of the values: the backend may keep the array it is given.
+    variable: (values, shape) => Effect.sync(() => variableOf(tf.tensor(values.slice(), [...shape]))),
     read: (variables) =>
       Effect.try({
         try: () => variables.map((variable) => Float32Array.from(variable.dataSync())),

@@ -46,7 +46,7 @@ export class Workspace implements TracingContext {
     this.library = options.library
     this.graph = new Graph(this.library)
     this.session = new Session(this.graph, options.threads)
-    this.variables = new Variables(this.graph, this.session)
+    this.variables = this.makeVariables()
     const read = (cell: Parameters<Variables["readAll"]>[0][number]) =>
       this.variables.readAll([cell])[0] as Values
     this.backend = new GraphBackend(this.graph, options.cpu, read)
@@ -71,6 +71,11 @@ export class Workspace implements TracingContext {
   /** A program nobody will run again. */
   retire(program: Program): void {
     if (program.graph === this.graph) this.liveNodes -= program.nodes
+  }
+
+  /** Variables are about to be written, or were. */
+  variablesChanged(): void {
+    this.options.cpu?.variablesChanged()
   }
 
   /** Brackets a run: nothing is taken from under it. */
@@ -105,11 +110,15 @@ export class Workspace implements TracingContext {
     this.empty()
     this.graph = new Graph(this.library)
     this.session = new Session(this.graph, this.options.threads)
-    this.variables = new Variables(this.graph, this.session)
+    this.variables = this.makeVariables()
     this.backend.graph = this.graph
     this.liveNodes = 0
     this.rebuilds += 1
     this.losses += 1
+  }
+
+  private makeVariables(): Variables {
+    return new Variables(this.graph, this.session, () => this.variablesChanged())
   }
 
   close(): void {

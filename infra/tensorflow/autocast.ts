@@ -32,10 +32,13 @@ export const convolving = (
   backend: GraphBackend,
   { inChannels, outChannels }: { readonly inChannels: number; readonly outChannels: number },
   ...tensors: ReadonlyArray<TensorInfo>
-): Arithmetic =>
-  outChannels < FEWEST_CHANNELS || (inChannels < FEWEST_CHANNELS && inChannels > IMAGE_CHANNELS)
+): Arithmetic => {
+  const isNarrow =
+    outChannels < FEWEST_CHANNELS || (inChannels < FEWEST_CHANNELS && inChannels > IMAGE_CHANNELS)
+  return isNarrow && backend.trace?.precision === "bfloat16"
     ? arithmetic(backend, tensors, false)
     : heavy(backend, ...tensors)
+}
 
 const FEWEST_CHANNELS = 16
 /** Those of images do not matter: nothing is computed for their gradient. */

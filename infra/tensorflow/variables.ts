@@ -28,18 +28,28 @@ export interface VariableCell {
 /** Nodes that {@link Variables.bind} records. */
 const NODES_PER_CELL = 5
 
+/** A variable of its own in the place of a tensor. */
+export const variableOf = (initial: tf.Tensor): tf.Variable => {
+  const variable = tf.variable(initial)
+  initial.dispose()
+  return variable
+}
+
 export class Variables {
   private readonly graph: Graph
   private readonly session: Session
+  /** Called when values from outside have been written. */
+  private readonly onWrite: () => void
   private readonly cells = new Map<tf.Variable, VariableCell>()
   /** Keeps the bound data alive while a step assigns something else to the variable. */
   private readonly holds = new Map<object, tf.Tensor>()
   private uploads: Array<{ readonly cell: VariableCell; readonly values: Values }> = []
   private named = 0
 
-  constructor(graph: Graph, session: Session) {
+  constructor(graph: Graph, session: Session, onWrite: () => void) {
     this.graph = graph
     this.session = session
+    this.onWrite = onWrite
   }
 
   cellOf(variable: tf.Variable): VariableCell | undefined {
@@ -138,6 +148,7 @@ export class Variables {
         targets: pending.map(({ cell }) => cell.upload.assign)
       })
     } finally {
+      this.onWrite()
       for (const tensor of tensors) library.call.TF_DeleteTensor(tensor)
     }
   }

@@ -100,6 +100,8 @@ export class TensorRuntime extends Context.Service<
       step: (inputs: { readonly [K in I]: tf.Tensor }) => { readonly [K in O]: tf.Tensor },
       options: JitOptions<I>
     ) => Effect.Effect<Compiled<I, O>, TensorError, Scope.Scope>
+    /** A variable with a copy of the values, kept where steps use it; whoever makes it disposes of it. */
+    readonly variable: (values: Float32Array, shape: ReadonlyArray<number>) => Effect.Effect<tf.Variable>
     /** Zeros where nothing is traced. */
     readonly counters: Effect.Effect<TraceCounters>
     /** Current values of variables, in the order given; one round trip on the native runtime. */

@@ -35,7 +35,7 @@ type Differentiated = (
 }
 
 const fused: Differentiated = (targets, logits, save) => {
-  const inputs: SoftmaxCrossEntropyInputs = { logits, targets }
+  const inputs: SoftmaxCrossEntropyInputs = { logits, targets: tf.cast(targets, logits.dtype) }
   const outputs = tf.engine().runKernel(SOFTMAX_CROSS_ENTROPY, inputs, {}) as Array<tf.Tensor>
   const [perExample, slopes] = outputs as [tf.Tensor1D, tf.Tensor2D]
   save([slopes])

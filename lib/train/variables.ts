@@ -2,29 +2,24 @@
 import { Effect, type Scope } from "effect"
 import type { Weights } from "../nn/Weights.ts"
 import { type TensorError, TensorRuntime } from "../tensor/Runtime.ts"
-import { tf } from "../tensor/tf.ts"
+import type { tf } from "../tensor/tf.ts"
 
 export type Variables = Readonly<Record<string, tf.Variable>>
 
 /** Variables holding these weights; they are disposed of when the scope closes. */
-export const makeVariables = (weights: Weights): Effect.Effect<Variables, never, Scope.Scope> =>
-  Effect.acquireRelease(
-    Effect.sync(() =>
-      Object.fromEntries(
-        Object.entries(weights).map(([name, { shape, values }]) => {
-          // A copy: some backends keep the array they are given, and the caller's weights must not move.
-          const initial = tf.tensor(values.slice(), [...shape])
-          const variable = tf.variable(initial)
-          initial.dispose()
-          return [name, variable]
-        })
-      )
-    ),
-    (variables) =>
-      Effect.sync(() => {
-        for (const variable of Object.values(variables)) variable.dispose()
-      })
+export const makeVariables = Effect.fn("makeVariables")(function* (
+  weights: Weights
+): Effect.fn.Return<Variables, never, Scope.Scope | TensorRuntime> {
+  const runtime = yield* TensorRuntime
+  const entries = Effect.forEach(Object.entries(weights), ([name, { shape, values }]) =>
+    Effect.map(runtime.variable(values, shape), (variable) => [name, variable] as const)
   )
+  return yield* Effect.acquireRelease(Effect.map(entries, Object.fromEntries), (variables: Variables) =>
+    Effect.sync(() => {
+      for (const variable of Object.values(variables)) variable.dispose()
+    })
+  )
+})
 
 /** What the variables hold now. */
 export const readVariables = Effect.fn("readVariables")(function* (

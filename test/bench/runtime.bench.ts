@@ -33,7 +33,7 @@ const optionsFrom = (flags: ReadonlyArray<string>) => {
       profile: { type: "string" }
     }
   })
-  const { case: cases, part = parts, precision = Precision.literals, profile } = values
+  const { case: cases, part = parts, precision = ["float32", "bfloat16"], profile } = values
   return {
     parts: part,
     precisions: precision.map((name) => Schema.decodeUnknownSync(Precision)(name)),

@@ -130,6 +130,7 @@ const layer: NamedRuntime["layer"] = Layer.effect(
           run: (feeds) => Effect.sync(() => runEagerly(step as never, options, feeds) as never),
           allocate: Effect.die("nothing is allocated")
         }),
+      variable: () => Effect.die("nothing is trained"),
       read: () => Effect.succeed([]),
       counters: Effect.die("nothing is traced")
     })

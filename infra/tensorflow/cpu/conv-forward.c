@@ -54,14 +54,17 @@ static conv_plan forward_plan(const window_shape *shape, int is_bf16) {
   return plan;
 }
 
-static void forward(const window_shape *shape, const void *x, const float *filter, void *y, int is_bf16) {
+void conv_forward_keeping(
+  const window_shape *shape, const void *x, const float *filter, void *y, int is_bf16, kept_filter *kept
+) {
   conv_plan plan = forward_plan(shape, is_bf16);
   conv_filter read = {
     .values = filter,
     .width = plan.columns.taps,
     .tap_step = plan.depth * shape->outputs,
     .k_step = shape->outputs,
-    .n_step = 1
+    .n_step = 1,
+    .kept = kept
   };
   conv_run(&plan, &read, x, y);
 }
@@ -84,16 +87,18 @@ int conv_forward_supported(const window_shape *shape, int is_bf16) {
 }
 
 /* Never called where nothing is supported. */
-static void forward(const window_shape *shape, const void *x, const float *filter, void *y, int is_bf16) {
-  (void)shape, (void)x, (void)filter, (void)y, (void)is_bf16;
+void conv_forward_keeping(
+  const window_shape *shape, const void *x, const float *filter, void *y, int is_bf16, kept_filter *kept
+) {
+  (void)shape, (void)x, (void)filter, (void)y, (void)is_bf16, (void)kept;
 }
 
 #endif
 
 void conv_forward_f32(const window_shape *shape, const float *x, const float *filter, float *y) {
-  forward(shape, x, filter, y, 0);
+  conv_forward_keeping(shape, x, filter, y, 0, NULL);
 }
 
 void conv_forward_bf16(const window_shape *shape, const bf16 *x, const float *filter, bf16 *y) {
-  forward(shape, x, filter, y, 1);
+  conv_forward_keeping(shape, x, filter, y, 1, NULL);
 }

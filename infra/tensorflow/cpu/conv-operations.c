@@ -14,8 +14,8 @@ static void forward(operation_call *call, const operation_params *params) {
   const float *filter = operation_input(call, 1, NULL);
   void *y = activations(call, params, shape->out_height, shape->out_width, shape->outputs);
   if (y == NULL) return;
-  if (params->is_bf16) conv_forward_bf16(shape, x, filter, y);
-  else conv_forward_f32(shape, x, filter, y);
+  kept_filter *kept = params->numbers[0] != 0 ? call->kept : NULL;
+  conv_forward_keeping(shape, x, filter, y, params->is_bf16, kept);
 }
 
 static void input_gradient(operation_call *call, const operation_params *params) {
@@ -41,7 +41,7 @@ static void filter_gradient(operation_call *call, const operation_params *params
 
 int conv_operations_register(TF_Status *status) {
   static const operation_definition definitions[] = {
-      {"Conv2D", {"x: T", "filter: float"}, {"y: T"}, {0}, 1, forward},
+      {"Conv2D", {"x: T", "filter: float"}, {"y: T"}, {"variable"}, 1, forward},
       {"Conv2DInputGradient", {"dy: T", "filter: float"}, {"dx: T"}, {0}, 1, input_gradient},
       {"Conv2DFilterGradient", {"x: T", "dy: T"}, {"dfilter: float"}, {0}, 1, filter_gradient},
   };

@@ -10,7 +10,7 @@
 #ifndef DISTILLERY_CONV_PLAN_H
 #define DISTILLERY_CONV_PLAN_H
 
-#include "kernels.h"
+#include "kept-filter.h"
 
 #define CONV_LINE 64
 /* Words of 32 bits in a line: 16 channels of float32, or 16 pairs of bf16 channels. */
@@ -48,6 +48,8 @@ typedef struct {
 typedef struct {
   const float *values;
   int64_t width, tap_step, k_step, n_step;
+  /* Of the node, if what becomes of it may be kept. */
+  kept_filter *kept;
 } conv_filter;
 
 /* Bytes of a packed filter. */

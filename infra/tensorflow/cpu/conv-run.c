@@ -154,7 +154,9 @@ void conv_run(const conv_plan *plan, const conv_filter *filter, const void *sour
     return;
   }
   int64_t *offsets = shared_scratch(0, (size_t)taps_of(plan) * sizeof(int64_t) + CONV_LINE);
-  char *packed = shared_scratch(1, conv_packed_size(plan) + CONV_LINE);
+  int is_packed;
+  size_t size = conv_packed_size(plan) + CONV_LINE;
+  char *packed = filter_memory(filter->kept, filter->values, 1, size, &is_packed);
   conv_job job = {
     .plan = plan,
     .layout = conv_choose_layout(plan),
@@ -170,7 +172,7 @@ void conv_run(const conv_plan *plan, const conv_filter *filter, const void *sour
   job.outputs_of_task = conv_outputs_of_task(plan, job.blocks);
   for (int64_t tap = 0; tap < taps_of(plan); tap++)
     offsets[tap] = conv_tap_offset(plan, &job.layout, tap / plan->columns.taps, tap % plan->columns.taps);
-  conv_pack_filter(plan, filter, packed);
+  if (!is_packed) conv_pack_filter(plan, filter, packed);
   int64_t parts = conv_ceil(plan->outputs, job.outputs_of_task);
   parallel_run(conv_ceil(job.blocks, job.blocks_of_task) * parts, run_blocks, &job);
 }

@@ -229,6 +229,8 @@ int conv_winograd_suits(const conv_plan *plan) {
 void conv_winograd_run(const conv_plan *plan, const conv_filter *filter, const float *source, float *out) {
   int64_t lines = conv_lines(plan), panels = conv_ceil(plan->outputs, CONV_PANEL);
   size_t packed = conv_packed_size(plan);
+  int is_transformed;
+  char *transformed = filter_memory(filter->kept, filter->values, 2, packed / 9 * PRODUCTS, &is_transformed);
   conv_entry *entries = shared_scratch(0, (size_t)lines * sizeof(conv_entry));
   char *direct = shared_scratch(1, packed);
   winograd_job job = {
@@ -236,7 +238,7 @@ void conv_winograd_run(const conv_plan *plan, const conv_filter *filter, const f
     .source = source,
     .out = out,
     .direct = direct,
-    .filter = shared_scratch(2, packed / 9 * PRODUCTS),
+    .filter = transformed,
     .entries = entries,
     .down = patches_along(&plan->rows),
     .across = patches_along(&plan->columns)
@@ -250,8 +252,10 @@ void conv_winograd_run(const conv_plan *plan, const conv_filter *filter, const f
     int64_t words = conv_minimum(CONV_WORDS, plan->depth - line * CONV_WORDS);
     entries[line] = (conv_entry){line * PATCHES * CONV_LINE, words, line * CONV_WORDS * CONV_LINE};
   }
-  conv_pack_filter(plan, filter, direct);
-  parallel_run(panels * lines, transform_filter_line, &job);
+  if (!is_transformed) {
+    conv_pack_filter(plan, filter, direct);
+    parallel_run(panels * lines, transform_filter_line, &job);
+  }
   parallel_run(conv_ceil(job.total, job.patches_of_task) * parts, run_patches, &job);
 }
 

@@ -2,7 +2,7 @@
 #ifndef DISTILLERY_CONV_H
 #define DISTILLERY_CONV_H
 
-#include "kernels.h"
+#include "kept-filter.h"
 
 /* 1 if our kernel is to be taken for the shape; decided from the shape alone. */
 int conv_forward_supported(const window_shape *, int is_bf16);
@@ -11,6 +11,10 @@ int conv_filter_gradient_supported(const window_shape *, int is_bf16);
 
 void conv_forward_f32(const window_shape *, const float *x, const float *filter, float *y);
 void conv_forward_bf16(const window_shape *, const bf16 *x, const float *filter, bf16 *y);
+/* Either of them; what it makes of the filter may be kept by the node. */
+void conv_forward_keeping(
+  const window_shape *, const void *x, const float *filter, void *y, int is_bf16, kept_filter *kept
+);
 void conv_input_gradient_f32(const window_shape *, const float *dy, const float *filter, float *dx);
 void conv_input_gradient_bf16(const window_shape *, const bf16 *dy, const float *filter, bf16 *dx);
 void conv_filter_gradient_f32(const window_shape *, const float *x, const float *dy, float *dfilter);

@@ -53,6 +53,7 @@ static int definition_count;
 typedef struct {
   const operation_definition *definition;
   operation_params params;
+  kept_filter kept;
 } kernel_state;
 
 static void *create(const operation_definition *definition, TF_OpKernelConstruction *construction) {
@@ -78,9 +79,15 @@ static void *create(const operation_definition *definition, TF_OpKernelConstruct
   return state;
 }
 
+static void delete(void *kernel) {
+  kernel_state *state = kernel;
+  kept_filter_free(&state->kept);
+  free(state);
+}
+
 static void compute(void *kernel, TF_OpKernelContext *context) {
-  const kernel_state *state = kernel;
-  operation_call call = {context, TF_NewStatus()};
+  kernel_state *state = kernel;
+  operation_call call = {context, TF_NewStatus(), &state->kept};
   operation_begin();
   state->definition->body(&call, &state->params);
   operation_end();
@@ -131,7 +138,7 @@ int operation_register(const operation_definition *definition, TF_Status *status
   register_definition(definition, name, status);
   if (TF_GetCode(status) != 0) return 1;
   for (int is_bf16 = 0; is_bf16 < 2; is_bf16++) {
-    TF_KernelBuilder *builder = TF_NewKernelBuilder(name, "CPU", creators[number], compute, free);
+    TF_KernelBuilder *builder = TF_NewKernelBuilder(name, "CPU", creators[number], compute, delete);
     TF_KernelBuilder_TypeConstraint(builder, "T", is_bf16 ? TYPE_BFLOAT16 : TYPE_FLOAT32, status);
     if (TF_GetCode(status) != 0) return 1;
     TF_RegisterKernelBuilder(name, builder, status);

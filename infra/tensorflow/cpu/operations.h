@@ -5,7 +5,7 @@
 #ifndef DISTILLERY_OPERATIONS_H
 #define DISTILLERY_OPERATIONS_H
 
-#include "kernels.h"
+#include "kept-filter.h"
 
 typedef struct TF_Status TF_Status;
 typedef struct TF_Tensor TF_Tensor;
@@ -19,6 +19,8 @@ enum { TYPE_FLOAT32 = 1, TYPE_BFLOAT16 = 14 };
 typedef struct {
   TF_OpKernelContext *context;
   TF_Status *status;
+  /* Of this node. */
+  kept_filter *kept;
 } operation_call;
 
 /* What an operation keeps from its attributes. */

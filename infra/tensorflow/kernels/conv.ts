@@ -119,7 +119,7 @@ const filterGradient = ({ depthwise, filterGradient: pass }: Passes): Kernel =>
 const convolutions: ReadonlyArray<Passes> = [
   {
     depthwise: false,
-    forward: { name: "Conv2D", kernel: "convForward", operation: "Conv2D" },
+    forward: { name: "Conv2D", kernel: "convForward", operation: "Conv2D", keepsFilter: true },
     inputGradient: {
       name: "Conv2DBackpropInput",
       kernel: "convInputGradient",

@@ -29,6 +29,8 @@ export const windowOf = (info: tf.backend_util.Conv2DInfo): WindowShape => ({
 export interface OwnOperation {
   readonly kernel: WindowKernel
   readonly operation: string
+  /** Whether the operation is told that its filter is a variable, which may stand still from run to run. */
+  readonly keepsFilter?: true
 }
 
 export interface OwnOperands {
@@ -45,12 +47,17 @@ export const emitOwn = (
   backend: GraphBackend,
   { input, type }: Arithmetic,
   info: tf.backend_util.Conv2DInfo,
-  { kernel, operation }: OwnOperation,
+  { keepsFilter, kernel, operation }: OwnOperation,
   { activations, filters, shape }: OwnOperands
 ): TensorInfo | undefined => {
   const window = windowOf(info)
   if (backend.cpu?.supports(kernel, window, type === DataType.bfloat16) !== true) return undefined
   const inputs = [...activations.map(input), ...filters.map((filter) => backend.output(filter))]
-  const attributes = { T: attribute.type(type), window: attribute.ints(windowNumbers(window)) }
+  const isVariable = filters.every((filter) => backend.stored(filter).cell !== undefined)
+  const attributes = {
+    T: attribute.type(type),
+    window: attribute.ints(windowNumbers(window)),
+    ...(keepsFilter && { variable: attribute.float(isVariable ? 1 : 0) })
+  }
   return backend.emitOwn(operation, inputs, attributes, [shape])[0]
 }

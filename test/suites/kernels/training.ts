@@ -174,6 +174,12 @@ const rowsOf = ([rows, columns]: readonly [number, number]): tf.Tensor2D =>
 const losses: ReadonlyArray<KernelCase> = [
   loss("some classes", normal(4, 6)),
   loss("two classes", normal(5, 2)),
+  {
+    ...loss("whole targets", normal(4, 6)),
+    apply: (x: tf.Tensor2D) => softmaxCrossEntropy(tf.oneHot([1, 0, 3, 3], 6) as tf.Tensor2D, x),
+    reference: (x: tf.Tensor2D) =>
+      tf.neg(tf.mean(tf.sum(tf.mul(tf.oneHot([1, 0, 3, 3], 6), tf.logSoftmax(x)), -1)))
+  },
   loss("large logits", between(-80, 80, [3, 4]))
 ]
 
