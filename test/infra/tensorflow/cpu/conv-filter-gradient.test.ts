@@ -194,7 +194,7 @@ describe.skipIf(object === undefined)(`the filter gradient of convolutions${skip
         const window = windowOf(given)
         expect(worstError(window, type, RandomStream.make(20261124, type))).toBeLessThan(tolerance)
       },
-      { arbitrary: { runs: 200 } }
+      { arbitrary: { runs: 200, seed: 6 } }
     )
 
   const cases = types.flatMap((type) => cutShapes.map(([name, window]) => [type, name, window] as const))

@@ -263,7 +263,7 @@ describe.skipIf(object === undefined)(`convolutions and their input gradients${s
         const random = RandomStream.make(20261124, type)
         expect(worstError(window, pass, type, random)).toBeLessThan(toleranceOf(window, pass, type))
       },
-      { arbitrary: { runs: 150 } }
+      { arbitrary: { runs: 150, seed: 6 } }
     )
 
   const cases = kinds.flatMap((kind) => cutShapes.map(([name, window]) => [...kind, name, window] as const))

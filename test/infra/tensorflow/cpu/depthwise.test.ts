@@ -144,7 +144,7 @@ describe.skipIf(object === undefined)(`depthwise convolutions and their gradient
         const random = RandomStream.make(20261124, type)
         expect(worstError(channelWindowOf(given), pass, type, random)).toBeLessThan(toleranceOf(pass, type))
       },
-      { arbitrary: { runs: 150 } }
+      { arbitrary: { runs: 150, seed: 6 } }
     )
 
   const cases = kinds.flatMap((kind) => shapes.map(([name, shape]) => [...kind, name, shape] as const))

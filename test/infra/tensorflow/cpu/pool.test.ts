@@ -150,7 +150,7 @@ describe.skipIf(object === undefined)(`pooling${skipped}`, () => {
         expect(worstError(expected.y, y)).toBeLessThan(tolerances[pooling.type])
         expect(worstError(expected.dx, dx)).toBeLessThan(tolerances[pooling.type])
       },
-      { arbitrary: { runs: 150 } }
+      { arbitrary: { runs: 150, seed: 6 } }
     )
 
   const cases = taken.flatMap((pooling) =>
