@@ -6,14 +6,23 @@ import type { Attributes } from "../../infra/tensorflow/attributes.ts"
 import { Graph } from "../../infra/tensorflow/graph.ts"
 import { readGolden } from "./golden.ts"
 
-const older = readGolden<{
+interface Operations {
   readonly version: string
   readonly operations: { readonly [name: string]: ReadonlyArray<string> }
-}>("older-operations")
+}
+
+let read: Operations | undefined
+
+/** Read when first asked: benchmarks are bundled, and far from the file. */
+const olderOperations = (): Operations => {
+  read ??= readGolden<Operations>("older-operations")
+  return read
+}
 
 /** What is wrong with a node, in words to act on; nothing for operations of our own. */
 export const olderProblem = (type: string, attributes: Attributes = {}): string | undefined => {
   if (type.startsWith("Distillery")) return undefined
+  const older = olderOperations()
   const known = older.operations[type]
   if (known === undefined) return `TensorFlow ${older.version} has no operation ${type}`
   const unknown = Object.keys(attributes).find((name) => !known.includes(name))
