@@ -55,7 +55,7 @@ const isOlder = (version: string, than: string): boolean => {
   return at !== -1 && (ours![at] ?? 0) < theirs![at]!
 }
 
-/** Where the system keeps CUDA's libraries, if it has any. */
+/** The folders of CUDA libraries below `root`; none where CUDA is not installed. */
 export const cudaFolders = (root: string): ReadonlyArray<string> => {
   const installed = path.join(root, "usr", "local")
   const toolkits = existsSync(installed)

@@ -22,10 +22,10 @@ describe("the user's frame", () => {
         `GraphBackend.readSync (${url}/dist/NativeRuntime-ABC.js:10:2)`,
         `Engine.readSync (${core}:5239:29)`,
         `Tensor.dataSync (${core}:3882:32)`,
-        `reading (file:///work/mine/model.ts:41:7)`,
-        `step (/work/mine/stage.ts:9:1)`
+        `reading (file:///project/mine/model.ts:41:7)`,
+        `step (/project/mine/stage.ts:9:1)`
       )
-    ).toEqual({ operation: "dataSync", place: "/work/mine/model.ts:41" })
+    ).toEqual({ operation: "dataSync", place: "/project/mine/model.ts:41" })
   })
 
   it("is told relative to the working directory, and skips fused operations of ours", () => {
@@ -41,23 +41,23 @@ describe("the user's frame", () => {
 
   it("names the operation that was asked for, not those it is made of", () => {
     const made = [`sub_ (${core}:1:1)`, `Object.sub__op (${core}:2:1)`, `softmax_ (${core}:3:1)`]
-    expect(frameOf(...made, `Proxy.softmax__op (${core}:4:1)`, "/work/a.ts:3:1")).toEqual({
+    expect(frameOf(...made, `Proxy.softmax__op (${core}:4:1)`, "/project/a.ts:3:1")).toEqual({
       operation: "softmax",
-      place: "/work/a.ts:3"
+      place: "/project/a.ts:3"
     })
     const chained = `Tensor.getGlobalTensorClass.matMul [as matMul] (${core}:5:1)`
-    expect(frameOf(`Engine.runKernel (${core}:1:1)`, chained, "/work/a.ts:3:1").operation).toBe("matMul")
+    expect(frameOf(`Engine.runKernel (${core}:1:1)`, chained, "/project/a.ts:3:1").operation).toBe("matMul")
   })
 
   it("knows tfjs by the names of its source maps, and passes over Effect and Node", () => {
     expect(
       frameOf(
-        "Module.relu__op (/work/tfjs-core/src/ops/operation.ts:51:28)",
-        "/work/node_modules/effect/src/internal/effect.ts:694:41",
+        "Module.relu__op (/project/tfjs-core/src/ops/operation.ts:51:28)",
+        "/project/node_modules/effect/src/internal/effect.ts:694:41",
         "process.processTicksAndRejections (node:internal/process/task_queues:104:5)",
-        "async main (/work/a.mts:8:1)"
+        "async main (/project/a.mts:8:1)"
       )
-    ).toEqual({ operation: "relu", place: "/work/a.mts:8" })
+    ).toEqual({ operation: "relu", place: "/project/a.mts:8" })
   })
 
   it("is nowhere where no frame is the user's, or no error was thrown", () => {
