@@ -143,8 +143,9 @@ const readArray = (
       )
     )
   }
-  // A copy: the bytes may start anywhere, typed arrays only at multiples of their element size.
-  const { buffer } = data.slice(begin, end)
+  // A copy: the bytes may start anywhere, typed arrays only at multiples of their element size. Not by
+  // `slice`, which copies nothing of a Buffer.
+  const { buffer } = new Uint8Array(data.subarray(begin, end))
   const values =
     dtype === "F32"
       ? new Float32Array(buffer)

@@ -18,6 +18,13 @@ const arrayOf = ({ dtype, rows }: (typeof Arrays.Type)[string]): NamedArray => {
   return { shape, values: dtype === "I32" ? Int32Array.from(values) : Uint8Array.from(values) }
 }
 
+const arraysOf = (described: typeof Arrays.Type) =>
+  Object.fromEntries(
+    Object.entries(described)
+      .filter(([name]) => name !== "__metadata__")
+      .map(([name, array]) => [name, arrayOf(array)])
+  )
+
 /** A file with this header and these data, whatever they say. */
 const fileOf = (header: string, data = 0, length = header.length) => {
   const bytes = new Uint8Array(8 + header.length + data)
@@ -29,11 +36,7 @@ const fileOf = (header: string, data = 0, length = header.length) => {
 describe("safetensors", () => {
   it.effect.prop("what is written is read", [Arrays], ([described]) =>
     Effect.gen(function* () {
-      const arrays = Object.fromEntries(
-        Object.entries(described)
-          .filter(([name]) => name !== "__metadata__")
-          .map(([name, array]) => [name, arrayOf(array)])
-      )
+      const arrays = arraysOf(described)
       const metadata = { note: "“quoted”\n" }
       const decoded = yield* decodeSafetensors(encodeSafetensors({ arrays, metadata }))
       assert.deepStrictEqual(decoded.metadata, metadata)
@@ -66,6 +69,19 @@ describe("safetensors", () => {
       larger.set(bytes, 3)
       const { arrays } = yield* decodeSafetensors(larger.subarray(3))
       assert.deepStrictEqual(arrays.a?.values, Float32Array.of(1.5))
+    })
+  )
+
+  // A Buffer's `slice` is a view of the pool that it lies in, a Uint8Array's a copy.
+  it.effect.prop("reads from a Node Buffer, wherever it lies", [Arrays], ([described]) =>
+    Effect.gen(function* () {
+      const arrays = arraysOf(described)
+      const bytes = encodeSafetensors({ arrays, metadata: {} })
+      for (const offset of [0, 1, 4]) {
+        const buffer = Buffer.concat([new Uint8Array(offset), bytes]).subarray(offset)
+        const decoded = yield* decodeSafetensors(buffer)
+        for (const name of Object.keys(arrays)) assert.deepStrictEqual(decoded.arrays[name], arrays[name])
+      }
     })
   )
 })
