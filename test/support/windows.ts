@@ -31,42 +31,72 @@ export const eachTap = (
         }
 }
 
+/** Results in float64, and for each the sum of the magnitudes of its products. */
+export interface SumsOfProducts {
+  readonly sums: Float64Array
+  readonly magnitudes: Float64Array
+}
+
+/** How many elements after a result a kernel is given that it must not touch. */
+export const GUARD = 64
+
+/** The largest error of an element, as a part of its magnitude; NaN if one of the guards is a number. */
+export const worstOf = (written: Float32Array, { magnitudes, sums }: SumsOfProducts): number => {
+  if (written.subarray(sums.length).some((value) => !Number.isNaN(value))) return Number.NaN
+  return sums.reduce((worst, sum, at) => {
+    const error = Math.abs((written[at] ?? Number.NaN) - sum)
+    const relative = error === 0 ? 0 : error / (magnitudes[at] ?? 0)
+    return relative <= worst ? worst : relative
+  }, 0)
+}
+
 const between = (minimum: number, maximum: number) => Schema.Int.check(Schema.isBetween({ minimum, maximum }))
 
-/** One direction of a window. */
-const RandomAxis = Schema.Struct({
-  size: between(1, 24),
-  taps: Schema.Literals([1, 2, 3, 3, 3, 4, 5, 7]),
-  stride: Schema.Literals([1, 1, 2, 2, 3]),
-  dilation: Schema.Literals([1, 1, 2, 3]),
-  before: between(0, 3),
-  after: between(0, 3)
-})
+/** One direction of a window, over so many cells at most. */
+const randomAxis = (largest: number) =>
+  Schema.Struct({
+    size: between(1, largest),
+    taps: Schema.Literals([1, 1, 2, 3, 3, 4, 5, 7]),
+    stride: Schema.Literals([1, 1, 2, 2, 3]),
+    dilation: Schema.Literals([1, 1, 2, 3]),
+    before: between(0, 3),
+    after: between(0, 3)
+  })
+type RandomAxis = ReturnType<typeof randomAxis>["Type"]
+
+const randomWindowOver = <Channels extends Schema.Struct.Fields>(largest: number, channels: Channels) =>
+  Schema.Struct({
+    batch: Schema.Literals([1, 2, 3, 9]),
+    down: randomAxis(largest),
+    across: randomAxis(largest),
+    ...channels
+  })
+
+/** A window over images of at most `largest` rows and columns, with some of these numbers of channels. */
+export const randomWindow = (largest: number, channels: ReadonlyArray<number>) =>
+  randomWindowOver(largest, { inputs: Schema.Literals(channels), outputs: Schema.Literals(channels) })
 
 /** A window over as many channels as come out of it; full and partly filled vectors. */
-export const RandomChannelWindow = Schema.Struct({
-  batch: between(1, 3),
-  down: RandomAxis,
-  across: RandomAxis,
+export const RandomChannelWindow = randomWindowOver(24, {
   channels: Schema.Literals([1, 2, 3, 8, 15, 16, 17, 24, 31, 32, 33, 48, 64, 65])
 })
 
 /** An axis too short for its taps is padded until they fit. */
-const outputsOf = ({ after, before, dilation, size, stride, taps }: typeof RandomAxis.Type): number => {
+const outputsOf = ({ after, before, dilation, size, stride, taps }: RandomAxis): number => {
   const reach = (taps - 1) * dilation + 1
   return Math.floor((Math.max(size + before + after, reach) - reach) / stride) + 1
 }
 
-export const channelWindowOf = (given: typeof RandomChannelWindow.Type): WindowShape => {
-  const { across, batch, channels, down } = given
+export const windowOf = (given: ReturnType<typeof randomWindow>["Type"]): WindowShape => {
+  const { across, batch, down, inputs, outputs } = given
   return {
     batch,
     height: down.size,
     width: across.size,
-    inputs: channels,
+    inputs,
     outHeight: outputsOf(down),
     outWidth: outputsOf(across),
-    outputs: channels,
+    outputs,
     filterHeight: down.taps,
     filterWidth: across.taps,
     strideHeight: down.stride,
@@ -77,6 +107,9 @@ export const channelWindowOf = (given: typeof RandomChannelWindow.Type): WindowS
     dilationWidth: across.dilation
   }
 }
+
+export const channelWindowOf = ({ channels, ...window }: typeof RandomChannelWindow.Type): WindowShape =>
+  windowOf({ ...window, inputs: channels, outputs: channels })
 
 /** Square windows over square images, with so many rows and columns of padding before the first. */
 export const squareWindow = (
@@ -99,4 +132,19 @@ export const squareWindow = (
     dilationHeight: 1,
     dilationWidth: 1
   }
+}
+
+/** The same from `inputs` to `outputs` channels, padded as TensorFlow's SAME does. */
+export const sameWindow = (
+  batch: number,
+  size: number,
+  inputs: number,
+  outputs: number,
+  taps: number,
+  stride: number
+): WindowShape => {
+  const out = Math.ceil(size / stride)
+  const pad = Math.max(Math.floor(((out - 1) * stride + taps - size) / 2), 0)
+  const window = squareWindow(batch, size, inputs, taps, stride, pad)
+  return { ...window, outHeight: out, outWidth: out, outputs }
 }

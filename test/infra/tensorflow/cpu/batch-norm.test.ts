@@ -4,13 +4,8 @@ import { Schema } from "effect"
 import koffi from "koffi"
 import { RandomStream } from "../../../../lib/tensor/random.ts"
 import { fromHalves, halvesOf, roundedToBf16 } from "../../../support/bfloat16.ts"
-import { kernels } from "../../../support/runtimes.ts"
-
-const skipped = kernels.kind === "absent" ? ` (skipped: ${kernels.reason})` : ""
-
-/** TensorFlow's own symbols stay unresolved: nothing here calls what needs them. */
-const object = kernels.kind === "compiled" ? koffi.load(kernels.file, { lazy: true }) : undefined
-const startThreads = object?.func("void parallel_start(int)")
+import { type ElementType, object, skipped, startThreads } from "../../../support/kernelObject.ts"
+import { GUARD } from "../../../support/windows.ts"
 
 const fields = { rows: "int64_t", channels: "int64_t", type: "int", after: "int", epsilon: "float" }
 koffi.struct("batch_norm_shape", fields)
@@ -29,7 +24,6 @@ const gradients = {
   )
 }
 
-type ElementType = "float32" | "bfloat16"
 const activations = ["none", "relu", "relu6"] as const
 type Activation = (typeof activations)[number]
 
@@ -81,7 +75,6 @@ const packed = (type: ElementType, values: Float32Array): Float32Array | Uint16A
 const unpacked = (values: Float32Array | Uint16Array): Float32Array =>
   values instanceof Uint16Array ? fromHalves(values) : values
 
-const GUARD = 64
 /** Memory full of NaN for an output, and more of it that must stay so. */
 const fresh = (type: ElementType, count: number): Float32Array | Uint16Array =>
   type === "bfloat16"

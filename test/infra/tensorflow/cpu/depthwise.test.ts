@@ -1,41 +1,41 @@
 /** Our depthwise convolutions and both their gradients against the sums that define them. */
 import { Buffer } from "node:buffer"
 import { describe, expect, it } from "@effect/vitest"
-import koffi from "koffi"
 import type { WindowShape } from "../../../../infra/tensorflow/CpuKernels.ts"
 import { RandomStream } from "../../../../lib/tensor/random.ts"
 import { fromHalves, halvesOf, roundedToBf16 } from "../../../support/bfloat16.ts"
-import { kernels } from "../../../support/runtimes.ts"
+import {
+  type ElementType,
+  elementTypes,
+  object,
+  pointers,
+  skipped,
+  startThreads,
+  suffixes
+} from "../../../support/kernelObject.ts"
 import {
   cellsOf,
   channelWindowOf,
   eachTap,
+  GUARD,
   numbersOf,
   RandomChannelWindow,
   squareWindow,
-  uniform
+  uniform,
+  worstOf
 } from "../../../support/windows.ts"
 
-const skipped = kernels.kind === "absent" ? ` (skipped: ${kernels.reason})` : ""
-
-/** TensorFlow's own symbols stay unresolved: nothing here calls what needs them. */
-const object = kernels.kind === "compiled" ? koffi.load(kernels.file, { lazy: true }) : undefined
-const startThreads = object?.func("void parallel_start(int)")
-
-type ElementType = "float32" | "bfloat16"
 type Pass = "forward" | "input_gradient" | "filter_gradient"
 const passes: ReadonlyArray<Pass> = ["forward", "input_gradient", "filter_gradient"]
 
 const functionOf = (pass: Pass, type: ElementType) => {
-  const [suffix, element] = type === "float32" ? ["f32", "float*"] : ["bf16", "uint16_t*"]
+  const [suffix, element] = [suffixes[type], pointers[type]]
   const [second, out] = pass === "filter_gradient" ? [element, "float*"] : ["float*", element]
   return object?.func(`void depthwise_${pass}_${suffix}(int64_t*, ${element}, ${second}, ${out})`)
 }
 
 const functions = new Map(
-  passes.flatMap((pass) =>
-    (["float32", "bfloat16"] as const).map((type) => [`${pass} ${type}`, functionOf(pass, type)] as const)
-  )
+  passes.flatMap((pass) => elementTypes.map((type) => [`${pass} ${type}`, functionOf(pass, type)] as const))
 )
 
 /** Activations read, what goes with them (the filter, or `dy`), and the length of the result. */
@@ -61,8 +61,6 @@ const reference = (w: WindowShape, pass: Pass, first: Float32Array, second: Floa
   })
   return { sums, magnitudes }
 }
-
-const GUARD = 64
 
 /** What the kernel writes into memory full of NaN, after which there is more that must stay so. */
 const compute = (
@@ -105,14 +103,7 @@ const inputsFor = (w: WindowShape, pass: Pass, random: RandomStream) => {
 /** The largest error of an element, as a part of the magnitudes it sums; NaN if memory behind is touched. */
 const worstError = (w: WindowShape, pass: Pass, type: ElementType, random: RandomStream): number => {
   const [first, second] = inputsFor(w, pass, random)
-  const { magnitudes, sums } = reference(w, pass, first, second)
-  const written = compute(w, pass, type, first, second)
-  if (written.subarray(sums.length).some((value) => !Number.isNaN(value))) return Number.NaN
-  return sums.reduce((worst, sum, at) => {
-    const error = Math.abs((written[at] ?? Number.NaN) - sum)
-    const relative = error === 0 ? 0 : error / (magnitudes[at] ?? 0)
-    return relative <= worst ? worst : relative
-  }, 0)
+  return worstOf(compute(w, pass, type, first, second), reference(w, pass, first, second))
 }
 
 const toleranceOf = (pass: Pass, type: ElementType): number =>

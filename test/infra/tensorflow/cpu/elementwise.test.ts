@@ -1,15 +1,10 @@
 /** Our optimizer step and sum of tensors against tfjs's operations one after another, bit for bit. */
 import { describe, expect, it } from "@effect/vitest"
 import { Schema } from "effect"
-import koffi from "koffi"
 import { RandomStream } from "../../../../lib/tensor/random.ts"
 import { fromHalves, halvesOf, roundedToBf16 } from "../../../support/bfloat16.ts"
-import { kernels } from "../../../support/runtimes.ts"
+import { object, skipped, startThreads } from "../../../support/kernelObject.ts"
 
-const skipped = kernels.kind === "absent" ? ` (skipped: ${kernels.reason})` : ""
-
-/** TensorFlow's own symbols stay unresolved: nothing here calls what needs them. */
-const object = kernels.kind === "compiled" ? koffi.load(kernels.file, { lazy: true }) : undefined
 const update = object?.func(
   "void sgd_update(int64_t, float*, float*, float*, float, float, float, float*, float*)"
 )
@@ -21,7 +16,7 @@ const gaussians = (random: RandomStream, count: number): Float32Array =>
   Float32Array.from({ length: count }, () => random.gaussian())
 
 describe.skipIf(object === undefined)(`element-wise kernels${skipped}`, () => {
-  object?.func("void parallel_start(int)")(2)
+  startThreads?.(2)
 
   it.prop(
     "an optimizer step rounds like operations one after another",

@@ -1,37 +1,38 @@
 /** Our max and average pooling and their gradients against their definitions. */
 import { describe, expect, it } from "@effect/vitest"
-import koffi from "koffi"
 import type { WindowShape } from "../../../../infra/tensorflow/CpuKernels.ts"
 import { RandomStream } from "../../../../lib/tensor/random.ts"
 import { fromHalves, halvesOf } from "../../../support/bfloat16.ts"
-import { kernels } from "../../../support/runtimes.ts"
+import {
+  type ElementType,
+  elementTypes,
+  object,
+  pointers,
+  skipped,
+  startThreads,
+  suffixes
+} from "../../../support/kernelObject.ts"
 import {
   cellsOf,
   channelWindowOf,
   eachTap,
+  GUARD,
   numbersOf,
   RandomChannelWindow,
   squareWindow
 } from "../../../support/windows.ts"
 
-const skipped = kernels.kind === "absent" ? ` (skipped: ${kernels.reason})` : ""
-
-/** TensorFlow's own symbols stay unresolved: nothing here calls what needs them. */
-const object = kernels.kind === "compiled" ? koffi.load(kernels.file, { lazy: true }) : undefined
-const startThreads = object?.func("void parallel_start(int)")
-
-type ElementType = "float32" | "bfloat16"
 type Kind = "max" | "average"
 type Arrays = ReadonlyArray<Float32Array>
 
 const functionOf = (kind: Kind, pass: "forward" | "gradient", type: ElementType) => {
-  const [suffix, element] = type === "float32" ? ["f32", "float*"] : ["bf16", "uint16_t*"]
+  const [suffix, element] = [suffixes[type], pointers[type]]
   const inputs = kind === "max" && pass === "gradient" ? [element, element] : [element]
   return object?.func(`void ${kind}_pool_${pass}_${suffix}(${["int64_t*", ...inputs, element].join(", ")})`)
 }
 
 const kinds = (["max", "average"] as const).flatMap((kind) =>
-  (["float32", "bfloat16"] as const).map((type) => ({
+  elementTypes.map((type) => ({
     kind,
     type,
     forward: functionOf(kind, "forward", type),
@@ -78,8 +79,6 @@ const reference = (w: WindowShape, kind: Kind, x: Float32Array, dy: Float32Array
   })
   return { y: sums.map((sum, at) => (counts[at] === 0 ? 0 : sum / counts[at]!)), dx }
 }
-
-const GUARD = 64
 
 /** What a kernel writes into memory full of NaN, after which there is more that must stay so. */
 const compute = (
