@@ -3,13 +3,14 @@
  *
  * Writers on one machine may be many processes; each key's replacing writes take turns by a lock file.
  */
-import { readdir, readFile, rm, stat } from "node:fs/promises"
+import { readdir, readFile, rm } from "node:fs/promises"
 import { join, relative, resolve, sep } from "node:path"
 import { Effect, Layer, Stream } from "effect"
 import type { ByteSource } from "../../lib/storage/ByteSource.ts"
 import { hexOf } from "../../lib/storage/Digest.ts"
 import { conditionText } from "../../lib/storage/MemoryObjectStore.ts"
 import {
+  type Move,
   type ObjectInfo,
   ObjectNotFound,
   ObjectStore,
@@ -23,6 +24,7 @@ import {
 import { isObjectKey, keyRule } from "../../lib/storage/objectKeys.ts"
 import { digestOf } from "../hashing.ts"
 import { type Content, errorCode, withLockFile, writeAtomically } from "./atomicFiles.ts"
+import { moveFile, removeOlder } from "./fileUpkeep.ts"
 import { infoFrom, infoOf, isAbsence, presentVersion, readWhole, stampOf } from "./fileVersions.ts"
 import { makeFolder } from "./makeFolder.ts"
 import { fromSource, throwing, throwingChunks } from "./sourceFailures.ts"
@@ -107,6 +109,42 @@ const keysWith = async (folders: Folders, prefix: string): Promise<ReadonlyArray
     .sort()
 }
 
+/** Files that are moved or removed at once. */
+const numParallel = 8
+
+type Upkeep = Pick<ObjectStore["Service"], "removeAll" | "moveAll" | "removeLeftovers">
+
+const upkeepOf = (folders: Folders, remove: ObjectStore["Service"]["remove"]): Upkeep => {
+  const { objects, root: location, temporary } = folders
+  const move = ({ from, to, version }: Move) =>
+    Effect.tryPromise({
+      try: () =>
+        moveFile(lockOf(folders, from), {
+          source: join(objects, from),
+          target: join(objects, to),
+          isWanted: () => {
+            const found = presentVersion(join(objects, from), from)
+            return found !== undefined && (version ?? found) === found
+          }
+        }),
+      catch: translated(location, "move", from, 0)
+    }).pipe(Effect.catchTag("ObjectNotFound", () => Effect.succeed(false)))
+  return {
+    removeAll: (keys) => Effect.forEach(keys, remove, { concurrency: numParallel, discard: true }),
+    moveAll: (moves) =>
+      Effect.filter(
+        moves.filter(({ from, to }) => isObjectKey(from) && isObjectKey(to)),
+        move,
+        { concurrency: numParallel }
+      ),
+    removeLeftovers: (beforeMillis) =>
+      Effect.tryPromise({
+        try: () => removeOlder(temporary, beforeMillis),
+        catch: translated(location, "remove", "tmp", 0)
+      })
+  }
+}
+
 const make = (folders: Folders): ObjectStore["Service"] => {
   const location = folders.root
   const reading = <A>(operation: string, key: string, read: (path: string) => Promise<A>) =>
@@ -117,6 +155,10 @@ const make = (folders: Folders): ObjectStore["Service"] => {
         })
       : Effect.fail(new ObjectNotFound({ key }))
   const head = (key: string) => reading("look up", key, async (path) => infoOf(path, key))
+  const remove = (key: string) =>
+    reading("remove", key, (path) =>
+      withLockFile(lockOf(folders, key), () => rm(path, { force: true }))
+    ).pipe(Effect.catchTag("ObjectNotFound", () => Effect.void))
   return {
     location,
     isConditional: true,
@@ -146,10 +188,8 @@ const make = (folders: Folders): ObjectStore["Service"] => {
             })
           )
         : Effect.fail(new StoreUnavailable({ operation: "write", key, reason: keyRule })),
-    remove: (key) =>
-      reading("remove", key, (path) =>
-        withLockFile(lockOf(folders, key), () => rm(path, { force: true }))
-      ).pipe(Effect.catchTag("ObjectNotFound", () => Effect.void)),
+    remove,
+    ...upkeepOf(folders, remove),
     list: (prefix) =>
       Stream.fromIterableEffect(
         Effect.tryPromise({
@@ -190,20 +230,13 @@ const checkFormat = async (folders: Folders): Promise<StoreUnusable | undefined>
 /** What dead writers left: nobody writes one object, or holds one lock, for an hour. */
 const leftoverAgeMillis = 3_600_000
 
-const sweep = async (folder: string): Promise<void> => {
-  for (const name of await readdir(folder)) {
-    const path = join(folder, name)
-    const stats = await stat(path).catch(() => undefined)
-    if (stats !== undefined && Date.now() - stats.mtimeMs > leftoverAgeMillis) await rm(path, { force: true })
-  }
-}
-
 const openStore = async (folders: Folders): Promise<StoreUnusable | undefined> => {
   for (const folder of [folders.objects, folders.temporary, folders.locks]) await makeFolder(folder)
   const unusable = await checkFormat(folders)
   if (unusable !== undefined) return unusable
-  await sweep(folders.temporary)
-  await sweep(folders.locks)
+  const longAgo = Date.now() - leftoverAgeMillis
+  await removeOlder(folders.temporary, longAgo)
+  await removeOlder(folders.locks, longAgo)
   return undefined
 }
 

@@ -8,6 +8,7 @@ import { Effect, Layer, Option, Stream } from "effect"
 import type { ByteSource } from "../../lib/storage/ByteSource.ts"
 import { conditionText } from "../../lib/storage/MemoryObjectStore.ts"
 import {
+  type Move,
   type ObjectInfo,
   ObjectNotFound,
   ObjectStore,
@@ -22,6 +23,7 @@ import { connect, type S3Connection } from "./s3Client.ts"
 import { type DownloadSizes, download } from "./s3Download.ts"
 import { isAbsence, openingFailure, type S3Failure, type S3Server, translated } from "./s3Errors.ts"
 import { s3Stamps } from "./s3Stamps.ts"
+import { abortUploads, moveObjects, removeObjects } from "./s3Upkeep.ts"
 import { ConditionLost, type UploadSizes, upload, uploadStream } from "./s3Upload.ts"
 import { fromSource, throwingChunks } from "./sourceFailures.ts"
 import { formatFile, formatProblem, formatText } from "./storeFormat.ts"
@@ -118,6 +120,23 @@ const remove = async (opened: Opened, key: string, abortSignal: AbortSignal): Pr
   }
 }
 
+const moveAll = async (
+  opened: Opened,
+  moves: ReadonlyArray<Move>,
+  signal: AbortSignal
+): Promise<ReadonlyArray<Move>> => {
+  const { bucket, client, objectKey: root } = objectOf(opened, "objects/")
+  const wanted = new Map(
+    moves.map((one) => [
+      { ...one, fromKey: `${root}${one.from}`, toKey: `${root}${one.to}`, version: one.version },
+      one
+    ])
+  )
+  const moved = await moveObjects({ client, bucket }, [...wanted.keys()], signal)
+  const keys = new Set(moved.map(({ fromKey }) => fromKey))
+  return [...wanted].flatMap(([{ fromKey }, one]) => (keys.has(fromKey) ? [one] : []))
+}
+
 /** One answer's worth of a listing, and what to ask the next with. */
 const listPage = async (
   opened: Opened,
@@ -181,6 +200,26 @@ const make = (opened: Opened): ObjectStore["Service"] => {
       known("remove", key, (signal) => remove(opened, key, signal)).pipe(
         Effect.catchTag("ObjectNotFound", () => Effect.void)
       ),
+    removeAll: (keys) =>
+      attempt("remove", keys[0] ?? "", 0, (signal) => {
+        const { bucket, client, objectKey: root } = objectOf(opened, "objects/")
+        const ours = keys.filter(isObjectKey).map((key) => `${root}${key}`)
+        return removeObjects({ client, bucket }, ours, signal)
+      }),
+    moveAll: (moves) =>
+      attempt("move", moves[0]?.from ?? "", 0, (signal) =>
+        moveAll(
+          opened,
+          moves.filter(({ from, to }) => isObjectKey(from) && isObjectKey(to)),
+          signal
+        )
+      ),
+    removeLeftovers: (beforeMillis) =>
+      attempt("look up", "uploads", 0, (signal) => {
+        const { bucket, client, objectKey: root } = objectOf(opened, "objects/")
+        const { custom } = opened.server
+        return abortUploads({ client, bucket, custom }, root, beforeMillis, signal)
+      }),
     list
   }
 }

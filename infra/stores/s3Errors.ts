@@ -45,6 +45,11 @@ export const isConflict = (failure: S3Failure): boolean =>
 /** The upload is over, by whatever hand: an answer that was lost may have ended it. */
 export const isUploadGone = (failure: S3Failure): boolean => codeOf(failure) === "NoSuchUpload"
 
+/** The server does not know this kind of request, or wants it in the form of the SDKs of old. */
+export const isLacking = (failure: S3Failure): boolean =>
+  ["NotImplemented", "MethodNotAllowed", "MissingContentMD5"].includes(codeOf(failure)) ||
+  statusOf(failure) === 501
+
 /** A range that begins behind the end: of an empty object, every one does. */
 export const isRangeEmpty = (failure: S3Failure): boolean => statusOf(failure) === 416
 

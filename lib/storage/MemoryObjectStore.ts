@@ -4,6 +4,7 @@
 import { Clock, Effect, Layer, Stream } from "effect"
 import { Hasher } from "./Digest.ts"
 import {
+  type Move,
   type ObjectInfo,
   ObjectNotFound,
   ObjectStore,
@@ -44,6 +45,13 @@ const make = (hasher: Hasher["Service"]): ObjectStore["Service"] => {
       return info
     }
   )
+  const move = Effect.fn("MemoryObjectStore.move")(function* (wanted: Move) {
+    const held = objects.get(wanted.from)
+    if (held === undefined || (wanted.version ?? held.info.version) !== held.info.version) return []
+    yield* put(wanted.to, held.bytes)
+    objects.delete(wanted.from)
+    return [wanted]
+  })
   return {
     location: "memory",
     isConditional: true,
@@ -61,6 +69,9 @@ const make = (hasher: Hasher["Service"]): ObjectStore["Service"] => {
     putStream: (key, source) =>
       Effect.flatMap(Stream.mkUint8Array(source.chunks), (bytes) => put(key, bytes)),
     remove: (key) => Effect.sync(() => void objects.delete(key)),
+    removeAll: (keys) => Effect.sync(() => keys.forEach((key) => void objects.delete(key))),
+    moveAll: (moves) => Effect.map(Effect.forEach(moves, move), (moved) => moved.flat()),
+    removeLeftovers: () => Effect.succeed(0),
     list: (prefix) =>
       Stream.suspend(() =>
         Stream.fromIterable(

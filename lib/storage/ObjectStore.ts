@@ -86,6 +86,16 @@ export type PutCondition =
   | { readonly _tag: "Absent" }
   | { readonly _tag: "Version"; readonly version: string }
 
+export interface Move {
+  readonly from: string
+  /** An object that stands there is replaced. */
+  readonly to: string
+  /** As it was seen: what is large may have to be moved in another way. */
+  readonly sizeBytes: number
+  /** It stays where it is if it is another version by now. */
+  readonly version?: string
+}
+
 /** `volatile`: it need not outlive a power cut, so a store may spare the time that takes. */
 export type Durability = "durable" | "volatile"
 
@@ -115,6 +125,19 @@ export class ObjectStore extends Context.Service<
     readonly putStream: <E>(key: string, source: ByteSource<E>) => Effect.Effect<ObjectInfo, StoreError | E>
     /** Removing what is absent succeeds. */
     readonly remove: (key: string) => Effect.Effect<void, StoreError>
+    /** The same for many, in few requests. */
+    readonly removeAll: (keys: ReadonlyArray<string>) => Effect.Effect<void, StoreError>
+    /**
+     * Moves objects within the store; their bytes do not come here. What arrives is as young as if it had
+     * just been written, and is there before it is gone from where it was. Gives those that were moved: what
+     * is absent is passed over.
+     */
+    readonly moveAll: (moves: ReadonlyArray<Move>) => Effect.Effect<ReadonlyArray<Move>, StoreError>
+    /**
+     * Removes what writers that were killed left where nobody sees it, begun before a time by the store's
+     * clock. Gives how many there were.
+     */
+    readonly removeLeftovers: (beforeMillis: number) => Effect.Effect<number, StoreError>
     /** Objects whose key starts with `prefix`, in key order. */
     readonly list: (prefix: string) => Stream.Stream<ObjectInfo, StoreError>
   }

@@ -1,6 +1,7 @@
 /** The contract of `ObjectStore`: every implementation passes this suite unchanged. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, type Layer, Schema, Stream } from "effect"
+import { TestClock } from "effect/testing"
 import { type ObjectInfo, ObjectStore, type StoreError } from "../../lib/storage/ObjectStore.ts"
 import { counted, countedBytes, failing } from "./byteSources.ts"
 
@@ -212,6 +213,62 @@ export const objectStoreSuite = (name: string, layer: Layer.Layer<ObjectStore, S
         assert.deepStrictEqual(yield* listed(store, "none/at/all"), [])
         const [info] = yield* Stream.runCollect(store.list("b/"))
         assertSame(info!, yield* store.head("b/a"))
+      }))
+
+    test("many are removed at once, present or not", (store) =>
+      Effect.gen(function* () {
+        const keys = Array.from({ length: 30 }, (_, index) => `many/${index}`)
+        yield* Effect.forEach([...keys, "other"], (key) => store.put(key, bytesOf(key)), { concurrency: 8 })
+        yield* store.removeAll([...keys, "none", "../none"])
+        assert.deepStrictEqual(yield* listed(store, ""), ["other"])
+        yield* store.removeAll([])
+      }))
+
+    test("objects are moved, over what stands there, and only as the version that was named", (store) =>
+      Effect.gen(function* () {
+        const large = new Uint8Array(200_000).fill(7)
+        yield* store.put("from/a", bytesOf("a"))
+        yield* store.put("from/large", large)
+        yield* store.put("to/a", bytesOf("old"))
+        const { version } = yield* store.put("from/b", bytesOf("before"))
+        yield* store.put("from/b", bytesOf("after"))
+        const known = yield* store.put("from/c", bytesOf("c"))
+        const wanted = [
+          { from: "from/a", to: "to/a", sizeBytes: 1 },
+          { from: "from/large", to: "to/large", sizeBytes: large.length },
+          { from: "from/none", to: "to/none", sizeBytes: 1 },
+          { from: "from/b", to: "to/b", sizeBytes: 6, version },
+          { from: "from/c", to: "to/c", sizeBytes: 1, version: known.version }
+        ]
+        const moved = yield* store.moveAll(wanted)
+        assert.sameMembers(
+          moved.map(({ from }) => from),
+          ["from/a", "from/large", "from/c"]
+        )
+        assert.deepStrictEqual(yield* listed(store, "from/"), ["from/b"])
+        const there = (yield* listed(store, "to/")).filter((key) => key !== "to/b")
+        assert.deepStrictEqual(there, ["to/a", "to/c", "to/large"])
+        assert.deepStrictEqual(
+          [textOf(yield* store.get("to/a")), textOf(yield* store.get("from/b"))],
+          ["a", "after"]
+        )
+        assert.deepStrictEqual(yield* store.get("to/large"), large)
+      }))
+
+    test("what was moved is young", (store) =>
+      Effect.gen(function* () {
+        const { modifiedAtMillis } = yield* store.put("old", bytesOf("x"))
+        yield* Effect.sleep(1100).pipe(TestClock.withLive)
+        yield* TestClock.adjust(1100)
+        yield* store.moveAll([{ from: "old", to: "new", sizeBytes: 1 }])
+        assert.isAbove((yield* store.head("new")).modifiedAtMillis, modifiedAtMillis)
+      }))
+
+    test("nothing is left over where no writer was killed", (store) =>
+      Effect.gen(function* () {
+        yield* store.put("a/b", bytesOf("x"))
+        assert.strictEqual(yield* store.removeLeftovers(Date.now() + 60_000), 0)
+        assert.deepStrictEqual(yield* listed(store, ""), ["a/b"])
       }))
 
     test("what was read or written is not changed by what the caller does to its bytes", (store) =>
