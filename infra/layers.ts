@@ -55,24 +55,33 @@ export type Storage = BlobStore | Hasher | ManifestStore | ObjectStore | Signer 
 /** Who asks for the store: a command, that fails at once where it cannot be used, or one of its jobs. */
 type Asking = "command" | "job"
 
+/** What is told of a store that is away and waited for; absent: it is waited for but shortly. */
+type TellAbsence = ((line: string) => void) | undefined
+
 /** The SDK is loaded only for a store on S3. */
-const objectStoreLayer = ({ store }: SettingsValue, asking: Asking): Layer.Layer<ObjectStore, StoreError> =>
+const objectStoreLayer = (
+  { store, storePatienceSeconds }: SettingsValue,
+  asking: Asking,
+  tell: TellAbsence
+): Layer.Layer<ObjectStore, StoreError> =>
   store.kind === "folder"
     ? fileObjectStoreLayer(store.folder)
     : Layer.unwrap(
         Effect.promise(async () => {
           const { s3ObjectStoreLayer } = await import("./stores/S3ObjectStore.ts")
-          return s3ObjectStoreLayer({ place: store, checked: asking === "command" })
+          const patience = tell && { millis: storePatienceSeconds * 1000, tell }
+          return s3ObjectStoreLayer({ place: store, checked: asking === "command", patience })
         })
       )
 
 export const storageLayer = (
   settings: SettingsValue,
-  asking: Asking = "command"
+  asking: Asking = "command",
+  tell?: TellAbsence
 ): Layer.Layer<Storage, StoreError> =>
   manifestStoreLayer.pipe(
     Layer.provideMerge(blobStoreLayer),
-    Layer.provideMerge(objectStoreLayer(settings, asking)),
+    Layer.provideMerge(objectStoreLayer(settings, asking, tell)),
     Layer.provideMerge(signingLayer(settings.signing)),
     Layer.provideMerge(hasherLayer)
   )
@@ -168,7 +177,7 @@ const bodyServicesLayer = ({ note, settings, tensors }: BodyServicesOptions) =>
 export const stageServicesLayer = (
   options: BodyServicesOptions
 ): Layer.Layer<StageServices | ManifestStore, StoreError | TensorError | LibraryMissing> =>
-  Layer.provideMerge(bodyServicesLayer(options), storageLayer(options.settings, "job"))
+  Layer.provideMerge(bodyServicesLayer(options), storageLayer(options.settings, "job", options.note))
 
 /** For tests: computes alike on every machine. */
 export const testServicesLayer = ({ tensors }: Pick<BodyServicesOptions, "tensors">) =>
@@ -208,6 +217,8 @@ export interface RuntimeNotices {
   readonly gpuIdle: (reason: string) => void
   /** TensorFlow's kernels will serve in the place of ours, and why. */
   readonly stockKernels: (reason: string) => void
+  /** The store is away and waited for, or back again. */
+  readonly storeAbsence: (line: string) => void
 }
 
 /** `notices` absent: looks only (as `plan` does); given: fetches the native library where it is missing. */
@@ -301,7 +312,7 @@ const planningWith = (
     capabilitiesLayer(settings, notices),
     code,
     indexedExternalInputsLayer(indexOptions(settings))
-  ).pipe(Layer.provideMerge(storageLayer(settings)))
+  ).pipe(Layer.provideMerge(storageLayer(settings, "command", notices?.storeAbsence)))
 
 /** The implementations whose code is part of a result's identity. */
 const serviceFiles = {

@@ -38,6 +38,8 @@ export interface SettingsValue {
   readonly gpuConcurrency: number
   /** How long a run may give no sign of life before another takes its work over. */
   readonly leaseSeconds: number
+  /** How long a run waits for a store that is away, before its jobs fail. */
+  readonly storePatienceSeconds: number
   /** States that a fold of a job leaves in the store: its last two, and fork points. */
   readonly keepStates: number
   /** What child processes may be given a part of. */
@@ -116,6 +118,7 @@ const settings = Config.all({
   concurrency: count("DISTILLERY_CONCURRENCY", availableParallelism()),
   gpuConcurrency: count("DISTILLERY_GPU_CONCURRENCY", 1),
   leaseSeconds: count("DISTILLERY_LEASE_SECONDS", 30, 3600),
+  storePatienceSeconds: count("DISTILLERY_STORE_PATIENCE_SECONDS", 300, 86_400),
   keepStates: count("DISTILLERY_KEEP_STATES", 6)
 })
 
@@ -155,6 +158,7 @@ export const read: Effect.Effect<SettingsValue, SettingsInvalid> = Effect.gen(fu
     concurrency: found.concurrency,
     gpuConcurrency: found.gpuConcurrency,
     leaseSeconds: found.leaseSeconds,
+    storePatienceSeconds: found.storePatienceSeconds,
     keepStates: found.keepStates,
     environment: process.env
   }

@@ -71,13 +71,14 @@ const execute = Effect.fn("execute")(function* (
   const reporter = yield* makeReporter(flags, settings)
   const { errorPaint } = yield* Output
   const { onFirst } = yield* StopRequests
+  const storeAbsence = (line: string): void => void Effect.runFork(reporter.emit({ _tag: "RunNote", line }))
   const engine = engineLayer({
     settings,
     pipelineFile: pipelineFileOf(flags.pipeline),
     executor: executorOf(flags),
     strict: flags.strict,
     childFile: childFile(),
-    notices: runtimeNotices(reporter.announce)
+    notices: { ...runtimeNotices(reporter.announce), storeAbsence }
   }).pipe(Layer.provide(Layer.succeed(Reporter, reporter)))
   return yield* Effect.gen(function* () {
     const runner = yield* Runner

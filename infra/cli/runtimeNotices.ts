@@ -45,6 +45,7 @@ export const runtimeNotices = (announce: (line: string) => Effect.Effect<void>):
     portable: (reason) => tell(`the portable runtime trains, ${portableSlowdown}, because ${reason}`),
     gpuIdle: (reason) => tell(`the CPU computes though there is an NVIDIA GPU, because ${reason}`),
     stockKernels: (reason) => tell(`TensorFlow's own kernels serve, which is slower, because ${reason}`),
+    storeAbsence: tell,
     progress: progressNotices(announce)
   }
 }

@@ -26,6 +26,7 @@ import { s3Stamps } from "./s3Stamps.ts"
 import { abortUploads, moveObjects, removeObjects } from "./s3Upkeep.ts"
 import { ConditionLost, type UploadSizes, upload, uploadStream } from "./s3Upload.ts"
 import { fromSource, throwingChunks } from "./sourceFailures.ts"
+import type { Patience } from "./storeAbsence.ts"
 import { formatFile, formatProblem, formatText } from "./storeFormat.ts"
 import { type S3Place, s3Url } from "./storePlace.ts"
 
@@ -279,9 +280,11 @@ export interface S3StoreOptions {
    * and the server may be away for a moment.
    */
   readonly checked: boolean
+  /** How long it is waited for while it is away; without it for half a minute, in silence. */
+  readonly patience?: Patience | undefined
 }
 
-const open = async ({ checked, place }: S3StoreOptions): Promise<Opened> => {
+const open = async ({ checked, patience, place }: S3StoreOptions): Promise<Opened> => {
   const unknown = { location: s3Url(place), bucket: place.bucket, server: "Amazon S3", custom: false }
   const connection = await connect().catch((error: unknown) => {
     throw openingFailure(unknown)(error)
@@ -292,7 +295,7 @@ const open = async ({ checked, place }: S3StoreOptions): Promise<Opened> => {
       throw openingFailure(opened.server)(error)
     })
   }
-  connection.bePatient()
+  connection.bePatient(patience)
   return opened
 }
 

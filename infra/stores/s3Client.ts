@@ -3,8 +3,10 @@
  * own chain: `AWS_` variables, profiles, web identity, instance roles. Nothing of it is configured here.
  */
 import { S3Client, type S3ClientConfig } from "@aws-sdk/client-s3"
+import { isPassing, type S3Failure, waitReason } from "./s3Errors.ts"
+import { type Patience, StoreAbsence } from "./storeAbsence.ts"
 
-/** How often a request is tried in all. A start should fail soon, a run outlive a server's restart. */
+/** How often a request is tried at least. A start should fail soon, a command outlive a server's restart. */
 const numAttempts = { probing: 4, working: 12 } as const
 
 /** Doubling from 0.1 s to 10 s, at least half of it: twelve attempts span 26 to 53 s. */
@@ -14,25 +16,51 @@ export const backoffMillis = (numRetries: number): number =>
 type RetryStrategy = Extract<NonNullable<S3ClientConfig["retryStrategy"]>, { recordSuccess: unknown }>
 type RetryToken = Awaited<ReturnType<RetryStrategy["refreshRetryTokenForRetry"]>>
 
-const tokenAfter = (numRetries: number): RetryToken => ({
+interface Token extends RetryToken {
+  /** `undefined` before the first failure. */
+  readonly failedFirstMillis: number | undefined
+}
+
+const tokenAfter = (numRetries: number, failedFirstMillis?: number): Token => ({
+  failedFirstMillis,
   getRetryCount: () => numRetries,
   getRetryDelay: () => (numRetries === 0 ? 0 : backoffMillis(numRetries - 1))
 })
 
+/** How often requests are tried, and how long: the longer of the two. */
+interface Persistence {
+  numMin: number
+  /** From `bePatient` on, where somebody wants it. */
+  absence: StoreAbsence | undefined
+}
+
 /**
  * The SDK's mode `standard` without its budget: that allows 35 retries to all requests of a client together,
- * which eight concurrent ones use up within three seconds of an outage.
+ * which eight concurrent ones use up within three seconds of an outage. Once the store was away for as long as
+ * is borne, a request is tried as often as at the start: others have waited for it.
  */
-const retryStrategy = (attempts: { readonly max: number }): RetryStrategy => ({
+const isTriedAgain = ({ absence, numMin }: Persistence, numRetries: number, firstMillis: number): boolean => {
+  if (numRetries < numAttempts.probing) return true
+  if (absence === undefined) return numRetries < numMin
+  return !absence.isOver && (numRetries < numMin || absence.isBorne(firstMillis))
+}
+
+const retryStrategy = (persistence: Persistence): RetryStrategy => ({
   acquireInitialRetryToken: async () => tokenAfter(0),
-  refreshRetryTokenForRetry: async (token, { errorType }) => {
-    const numRetries = token.getRetryCount() + 1
-    if (numRetries >= attempts.max || (errorType !== "THROTTLING" && errorType !== "TRANSIENT")) {
+  refreshRetryTokenForRetry: async (token, { error, errorType }) => {
+    const { absence } = persistence
+    const failure = error as S3Failure
+    if (errorType !== "THROTTLING" && errorType !== "TRANSIENT" && !isPassing(failure)) {
+      if (failure.$metadata?.httpStatusCode !== undefined) absence?.answered()
       throw new Error("this is not tried again")
     }
-    return tokenAfter(numRetries)
+    absence?.failed(failure)
+    const numRetries = token.getRetryCount() + 1
+    const firstMillis = (token as Token).failedFirstMillis ?? performance.now()
+    if (!isTriedAgain(persistence, numRetries, firstMillis)) throw new Error("it was tried for long enough")
+    return tokenAfter(numRetries, firstMillis)
   },
-  recordSuccess: () => undefined
+  recordSuccess: () => persistence.absence?.answered()
 })
 
 /**
@@ -62,8 +90,11 @@ export interface S3Connection {
   /** Whom it talks to, for messages: an origin, or Amazon S3. */
   readonly server: string
   readonly custom: boolean
-  /** From now on a request is tried often enough to outlive a restart of the server. */
-  readonly bePatient: () => void
+  /**
+   * From now on a request is tried often enough to outlive a restart of the server, or for as long as
+   * `patience` says.
+   */
+  readonly bePatient: (patience?: Patience) => void
 }
 
 /** Without user, password and path. Throws for `localhost:9000` too, which Node takes for a URL. */
@@ -77,19 +108,23 @@ export const connect = async (stallMillis = 30_000): Promise<S3Connection> => {
   // The SDK reads the address itself, but late: its other settings depend on it.
   const endpoint = await new S3Client({}).config.serviceConfiguredEndpoint?.()
   const server = endpoint === undefined ? "Amazon S3" : originOf(endpoint)
-  const attempts: { max: number } = { max: numAttempts.probing }
+  const persistence: Persistence = { numMin: numAttempts.probing, absence: undefined }
   const client = new S3Client({
     ...(endpoint !== undefined && forCustomEndpoint(endpoint)),
     maxAttempts: numAttempts.working,
-    retryStrategy: retryStrategy(attempts),
+    retryStrategy: retryStrategy(persistence),
     requestHandler: { ...timeouts(stallMillis), httpAgent: agent, httpsAgent: agent }
   })
+  const custom = endpoint !== undefined
   return {
     client,
     server,
-    custom: endpoint !== undefined,
-    bePatient: () => {
-      attempts.max = numAttempts.working
+    custom,
+    bePatient: (patience) => {
+      persistence.numMin = numAttempts.working
+      if (patience === undefined) return
+      const reasonOf = (error: unknown) => waitReason(error as S3Failure, { custom, server })
+      persistence.absence = new StoreAbsence(patience, reasonOf)
     }
   }
 }

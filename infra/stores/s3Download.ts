@@ -2,6 +2,7 @@
  * Reading an object whole: in ranges, some at a time, each resumed where its body broke off. The SDK tries a
  * request again but not a body that ends early, and `If-Match` keeps ranges of two versions apart.
  */
+import { createHash } from "node:crypto"
 import { setTimeout as delay } from "node:timers/promises"
 import { GetObjectCommand, type GetObjectCommandOutput, type S3Client } from "@aws-sdk/client-s3"
 import { backoffMillis } from "./s3Client.ts"
@@ -19,6 +20,14 @@ export interface DownloadSizes {
   readonly numParallel: number
 }
 
+/**
+ * Metadata that says what the bytes are, of objects written in one request. Those in parts are blobs, mostly,
+ * which their name describes.
+ */
+export const contentName = "distillery-sha256"
+
+export const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex")
+
 /** The object was replaced while it was read. */
 class Replaced extends Error {}
 
@@ -26,6 +35,8 @@ class Replaced extends Error {}
 const numFruitlessMax = 12
 /** Replacements met while reading; nothing of ours is rewritten so often. */
 const numReplacedMax = 10
+/** So often damaged bytes are read, in all. */
+const numDamagedMax = 3
 
 interface Reading {
   readonly object: S3Object
@@ -115,12 +126,23 @@ const openFirst = (object: S3Object, { partBytes }: DownloadSizes, signal: Abort
     throw error
   })
 
-const readOnce = async (object: S3Object, sizes: DownloadSizes, outer: AbortSignal): Promise<Uint8Array> => {
+interface Read {
+  readonly bytes: Uint8Array
+  /** Whether the bytes are what the object's metadata says, if it says anything. */
+  readonly isSound: boolean
+}
+
+const asRead = (bytes: Uint8Array, { Metadata }: GetObjectCommandOutput): Read => {
+  const content = Metadata?.[contentName]
+  return { bytes, isSound: content === undefined || content === sha256(bytes) }
+}
+
+const readOnce = async (object: S3Object, sizes: DownloadSizes, outer: AbortSignal): Promise<Read> => {
   // The first part that fails ends the others.
   const failing = new AbortController()
   const signal = AbortSignal.any([outer, failing.signal])
   const first = await openFirst(object, sizes, signal)
-  if (first === undefined) return new Uint8Array(0)
+  if (first === undefined) return { bytes: new Uint8Array(0), isSound: true }
   const sizeBytes = sizeOf(first)
   const bytes = new Uint8Array(sizeBytes)
   const reading: Reading = { object, bytes, version: first.ETag, signal }
@@ -141,21 +163,28 @@ const readOnce = async (object: S3Object, sizes: DownloadSizes, outer: AbortSign
     failing.abort()
     throw error
   }
-  return bytes
+  return asRead(bytes, first)
 }
 
-/** The bytes of one version of the object, as many as the server says. What they are is not checked. */
+/**
+ * The bytes of one version of the object, as many as the server says. Bytes that are not what the object's
+ * metadata says were damaged on the way, and are read again; those that come so every time lie so in the
+ * store, and whoever knows what they should be finds out.
+ */
 export const download = async (
   object: S3Object,
   sizes: DownloadSizes,
   signal: AbortSignal
 ): Promise<Uint8Array> => {
-  for (let numReplaced = 1; ; numReplaced++) {
+  let numReplaced = 0
+  let numDamaged = 0
+  for (;;) {
     try {
-      return await readOnce(object, sizes, signal)
+      const { bytes, isSound } = await readOnce(object, sizes, signal)
+      if (isSound || ++numDamaged === numDamagedMax) return bytes
     } catch (error) {
       if (!(error instanceof Replaced)) throw error
-      if (numReplaced === numReplacedMax) throw new Error("it was replaced again and again while it was read")
+      if (++numReplaced === numReplacedMax) throw new Error("it was replaced again and again while it was read")
     }
   }
 }

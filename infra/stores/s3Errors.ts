@@ -53,6 +53,21 @@ export const isLacking = (failure: S3Failure): boolean =>
 /** A range that begins behind the end: of an empty object, every one does. */
 export const isRangeEmpty = (failure: S3Failure): boolean => statusOf(failure) === 416
 
+/** The server took in other bytes than were sent, or not all of them. */
+const arrivedDamaged = new Set([
+  "BadDigest",
+  "InvalidDigest",
+  "IncompleteBody",
+  "XAmzContentSHA256Mismatch",
+  "XAmzContentChecksumMismatch"
+])
+
+/** Worth another try besides what the SDK tries again: a body was damaged, there or on its way back. */
+export const isPassing = (failure: S3Failure): boolean => {
+  const status = statusOf(failure)
+  return arrivedDamaged.has(codeOf(failure)) || (status !== undefined && status >= 200 && status < 300)
+}
+
 const keyVariables = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE"
 
 type Words = (failure: S3Failure, server: S3Server) => string
@@ -148,6 +163,10 @@ const diagnosisOf = (failure: S3Failure, server: S3Server): Diagnosis => {
   if (networkPattern.test(code)) return { kind: "unavailable", reason: unreachable(code, server) }
   return byStatus(failure, server, code)
 }
+
+/** Why a store is waited for. */
+export const waitReason = (failure: S3Failure, server: Pick<S3Server, "server" | "custom">): string =>
+  diagnosisOf(failure, { ...server, location: server.server, bucket: "" }).reason
 
 export interface Attempted {
   readonly operation: string

@@ -6,7 +6,7 @@ import { HeadObjectCommand, PutObjectCommand, type S3Client } from "@aws-sdk/cli
 import { Upload } from "@aws-sdk/lib-storage"
 import type { PutCondition } from "../../lib/storage/ObjectStore.ts"
 import { backoffMillis } from "./s3Client.ts"
-import type { S3Object } from "./s3Download.ts"
+import { contentName, type S3Object, sha256 } from "./s3Download.ts"
 import { isAbsence, isConflict, isPrecondition, isUploadGone, type S3Failure } from "./s3Errors.ts"
 
 export interface UploadSizes {
@@ -65,7 +65,7 @@ const putWhole = async (
     ...target(object),
     Body: bufferOf(bytes),
     ...headersFor(condition),
-    ...(condition !== undefined && { Metadata: { [nonceName]: nonce } })
+    Metadata: { [contentName]: sha256(bytes), ...(condition !== undefined && { [nonceName]: nonce }) }
   })
   for (let numConflicts = 1; ; numConflicts++) {
     try {

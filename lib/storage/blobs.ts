@@ -40,9 +40,9 @@ const make = (store: ObjectStore["Service"], hasher: Hasher["Service"]): BlobSto
       return ref
     }),
     putStream: (ref, source) => Effect.asVoid(store.putStream(blobKey(ref.blob), source)),
-    // Bits also flip on the way here: what is wrong twice counts as damaged.
+    // Bits also flip on the way here: what is wrong each time counts as damaged.
     get: (ref) =>
-      Effect.retry(readVerified(ref), { times: 1, while: (error) => error._tag === "BlobCorrupt" })
+      Effect.retry(readVerified(ref), { times: 2, while: (error) => error._tag === "BlobCorrupt" })
   }
 }
 

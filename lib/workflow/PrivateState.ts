@@ -30,6 +30,9 @@ export interface Loaded {
   readonly problem: string | undefined
 }
 
+/** Bits also flip on the way here: what is wrong each time counts as damaged. */
+const numReadsMax = 2
+
 const none = (problem: string | undefined): Loaded => ({ bytes: Option.none(), problem })
 
 /** Whether a pointer is there; nothing is read. */
@@ -50,10 +53,12 @@ export const load = Effect.fn("PrivateState.load")(function* (stem: string) {
   if (Option.isNone(read)) return none(undefined)
   if (Option.isNone(read.value)) return none("its pointer is unreadable")
   const { state } = read.value.value
-  const bytes = yield* ifPresent(store.get(stateKey(stem, state)))
-  if (Option.isNone(bytes)) return none("the bytes it points to are gone")
-  if (hasher.digest(bytes.value) !== state) return none("its bytes were damaged")
-  return { bytes, problem: undefined } as Loaded
+  for (let numReads = 0; numReads < numReadsMax; numReads++) {
+    const bytes = yield* ifPresent(store.get(stateKey(stem, state)))
+    if (Option.isNone(bytes)) return none("the bytes it points to are gone")
+    if (hasher.digest(bytes.value) === state) return { bytes, problem: undefined } as Loaded
+  }
+  return none("its bytes were damaged")
 })
 
 /** Replaces the saved state. Equal bytes stay with the job that saved them first. */

@@ -48,6 +48,7 @@ const settings: SettingsValue = {
   concurrency: 2,
   gpuConcurrency: 1,
   leaseSeconds: 30,
+  storePatienceSeconds: 300,
   keepStates: 6,
   environment: {}
 }

@@ -6,6 +6,7 @@ import {
   request,
   type ServerResponse
 } from "node:http"
+import { Transform } from "node:stream"
 import { afterAll } from "vitest"
 
 export type Fault =
@@ -17,8 +18,16 @@ export type Fault =
   | { readonly kind: "stall"; readonly afterBytes: number }
   /** The server does what is asked, its answer is lost. */
   | { readonly kind: "lost" }
-  /** One bit of the body is another. */
+  /** One bit of the answer's body is another. */
   | { readonly kind: "flip" }
+  /** One bit of the request's body is another. */
+  | { readonly kind: "flip sent" }
+  /** The connection is closed before the server hears of it. */
+  | { readonly kind: "reset" }
+  /** The request's body breaks off on its way to the server. */
+  | { readonly kind: "cut sent"; readonly afterBytes: number }
+  /** The answer's body comes no faster. */
+  | { readonly kind: "slow"; readonly bytesPerSecond: number }
 
 export interface Passing {
   readonly method: string
@@ -26,6 +35,8 @@ export interface Passing {
   readonly path: string
   readonly query: string
   readonly range: string | undefined
+  /** Of the request's body. */
+  readonly sizeBytes: number
 }
 
 export interface FaultyProxy {
@@ -70,24 +81,58 @@ const pass = (answer: IncomingMessage, response: ServerResponse, fault: Fault | 
     sendSome(answer, response, fault)
     return
   }
-  if (fault?.kind === "flip") {
-    answer.once("data", (chunk: Buffer) => {
-      chunk[0]! ^= 1
-    })
+  if (fault?.kind === "slow") {
+    answer.pipe(slowedTo(fault.bytesPerSecond)).pipe(response)
+    return
   }
+  if (fault?.kind === "flip") flipOneBit(answer)
   answer.pipe(response)
 }
 
+const flipOneBit = (body: IncomingMessage): void => {
+  body.once("data", (chunk: Buffer) => {
+    chunk[Math.floor(chunk.length / 2)]! ^= 1
+  })
+}
+
+const slowedTo = (bytesPerSecond: number): Transform =>
+  new Transform({
+    transform: (chunk: Buffer, _, done) => {
+      setTimeout(() => done(null, chunk), (chunk.length / bytesPerSecond) * 1000)
+    }
+  })
+
+/** The connection to the server breaks with the body; to the client it looks like the server's doing. */
+const sendCut = (incoming: IncomingMessage, onward: ClientRequest, afterBytes: number): void => {
+  let left = afterBytes
+  incoming.on("data", (chunk: Buffer) => {
+    if (left <= 0) return
+    left -= chunk.length
+    onward.write(chunk, () => left <= 0 && onward.destroy())
+  })
+  incoming.on("end", () => onward.destroy())
+}
+
 /** The request's body goes on only when the server asks for it, where the client waits for that. */
-const passBody = (incoming: IncomingMessage, onward: ClientRequest, response: ServerResponse): void => {
+const passBody = (
+  incoming: IncomingMessage,
+  onward: ClientRequest,
+  response: ServerResponse,
+  fault: Fault | undefined
+): void => {
+  const send = (): void => {
+    if (fault?.kind === "flip sent") flipOneBit(incoming)
+    if (fault?.kind === "cut sent") sendCut(incoming, onward, fault.afterBytes)
+    else incoming.pipe(onward)
+  }
   if (incoming.headers.expect === undefined) {
-    incoming.pipe(onward)
+    send()
     return
   }
   onward.flushHeaders()
   onward.on("continue", () => {
     response.writeContinue()
-    incoming.pipe(onward)
+    send()
   })
 }
 
@@ -98,9 +143,14 @@ export const startFaultyProxy = (target: string): Promise<FaultyProxy> =>
     const handle = async (incoming: IncomingMessage, response: ServerResponse): Promise<void> => {
       const { headers, method = "", url = "" } = incoming
       const [path = "", query = ""] = url.split("?")
-      const passing = { method, path, query, range: headers.range }
+      const sizeBytes = Number(headers["content-length"] ?? 0)
+      const passing = { method, path, query, range: headers.range, sizeBytes }
       proxy.passed.push(passing)
       const fault = await proxy.fault(passing)
+      if (fault?.kind === "reset") {
+        response.destroy()
+        return
+      }
       if (fault?.kind === "status") {
         incoming.resume()
         refuse(response, fault)
@@ -111,7 +161,7 @@ export const startFaultyProxy = (target: string): Promise<FaultyProxy> =>
       )
       onward.on("error", () => response.destroy())
       response.on("close", () => onward.destroy())
-      passBody(incoming, onward, response)
+      passBody(incoming, onward, response, fault)
     }
     const server = createServer(handle).on("checkContinue", handle)
     const proxy: FaultyProxy = { url: "", passed: [], fault: () => undefined }

@@ -133,6 +133,30 @@ describe.skipIf(server === undefined)(`a wire that breaks${skipNote}`, () => {
     })
   )
 
+  it.effect("a bit that flips on the way, in whatever object, is noticed: it is sent or read again", () =>
+    Effect.gen(function* () {
+      const { store } = yield* open
+      proxy.fault = first(2, { kind: "flip sent" }, isMethod("PUT"))
+      yield* store.put("k", small)
+      proxy.fault = first(2, { kind: "flip" }, isMethod("GET"))
+      assert.isTrue(isSame(yield* store.get("k"), small))
+      proxy.fault = first(3, { kind: "flip sent" }, ({ query }) => query.includes("partNumber="))
+      yield* store.put("k", large)
+      assert.isTrue(isSame(yield* store.get("k"), large))
+    })
+  )
+
+  it.effect("a request's body that breaks off is sent again", () =>
+    Effect.gen(function* () {
+      const { store } = yield* open
+      proxy.fault = first(2, { kind: "cut sent", afterBytes: 30_000 }, isMethod("PUT"))
+      yield* store.put("k", small)
+      assert.isTrue(isSame(yield* store.get("k"), small))
+      proxy.fault = first(2, { kind: "reset" }, () => true)
+      assert.isTrue(isSame(yield* store.get("k"), small))
+    })
+  )
+
   it.effect("a bit that flips on the way is noticed, and the blob read again", () =>
     Effect.gen(function* () {
       const blobs = yield* BlobStore

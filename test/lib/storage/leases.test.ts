@@ -107,6 +107,43 @@ describe("keepAlive", () => {
   )
 })
 
+/** Requests wait while the store is away. */
+const awayUntil = (store: ObjectStore["Service"], back: Effect.Effect<void>): ObjectStore["Service"] => ({
+  ...store,
+  head: (path) => Effect.andThen(back, store.head(path)),
+  put: (path, bytes, condition) => Effect.andThen(back, store.put(path, bytes, condition))
+})
+
+describe("a store that was away for longer than a lease", () => {
+  it.effect("leaves the owner its lease: nobody could see that it was silent", () =>
+    Effect.gen(function* () {
+      const store = yield* ObjectStore
+      let back = Effect.void
+      const awayStore = awayUntil(
+        store,
+        Effect.suspend(() => back)
+      )
+      const leasesOf = (name: string) =>
+        Effect.provide(Leases, leasesLayer(leaseMillis)).pipe(
+          Effect.provideService(OwnerLiveness, process(name)),
+          Effect.provideService(ObjectStore, awayStore)
+        )
+      const [a, b] = [yield* leasesOf("a"), yield* leasesOf("b")]
+      const acquisition = yield* a.acquire(key, "run")
+      if (acquisition._tag === "Taken") return assert.fail("nobody else is there")
+      yield* b.look(key)
+      back = Effect.sleep(3 * leaseMillis)
+      const looking = yield* Effect.forkChild(b.look(key))
+      yield* TestClock.adjust(3 * leaseMillis)
+      back = Effect.void
+      assert.strictEqual((yield* Fiber.join(looking))._tag, "Taken")
+      yield* TestClock.adjust(b.lookMillisMax)
+      assert.strictEqual((yield* b.acquire(key, "run-b"))._tag, "Taken")
+      yield* acquisition.lease.confirm
+    }).pipe(Effect.provide(Layer.fresh(memory)))
+  )
+})
+
 describe("three owners that come, freeze, die and go", () => {
   it.effect.prop(
     "never hold the lease two at a time, and none writes once it is deposed",
