@@ -35,6 +35,7 @@ import { ownerLivenessLayer } from "./ownerLiveness.ts"
 import { read, type SettingsValue } from "./settings.ts"
 import { signingLayer } from "./signing/signing.ts"
 import { fileObjectStoreLayer } from "./stores/FileObjectStore.ts"
+import { unpublishedFilesLayer } from "./stores/unpublishedFiles.ts"
 import { strictExecutorLayer } from "./strict/StrictExecutor.ts"
 import { locateCpuLibrary, resolveCpuLibrary } from "./tensorflow/cpu-library.ts"
 import type { FetchProgress } from "./tensorflow/install-library.ts"
@@ -74,12 +75,19 @@ const objectStoreLayer = (
         })
       )
 
+/** A store in a folder is on this machine itself. */
+const unpublishedLayer = ({ projectDir, store }: SettingsValue): Layer.Layer<never> =>
+  store.kind === "folder"
+    ? Layer.empty
+    : unpublishedFilesLayer(join(projectDir, ".distillery", "unpublished"))
+
 export const storageLayer = (
   settings: SettingsValue,
   asking: Asking = "command",
   tell?: TellAbsence
 ): Layer.Layer<Storage, StoreError> =>
   manifestStoreLayer.pipe(
+    Layer.provide(unpublishedLayer(settings)),
     Layer.provideMerge(blobStoreLayer),
     Layer.provideMerge(objectStoreLayer(settings, asking, tell)),
     Layer.provideMerge(signingLayer(settings.signing)),

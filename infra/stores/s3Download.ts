@@ -184,7 +184,8 @@ export const download = async (
       if (isSound || ++numDamaged === numDamagedMax) return bytes
     } catch (error) {
       if (!(error instanceof Replaced)) throw error
-      if (++numReplaced === numReplacedMax) throw new Error("it was replaced again and again while it was read")
+      if (++numReplaced === numReplacedMax)
+        throw new Error("it was replaced again and again while it was read")
     }
   }
 }

@@ -1,18 +1,17 @@
 /** One job of a run, from "its inputs are settled" to its record: skip, hit, or execute and publish. */
-import { DateTime, Effect, Option, Schema, Semaphore } from "effect"
-import { BlobStore } from "../storage/BlobStore.ts"
+import { DateTime, Effect, Option, type Schema, Semaphore } from "effect"
 import { type Digest, Hasher } from "../storage/Digest.ts"
 import type { StoreError } from "../storage/ObjectStore.ts"
 import type { Scope } from "../storage/Signature.ts"
 import { Executor, type JobRequest, type JobSignal } from "./Executor.ts"
 import { externalDigests, unchanged } from "./ExternalInputs.ts"
-import { artifactDigest, foldBase, type NotCanonical } from "./Fingerprint.ts"
+import { foldBase } from "./Fingerprint.ts"
 import type { Progress } from "./JobContext.ts"
 import { blank, failed, hit, type JobOutcome, noted, skipped, withRetries } from "./JobOutcome.ts"
-import { blobsOf, inputDigests, type Manifest } from "./Manifest.ts"
+import { inputDigests, type Manifest } from "./Manifest.ts"
 import type { Lookup } from "./ManifestFinder.ts"
-import { ManifestStore, type Published } from "./ManifestStore.ts"
-import { findResult, fitsType, keyOf, type Plan, type PlannedJob, type Settled, settle } from "./Plan.ts"
+import { findResult, keyOf, type Plan, type PlannedJob, type Settled, settle } from "./Plan.ts"
+import { outputDigest, publishKept, publishMade } from "./Publishing.ts"
 import { Reporter } from "./Reporter.ts"
 import * as ResumePoint from "./ResumePoint.ts"
 import type { RunEvent } from "./RunEvent.ts"
@@ -56,16 +55,6 @@ export interface RunScope {
   readonly waitMillisMax: number | undefined
 }
 
-/** The artifact is one that cannot be kept: it points to bytes that nobody stored, or has no stable form. */
-export class OutputUnusable extends Schema.TaggedError<OutputUnusable>()("OutputUnusable", {
-  jobName: Schema.String,
-  reason: Schema.String
-}) {
-  override get message() {
-    return `The output of job "${this.jobName}" cannot be kept: ${this.reason}`
-  }
-}
-
 const requestInputs = (job: PlannedJob, manifestOf: (name: string) => Manifest) =>
   Object.fromEntries(
     Object.entries(job.job.inputs).map(([input, names]): [string, Schema.Json] => [
@@ -75,32 +64,6 @@ const requestInputs = (job: PlannedJob, manifestOf: (name: string) => Manifest) 
         : Object.fromEntries(Object.entries(names).map(([key, name]) => [key, manifestOf(name).output.value]))
     ])
   )
-
-const checkedDigest = Effect.fn("JobRun.checkedDigest")(function* (planned: PlannedJob, value: Schema.Json) {
-  const hasher = yield* Hasher
-  const blobs = yield* BlobStore
-  const unusable = (reason: string) => new OutputUnusable({ jobName: planned.name, reason })
-  const digest = yield* Effect.try({
-    try: () => artifactDigest(hasher, planned.job.ref.type.name, value),
-    catch: (error) => unusable((error as NotCanonical).message)
-  })
-  for (const ref of blobsOf(value)) {
-    if (!(yield* blobs.has(ref)))
-      return yield* unusable(`it points to blob ${ref.blob}, which was not stored`)
-  }
-  return digest
-})
-
-const publishedNote = (published: Published): string | undefined => {
-  if (published._tag === "Published") return undefined
-  if (published._tag === "Adopted") return "another run published this job first: its result is used"
-  const { manifest, previous } = published
-  if (previous._tag !== "Found") return "a broken result was replaced"
-  const [before, after] = [previous.manifest.output.digest, manifest.output.digest]
-  return before === after
-    ? "computed again, with the same result"
-    : `computed again, with another result: ${before} → ${after}`
-}
 
 const signalled = (job: string, signal: JobSignal): RunEvent => {
   switch (signal._tag) {
@@ -165,7 +128,7 @@ const execute = Effect.fn("JobRun.execute")(function* (
   )
   const seconds = ((yield* DateTime.now).epochMilliseconds - started.epochMilliseconds) / 1000
   yield* unchanged(planned.name, planned.externals)
-  const digest = yield* checkedDigest(planned, result.value)
+  const digest = yield* outputDigest(planned, result.value)
   const made: Manifest = {
     schemaVersion: 2,
     jobKey: key,
@@ -184,20 +147,14 @@ const execute = Effect.fn("JobRun.execute")(function* (
       runId: scope.runId
     }
   }
-  const published = yield* (yield* ManifestStore).publish(made, {
-    replace: planned.forced,
-    fits: fitsType(planned.job),
-    confirm
-  })
+  const { manifest, note } = yield* publishMade(planned, made, confirm)
   yield* Effect.ignore(ResumePoint.clear({ scope: scope.stateScope, jobKey: key }))
-  const note = publishedNote(published)
   if (note !== undefined) yield* emit({ _tag: "JobNote", job: planned.name, line: note })
-  const { manifest } = published
-  const outputDigest = manifest.output.digest
-  yield* emit({ _tag: "JobFinished", job: planned.name, key, seconds, outputDigest })
+  const finished = { seconds, outputDigest: manifest.output.digest }
+  yield* emit({ _tag: "JobFinished", job: planned.name, key, ...finished })
   const notes = note === undefined ? [] : [note]
   return {
-    record: { ...blank(planned), key, state: "ran", seconds, outputDigest, notes },
+    record: { ...blank(planned), key, state: "ran", ...finished, notes },
     manifest
   } satisfies JobOutcome as JobOutcome
 })
@@ -227,6 +184,8 @@ const proceed = Effect.fnUntraced(function* (
   if (found !== undefined) return yield* hit(planned, key, found)
   let isAfresh = planned.afresh
   const compute = Effect.fnUntraced(function* (confirm: Effect.Effect<void, StoreError>) {
+    const kept = planned.forced ? Option.none() : yield* publishKept(planned, key, confirm)
+    if (Option.isSome(kept)) return kept.value
     if (isAfresh) yield* ResumePoint.clear({ scope: scope.stateScope, jobKey: key })
     isAfresh = false
     return yield* execute(scope, planned, key, settled, manifestOf, confirm)

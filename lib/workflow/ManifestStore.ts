@@ -8,7 +8,7 @@
 import { Context, Effect, Layer, Option, type Schema } from "effect"
 import { BlobStore } from "../storage/BlobStore.ts"
 import { type Digest, Hasher } from "../storage/Digest.ts"
-import { ObjectStore, type StoreError } from "../storage/ObjectStore.ts"
+import { ObjectStore, type PreconditionFailed, type StoreError } from "../storage/ObjectStore.ts"
 import { type KeyUnavailable, Signer, Verifier } from "../storage/Signature.ts"
 import { ifPresent } from "./jsonObjects.ts"
 import type { Manifest } from "./Manifest.ts"
@@ -16,6 +16,7 @@ import { type Lookup, ManifestFinder } from "./ManifestFinder.ts"
 import { recentKeys, remember } from "./RecentJobs.ts"
 import { indexBytes, indexKey, indexMessage, indexText, readIndex } from "./ResultIndex.ts"
 import { envelopeBytes, manifestKey, manifestMessage } from "./SignedManifest.ts"
+import { findUnpublished, keptWhile, type ResultUnpublished } from "./Unpublished.ts"
 
 /** `manifest` is the one that now stands under the key: ours, or that of the publisher who was first. */
 export type Published =
@@ -23,7 +24,7 @@ export type Published =
   | { readonly _tag: "Adopted"; readonly manifest: Manifest }
   | { readonly _tag: "Replaced"; readonly manifest: Manifest; readonly previous: Lookup }
 
-export interface PublishOptions {
+export interface PublishOptions<E = never> {
   /** Puts a forced result over a healthy one. */
   readonly replace: boolean
   /** Whether a sound result of another publisher is one for us; one that is not gives way. */
@@ -32,7 +33,7 @@ export interface PublishOptions {
    * Asked before each write, when what it replaces has been looked at: whoever is deposed in between fails
    * here, or finds something else standing there.
    */
-  readonly confirm?: Effect.Effect<void, StoreError>
+  readonly confirm?: Effect.Effect<void, StoreError | E>
 }
 
 export type Find = (key: Digest) => Effect.Effect<Lookup, StoreError>
@@ -49,10 +50,12 @@ export class ManifestStore extends Context.Service<
     /** Writes the pipeline's index, if there is news, with these jobs in it. Without it plans are slower. */
     readonly keep: (pipeline: string, keys: ReadonlyArray<Digest>) => Effect.Effect<void>
     /** All blobs must be stored before. */
-    readonly publish: (
+    readonly publish: <E = never>(
       manifest: Manifest,
-      options: PublishOptions
-    ) => Effect.Effect<Published, StoreError | KeyUnavailable>
+      options: PublishOptions<E>
+    ) => Effect.Effect<Published, StoreError | KeyUnavailable | ResultUnpublished | E>
+    /** A result of this key that an earlier run on this machine made and could not publish. */
+    readonly unpublished: (key: Digest) => Effect.Effect<Option.Option<Manifest>, StoreError>
     /** Earlier manifests of a job of this name, latest first: what misses are explained against. */
     readonly recent: (pipeline: string, job: string) => Effect.Effect<ReadonlyArray<Manifest>, StoreError>
   }
@@ -64,11 +67,11 @@ type Services = ObjectStore | BlobStore | Hasher | Signer | Verifier
  * Takes a slot that another manifest holds; a racing publisher sends us back to look at what stands there
  * now.
  */
-const takeSlot = Effect.fn("ManifestStore.takeSlot")(function* (
+const takeSlot = Effect.fn("ManifestStore.takeSlot")(function* <E>(
   finder: ManifestFinder,
   manifest: Manifest,
   bytes: Uint8Array,
-  { confirm = Effect.void, fits = () => true, replace }: PublishOptions
+  { confirm = Effect.void, fits = () => true, replace }: PublishOptions<E>
 ) {
   const store = yield* ObjectStore
   const place = { scope: (yield* Signer).scope, key: manifest.jobKey }
@@ -82,13 +85,16 @@ const takeSlot = Effect.fn("ManifestStore.takeSlot")(function* (
   return { _tag: "Replaced", manifest, previous } as Published
 })
 
-const isLostRace = (error: StoreError): boolean =>
-  error._tag === "PreconditionFailed" || error._tag === "ObjectNotFound"
+const isLostRace = (error: unknown): boolean =>
+  ["PreconditionFailed", "ObjectNotFound"].includes((error as StoreError)._tag)
 
-const publish = Effect.fn("ManifestStore.publish")(function* (
+const isTaken = (error: unknown): error is PreconditionFailed =>
+  (error as StoreError)._tag === "PreconditionFailed"
+
+const publish = Effect.fn("ManifestStore.publish")(function* <E>(
   finder: ManifestFinder,
   manifest: Manifest,
-  options: PublishOptions
+  options: PublishOptions<E>
 ) {
   const store = yield* ObjectStore
   const { scope, sign } = yield* Signer
@@ -99,16 +105,25 @@ const publish = Effect.fn("ManifestStore.publish")(function* (
   const attempt = (options.confirm ?? Effect.void).pipe(
     Effect.andThen(store.put(manifestKey(place), bytes, { _tag: "Absent" })),
     Effect.as({ _tag: "Published", manifest } as Published),
-    Effect.catchTag("PreconditionFailed", () => takeSlot(finder, manifest, bytes, options))
+    Effect.catchIf(isTaken, () => takeSlot(finder, manifest, bytes, options))
   )
-  const published = yield* Effect.retry(attempt, { times: 20, while: isLostRace })
-  if (published._tag !== "Adopted") yield* finder.learn(scope, signature.keyId, manifest)
+  const published = yield* keptWhile(
+    { bytes, jobName: manifest.job, place },
+    Effect.retry(attempt, { times: 20, while: isLostRace })
+  )
+  // It is published, whether or not the store can be asked how it looks there.
+  if (published._tag !== "Adopted") yield* Effect.ignore(finder.learn(scope, signature.keyId, manifest))
   const { job, pipeline } = manifest
-  // The list only serves explanations: a result is not lost because the list could not be written.
+  // The list only serves explanations.
   yield* Effect.ignore(
     Effect.retry(remember({ scope, pipeline, job }, manifest.jobKey), { times: 5, while: isLostRace })
   )
   return published
+})
+
+const unpublished = Effect.fn("ManifestStore.unpublished")(function* (key: Digest) {
+  const { scope } = yield* Signer
+  return yield* findUnpublished({ scope, key })
 })
 
 const survey = Effect.fn("ManifestStore.survey")(function* (finder: ManifestFinder, pipeline: string) {
@@ -166,6 +181,7 @@ export const manifestStoreLayer: Layer.Layer<ManifestStore, never, Services> = L
       survey: (pipeline) => Effect.provideContext(survey(finder, pipeline), context),
       keep: (pipeline, keys) => Effect.ignore(Effect.provideContext(keep(finder, pipeline, keys), context)),
       publish: (manifest, options) => Effect.provideContext(publish(finder, manifest, options), context),
+      unpublished: (key) => Effect.provideContext(unpublished(key), context),
       recent: (pipeline, job) => Effect.provideContext(recent(finder, pipeline, job), context)
     }
   })

@@ -1,0 +1,29 @@
+/** Results that wait to be published, as files of the project: `unpublished/<scope>/<job key>.json`. */
+import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises"
+import { dirname, join } from "node:path"
+import { Effect, Layer } from "effect"
+import { hexOf } from "../../lib/storage/Digest.ts"
+import type { ManifestPlace } from "../../lib/workflow/SignedManifest.ts"
+import { UnpublishedFiles } from "../../lib/workflow/Unpublished.ts"
+
+const write = async (file: string, bytes: Uint8Array): Promise<void> => {
+  await mkdir(dirname(file), { recursive: true })
+  const written = `${file}.${process.pid}`
+  await writeFile(written, bytes)
+  await rename(written, file)
+}
+
+export const unpublishedFilesLayer = (folder: string): Layer.Layer<never> => {
+  const fileOf = ({ key, scope }: ManifestPlace) => join(folder, scope, `${hexOf(key)}.json`)
+  return Layer.succeed(UnpublishedFiles, {
+    keep: (place, bytes) =>
+      Effect.promise(() =>
+        write(fileOf(place), bytes).then(
+          () => true,
+          () => false
+        )
+      ),
+    find: (place) => Effect.option(Effect.tryPromise((): Promise<Uint8Array> => readFile(fileOf(place)))),
+    forget: (place) => Effect.promise(() => rm(fileOf(place), { force: true }).catch(() => undefined))
+  })
+}
