@@ -15,13 +15,14 @@ import type { ObjectStore, StoreError } from "../lib/storage/ObjectStore.ts"
 import { type KeyUnavailable, Signer, type Verifier } from "../lib/storage/Signature.ts"
 import type { TensorError } from "../lib/tensor/Runtime.ts"
 import { TensorRuntime } from "../lib/tensor/Runtime.ts"
-import { Capabilities, type CodeClosure } from "../lib/workflow/CodeClosure.ts"
+import type { Capabilities, CodeClosure } from "../lib/workflow/CodeClosure.ts"
 import type { Executor } from "../lib/workflow/Executor.ts"
 import type { ExternalInputs } from "../lib/workflow/ExternalInputs.ts"
 import { FoldPolicy } from "../lib/workflow/Fold.ts"
 import { type ManifestStore, manifestStoreLayer } from "../lib/workflow/ManifestStore.ts"
 import type { Reporter } from "../lib/workflow/Reporter.ts"
 import { type Runner, runnerLayer } from "../lib/workflow/Runner.ts"
+import { askedForPortable, capabilitiesLayer, libraryOptions, type RuntimeNotices } from "./capabilities.ts"
 import { type BuiltSources, readBuiltSources } from "./code/builtSources.ts"
 import { codeClosureLayer } from "./code/CodeClosure.ts"
 import { packageRootOf } from "./code/packageRoot.ts"
@@ -37,17 +38,13 @@ import { signingLayer } from "./signing/signing.ts"
 import { fileObjectStoreLayer } from "./stores/FileObjectStore.ts"
 import { unpublishedFilesLayer } from "./stores/unpublishedFiles.ts"
 import { strictExecutorLayer } from "./strict/StrictExecutor.ts"
-import { locateCpuLibrary, resolveCpuLibrary } from "./tensorflow/cpu-library.ts"
-import type { FetchProgress } from "./tensorflow/install-library.ts"
+import { locateCpuLibrary } from "./tensorflow/cpu-library.ts"
 import {
-  hasGpu,
   type LibraryMissing,
   locateLibrary,
   type NativeLibrary,
-  type Portable,
-  resolveLibrary
+  type Portable
 } from "./tensorflow/library.ts"
-import { thisMachine } from "./tensorflow/machine.ts"
 
 /** All that a stage's body may ask for besides its job's context. */
 export type StageServices = BlobStore | Hasher | ImageCodec | ObjectStore | SourceFiles | TensorRuntime
@@ -97,15 +94,6 @@ export const storageLayer = (
 /** For what looks after the store, runs that go on there included. */
 export const keepingLayer = (settings: SettingsValue): Layer.Layer<Storage | OwnerLiveness, StoreError> =>
   Layer.merge(storageLayer(settings), ownerLivenessLayer)
-
-/** Where TensorFlow's library is looked for. */
-export const libraryOptions = ({ cacheDir, tensorflowDir, visibleGpus }: SettingsValue) => ({
-  directory: tensorflowDir,
-  cacheDirectory: cacheDir,
-  machine: thisMachine(visibleGpus)
-})
-
-const askedForPortable: Portable = { kind: "portable", reason: "DISTILLERY_BACKEND asks for it" }
 
 /** What was compiled while planning; a job never waits for a compiler. */
 const compiledKernels = ({ cacheDir, kernels }: SettingsValue): string | undefined => {
@@ -215,83 +203,6 @@ const noTensorRuntime: Layer.Layer<TensorRuntime> = Layer.succeed(TensorRuntime,
   read: () => Effect.die(new Error('a stage that computes with tensors must say `pool: "gpu"`')),
   counters: Effect.die(new Error('a stage that computes with tensors must say `pool: "gpu"`'))
 })
-
-/** What the parent tells the user about the runtime it found or fetches. */
-export interface RuntimeNotices {
-  readonly progress: (progress: FetchProgress) => void
-  /** The portable runtime will serve, and why. */
-  readonly portable: (reason: string) => void
-  /** The CPU will compute though a GPU is here, and why. */
-  readonly gpuIdle: (reason: string) => void
-  /** TensorFlow's kernels will serve in the place of ours, and why. */
-  readonly stockKernels: (reason: string) => void
-  /** The store is away and waited for, or back again. */
-  readonly storeAbsence: (line: string) => void
-}
-
-/** `notices` absent: looks only (as `plan` does); given: fetches the native library where it is missing. */
-const capabilitiesLayer = (
-  settings: SettingsValue,
-  notices: RuntimeNotices | undefined
-): Layer.Layer<Capabilities> =>
-  Layer.effect(
-    Capabilities,
-    Effect.gen(function* () {
-      const options = libraryOptions(settings)
-      const find =
-        settings.backend === "portable"
-          ? Effect.succeed(askedForPortable)
-          : notices === undefined
-            ? locateLibrary(options)
-            : resolveLibrary({ ...options, onProgress: notices.progress }).pipe(
-                Effect.tap((found) => prepareRuntime(found, settings, notices))
-              )
-      const library = yield* Effect.cached(find)
-      return {
-        refusal: Effect.fn("Capabilities.refusal")(function* (capability) {
-          const found = yield* Effect.result(library)
-          if (found._tag === "Failure") return found.failure.message
-          return refusalOf(capability, found.success, settings, notices === undefined)
-        })
-      }
-    })
-  )
-
-/** Compiles our kernels where the native runtime will use them; says what will be slower than it could be. */
-const prepareRuntime = (
-  found: NativeLibrary | Portable,
-  { cacheDir, kernels }: SettingsValue,
-  notices: RuntimeNotices
-): Effect.Effect<void> => {
-  if (found.kind === "portable") return Effect.sync(() => notices.portable(found.reason))
-  const { gpuIdle } = found
-  if (gpuIdle !== undefined) notices.gpuIdle(gpuIdle)
-  if (kernels === "stock") return Effect.void
-  return Effect.map(resolveCpuLibrary({ cacheDirectory: cacheDir }), (compiled) => {
-    if (compiled.kind === "absent") notices.stockKernels(compiled.reason)
-  })
-}
-
-const refusalOf = (
-  capability: string,
-  library: NativeLibrary | Portable,
-  settings: SettingsValue,
-  onlyLooked: boolean
-): string | undefined => {
-  if (capability === "float16" && !hasGpu(libraryOptions(settings))) {
-    return "float16 is for GPUs, and none is to be used here; set the param to bfloat16 or float32"
-  }
-  if (library.kind === "native") return undefined
-  if (settings.backend === "native") {
-    return `DISTILLERY_BACKEND asks for the native runtime, which is not to be had because ${library.reason}`
-  }
-  const low = capability === "bfloat16" || capability === "float16"
-  if (!low || (onlyLooked && settings.backend === "auto")) return undefined
-  return (
-    "the portable runtime computes in float32 only, and the native one is not to be had " +
-    `because ${library.reason}; install python3 with pip, or set the param to float32`
-  )
-}
 
 /** Parent and child stand in the same folder, so that they mean the same files. */
 const indexOptions = ({ projectDir }: SettingsValue) => ({

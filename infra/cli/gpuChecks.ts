@@ -2,7 +2,7 @@
 import { execFile } from "node:child_process"
 import { promisify } from "node:util"
 import { Effect } from "effect"
-import { libraryOptions } from "../layers.ts"
+import { libraryOptions } from "../capabilities.ts"
 import type { SettingsValue } from "../settings.ts"
 import type { Gpu } from "../tensorflow/gpu.ts"
 import { lookAt, releaseFolder } from "../tensorflow/installed.ts"

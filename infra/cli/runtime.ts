@@ -1,6 +1,6 @@
 /** `distillery runtime` */
 import { Effect } from "effect"
-import { libraryOptions } from "../layers.ts"
+import { libraryOptions } from "../capabilities.ts"
 import { bytes } from "../reporting/numbers.ts"
 import { oneLine, type Paint } from "../reporting/paint.ts"
 import { table } from "../reporting/table.ts"

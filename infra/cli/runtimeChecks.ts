@@ -2,7 +2,7 @@
 import { execFile } from "node:child_process"
 import { promisify } from "node:util"
 import { Effect } from "effect"
-import { libraryOptions } from "../layers.ts"
+import { libraryOptions } from "../capabilities.ts"
 import type { SettingsValue } from "../settings.ts"
 import { verify } from "../tensorflow/installed.ts"
 import { type Candidate, candidates, locateLibrary, type NativeLibrary } from "../tensorflow/library.ts"

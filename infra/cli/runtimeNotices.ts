@@ -1,6 +1,6 @@
 /** What a person is told about the runtime that a run finds or fetches: few lines, whatever the terminal. */
 import { Effect } from "effect"
-import type { RuntimeNotices } from "../layers.ts"
+import type { RuntimeNotices } from "../capabilities.ts"
 import type { FetchProgress } from "../tensorflow/install-library.ts"
 
 const mebibytes = (bytes: number): string => `${Math.round(bytes / 2 ** 20)} MiB`

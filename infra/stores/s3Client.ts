@@ -36,8 +36,8 @@ interface Persistence {
 
 /**
  * The SDK's mode `standard` without its budget: that allows 35 retries to all requests of a client together,
- * which eight concurrent ones use up within three seconds of an outage. Once the store was away for as long as
- * is borne, a request is tried as often as at the start: others have waited for it.
+ * which eight concurrent ones use up within three seconds of an outage. Once the store was away for as long
+ * as is borne, a request is tried as often as at the start: others have waited for it.
  */
 const isTriedAgain = ({ absence, numMin }: Persistence, numRetries: number, firstMillis: number): boolean => {
   if (numRetries < numAttempts.probing) return true
