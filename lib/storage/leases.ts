@@ -149,8 +149,8 @@ const makeWatch = (records: Records, liveness: OwnerLiveness["Service"]) => {
     const nowMillis = yield* monotonicMillis
     const leaseMillis = standing.record?.leaseMillis ?? records.leaseMillis
     const isSame = before?.version === standing.version
-    // Who slept through half a lease, or waited so long for the store's answer, maybe together with the owner,
-    // has not seen that it was silent.
+    // Who slept through half a lease, or waited so long for the store's answer, maybe together with the
+    // owner, has not seen that it was silent.
     const goesOn = isSame && nowMillis - before.lastMillis <= leaseMillis / 2
     const firstMillis = goesOn ? before.firstMillis : nowMillis
     const isAbandoned = (isSame && before.isAbandoned) || askedMillis - firstMillis >= leaseMillis
