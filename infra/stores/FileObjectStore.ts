@@ -25,7 +25,7 @@ import { isObjectKey, keyRule } from "../../lib/storage/objectKeys.ts"
 import { digestOf } from "../hashing.ts"
 import { type Content, errorCode, withLockFile, writeAtomically } from "./atomicFiles.ts"
 import { moveFile, removeOlder } from "./fileUpkeep.ts"
-import { infoFrom, infoOf, isAbsence, presentVersion, readWhole, stampOf } from "./fileVersions.ts"
+import { chunksOf, infoFrom, infoOf, isAbsence, presentVersion, readWhole, stampOf } from "./fileVersions.ts"
 import { makeFolder } from "./makeFolder.ts"
 import { fromSource, throwing, throwingChunks } from "./sourceFailures.ts"
 import { formatFile, formatProblem, formatText } from "./storeFormat.ts"
@@ -145,6 +145,25 @@ const upkeepOf = (folders: Folders, remove: ObjectStore["Service"]["remove"]): U
   }
 }
 
+const listOf =
+  (folders: Folders, head: ObjectStore["Service"]["head"]): ObjectStore["Service"]["list"] =>
+  (prefix) =>
+    Stream.fromIterableEffect(
+      Effect.tryPromise({
+        try: () => keysWith(folders, prefix),
+        catch: translated(folders.root, "list", prefix, 0)
+      })
+    ).pipe(
+      // An object removed since it was listed is left out.
+      Stream.mapEffect((key) =>
+        head(key).pipe(
+          Effect.map((info): ReadonlyArray<ObjectInfo> => [info]),
+          Effect.catchTag("ObjectNotFound", () => Effect.succeed([]))
+        )
+      ),
+      Stream.flattenIterable
+    )
+
 const make = (folders: Folders): ObjectStore["Service"] => {
   const location = folders.root
   const reading = <A>(operation: string, key: string, read: (path: string) => Promise<A>) =>
@@ -170,6 +189,16 @@ const make = (folders: Folders): ObjectStore["Service"] => {
         catch: translated(location, "look up", keys[0] ?? "", 0)
       }),
     get: (key) => reading("read", key, readWhole),
+    getStream: (key) =>
+      Effect.map(
+        reading("read", key, async (path) => chunksOf(path)),
+        ({ chunks, sizeBytes }) => ({
+          sizeBytes,
+          chunks: Stream.suspend(() =>
+            Stream.fromAsyncIterable(chunks(), translated(location, "read", key, sizeBytes))
+          )
+        })
+      ),
     put: (key, bytes, condition, durability) =>
       isObjectKey(key)
         ? Effect.uninterruptible(
@@ -190,22 +219,7 @@ const make = (folders: Folders): ObjectStore["Service"] => {
         : Effect.fail(new StoreUnavailable({ operation: "write", key, reason: keyRule })),
     remove,
     ...upkeepOf(folders, remove),
-    list: (prefix) =>
-      Stream.fromIterableEffect(
-        Effect.tryPromise({
-          try: () => keysWith(folders, prefix),
-          catch: translated(location, "list", prefix, 0)
-        })
-      ).pipe(
-        // An object removed since it was listed is left out.
-        Stream.mapEffect((key) =>
-          head(key).pipe(
-            Effect.map((info): ReadonlyArray<ObjectInfo> => [info]),
-            Effect.catchTag("ObjectNotFound", () => Effect.succeed([]))
-          )
-        ),
-        Stream.flattenIterable
-      )
+    list: listOf(folders, head)
   }
 }
 

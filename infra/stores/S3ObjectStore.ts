@@ -20,7 +20,7 @@ import {
 } from "../../lib/storage/ObjectStore.ts"
 import { isObjectKey, keyRule } from "../../lib/storage/objectKeys.ts"
 import { connect, type S3Connection } from "./s3Client.ts"
-import { type DownloadSizes, download } from "./s3Download.ts"
+import { type DownloadSizes, download, downloadPart } from "./s3Download.ts"
 import { isAbsence, openingFailure, type S3Failure, type S3Server, translated } from "./s3Errors.ts"
 import { s3Stamps } from "./s3Stamps.ts"
 import { abortUploads, moveObjects, removeObjects } from "./s3Upkeep.ts"
@@ -58,6 +58,23 @@ const get = async (opened: Opened, key: string, signal: AbortSignal): Promise<Ui
     throw isAbsence(error as S3Failure, "GET") ? new ObjectNotFound({ key }) : error
   }
 }
+
+const getPart = async (
+  opened: Opened,
+  { key, sizeBytes, version }: ObjectInfo,
+  start: number,
+  signal: AbortSignal
+): Promise<Uint8Array> => {
+  const end = Math.min(start + sizes.partBytes, sizeBytes)
+  try {
+    return await downloadPart(objectOf(opened, `objects/${key}`), version, { start, end }, signal)
+  } catch (error) {
+    throw isAbsence(error as S3Failure, "GET") ? new ObjectNotFound({ key }) : error
+  }
+}
+
+const partStarts = (sizeBytes: number): ReadonlyArray<number> =>
+  Array.from({ length: Math.ceil(sizeBytes / sizes.partBytes) }, (_, nth) => nth * sizes.partBytes)
 
 interface Answer {
   readonly sizeBytes: number | undefined
@@ -163,44 +180,15 @@ const listPage = async (
   return [ours, page.IsTruncated === true ? Option.some(page.NextContinuationToken) : Option.none()]
 }
 
-const make = (opened: Opened): ObjectStore["Service"] => {
-  const { server } = opened
-  const attempt = <A>(
-    operation: string,
-    key: string,
-    sizeBytes: number,
-    run: (signal: AbortSignal) => Promise<A>
-  ): Effect.Effect<A, StoreError> =>
-    Effect.tryPromise({ try: run, catch: translated(server, { operation, key, sizeBytes }) })
-  const known = <A>(operation: string, key: string, run: (signal: AbortSignal) => Promise<A>) =>
-    isObjectKey(key) ? attempt(operation, key, 0, run) : Effect.fail(new ObjectNotFound({ key }))
-  const headOf = (key: string) => known("look up", key, (signal) => head(opened, key, signal))
-  const list: ObjectStore["Service"]["list"] = (prefix) =>
-    Stream.paginate(undefined as string | undefined, (token) =>
-      attempt("list", prefix, 0, (signal) => listPage(opened, prefix, token, signal))
-    )
-  return {
-    location: server.location,
-    isConditional: true,
-    isLocal: false,
-    get: (key) => known("read", key, (signal) => get(opened, key, signal)),
-    head: headOf,
-    stamps: (keys) => s3Stamps({ head: headOf, list }, keys),
-    put: (key, bytes, condition) =>
-      isObjectKey(key)
-        ? attempt("write", key, bytes.length, (signal) => put(opened, key, bytes, { condition, signal }))
-        : Effect.fail(new StoreUnavailable({ operation: "write", key, reason: keyRule })),
-    putStream: (key, source) =>
-      isObjectKey(key)
-        ? Effect.tryPromise({
-            try: (signal) => putStream(opened, key, source, signal),
-            catch: fromSource(translated(server, { operation: "write", key, sizeBytes: source.sizeBytes }))
-          })
-        : Effect.fail(new StoreUnavailable({ operation: "write", key, reason: keyRule })),
-    remove: (key) =>
-      known("remove", key, (signal) => remove(opened, key, signal)).pipe(
-        Effect.catchTag("ObjectNotFound", () => Effect.void)
-      ),
+type Attempt = <A>(
+  operation: string,
+  key: string,
+  sizeBytes: number,
+  run: (signal: AbortSignal) => Promise<A>
+) => Effect.Effect<A, StoreError>
+
+const upkeepOf = (opened: Opened, attempt: Attempt) =>
+  ({
     removeAll: (keys) =>
       attempt("remove", keys[0] ?? "", 0, (signal) => {
         const { bucket, client, objectKey: root } = objectOf(opened, "objects/")
@@ -220,7 +208,53 @@ const make = (opened: Opened): ObjectStore["Service"] => {
         const { bucket, client, objectKey: root } = objectOf(opened, "objects/")
         const { custom } = opened.server
         return abortUploads({ client, bucket, custom }, root, beforeMillis, signal)
-      }),
+      })
+  }) satisfies Partial<ObjectStore["Service"]>
+
+const make = (opened: Opened): ObjectStore["Service"] => {
+  const { server } = opened
+  const attempt: Attempt = (operation, key, sizeBytes, run) =>
+    Effect.tryPromise({ try: run, catch: translated(server, { operation, key, sizeBytes }) })
+  const known = <A>(operation: string, key: string, run: (signal: AbortSignal) => Promise<A>) =>
+    isObjectKey(key) ? attempt(operation, key, 0, run) : Effect.fail(new ObjectNotFound({ key }))
+  const headOf = (key: string) => known("look up", key, (signal) => head(opened, key, signal))
+  const list: ObjectStore["Service"]["list"] = (prefix) =>
+    Stream.paginate(undefined as string | undefined, (token) =>
+      attempt("list", prefix, 0, (signal) => listPage(opened, prefix, token, signal))
+    )
+  return {
+    location: server.location,
+    isConditional: true,
+    isLocal: false,
+    get: (key) => known("read", key, (signal) => get(opened, key, signal)),
+    getStream: (key) =>
+      Effect.map(headOf(key), (info) => ({
+        sizeBytes: info.sizeBytes,
+        chunks: Stream.fromIterable(partStarts(info.sizeBytes)).pipe(
+          Stream.mapEffect(
+            (start) => attempt("read", key, 0, (signal) => getPart(opened, info, start, signal)),
+            { concurrency: sizes.numParallel }
+          )
+        )
+      })),
+    head: headOf,
+    stamps: (keys) => s3Stamps({ head: headOf, list }, keys),
+    put: (key, bytes, condition) =>
+      isObjectKey(key)
+        ? attempt("write", key, bytes.length, (signal) => put(opened, key, bytes, { condition, signal }))
+        : Effect.fail(new StoreUnavailable({ operation: "write", key, reason: keyRule })),
+    putStream: (key, source) =>
+      isObjectKey(key)
+        ? Effect.tryPromise({
+            try: (signal) => putStream(opened, key, source, signal),
+            catch: fromSource(translated(server, { operation: "write", key, sizeBytes: source.sizeBytes }))
+          })
+        : Effect.fail(new StoreUnavailable({ operation: "write", key, reason: keyRule })),
+    remove: (key) =>
+      known("remove", key, (signal) => remove(opened, key, signal)).pipe(
+        Effect.catchTag("ObjectNotFound", () => Effect.void)
+      ),
+    ...upkeepOf(opened, attempt),
     list
   }
 }

@@ -1,6 +1,6 @@
 /** What tells whether a file was changed: by its content where it is small, by its inode and times. */
 import { readFileSync, type Stats, statSync } from "node:fs"
-import { readFile } from "node:fs/promises"
+import { open, readFile } from "node:fs/promises"
 import type { ObjectInfo, ObjectStamp } from "../../lib/storage/ObjectStore.ts"
 import { digestOf } from "../hashing.ts"
 import { errorCode } from "./atomicFiles.ts"
@@ -37,6 +37,38 @@ export const readWhole = async (path: string): Promise<Uint8Array> => {
   const stats = presentStats(path)
   if (stats === undefined) throw absence(path)
   return new Uint8Array(stats.size <= hashedVersionBytesMax ? readFileSync(path) : await readFile(path))
+}
+
+const chunkBytes = 2 ** 20
+
+export interface FileChunks {
+  readonly sizeBytes: number
+  readonly chunks: () => AsyncGenerator<Uint8Array>
+}
+
+/** The file that stands there now, chunk by chunk; throws where another stands there when they are read. */
+export const chunksOf = (path: string): FileChunks => {
+  const seen = presentStats(path)
+  if (seen === undefined) throw absence(path)
+  return {
+    sizeBytes: seen.size,
+    chunks: async function* () {
+      const handle = await open(path, "r")
+      try {
+        const { ino, mtimeMs, size } = await handle.stat()
+        if (ino !== seen.ino || mtimeMs !== seen.mtimeMs || size !== seen.size) {
+          throw new Error("it was replaced while it was read")
+        }
+        for (;;) {
+          const { buffer, bytesRead } = await handle.read(Buffer.allocUnsafeSlow(chunkBytes))
+          if (bytesRead === 0) return
+          yield buffer.subarray(0, bytesRead)
+        }
+      } finally {
+        await handle.close()
+      }
+    }
+  }
 }
 
 /** `undefined` also where it is removed in between. */

@@ -1,6 +1,6 @@
 /**
- * Reading an object whole: in ranges, some at a time, each resumed where its body broke off. The SDK tries a
- * request again but not a body that ends early, and `If-Match` keeps ranges of two versions apart.
+ * Reading an object in ranges, some at a time, each resumed where its body broke off. The SDK tries a request
+ * again but not a body that ends early, and `If-Match` keeps ranges of two versions apart.
  */
 import { createHash } from "node:crypto"
 import { setTimeout as delay } from "node:timers/promises"
@@ -29,7 +29,11 @@ export const contentName = "distillery-sha256"
 export const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex")
 
 /** The object was replaced while it was read. */
-class Replaced extends Error {}
+class Replaced extends Error {
+  constructor() {
+    super("it was replaced while it was read")
+  }
+}
 
 /** Bodies that break off one after the other without a byte; then the server counts as down. */
 const numFruitlessMax = 12
@@ -41,6 +45,8 @@ const numDamagedMax = 3
 interface Reading {
   readonly object: S3Object
   readonly bytes: Uint8Array
+  /** Where in the object `bytes` begin. */
+  readonly origin: number
   readonly version: string | undefined
   readonly signal: AbortSignal
 }
@@ -65,7 +71,7 @@ type Body = AsyncIterable<Uint8Array>
 
 /** Copies a body to its place; resolves to where it ended, whether it was whole or broke off. */
 const copyBody = async (
-  { bytes, signal }: Reading,
+  { bytes, origin, signal }: Reading,
   body: Body,
   start: number,
   end: number
@@ -74,7 +80,7 @@ const copyBody = async (
   try {
     for await (const chunk of body) {
       if (at + chunk.length > end) throw new Error("the server sent more than it was asked for")
-      bytes.set(chunk, at)
+      bytes.set(chunk, at - origin)
       at += chunk.length
     }
     return { at, error: undefined }
@@ -96,7 +102,7 @@ const reopen = async (reading: Reading, start: number, end: number): Promise<Bod
   throw new Error("the server does not give parts of an object, so a broken download cannot go on")
 }
 
-/** Fills `bytes[start, end)`, from a body that is open already or from requests of its own. */
+/** Reads `start` to `end` of the object, from a body that is open already or from requests of its own. */
 const fill = async (reading: Reading, start: number, end: number, opened?: Body): Promise<void> => {
   let at = start
   let body = opened
@@ -145,7 +151,7 @@ const readOnce = async (object: S3Object, sizes: DownloadSizes, outer: AbortSign
   if (first === undefined) return { bytes: new Uint8Array(0), isSound: true }
   const sizeBytes = sizeOf(first)
   const bytes = new Uint8Array(sizeBytes)
-  const reading: Reading = { object, bytes, version: first.ETag, signal }
+  const reading: Reading = { object, bytes, origin: 0, version: first.ETag, signal }
   const firstEnd = first.ContentRange === undefined ? sizeBytes : Math.min(sizes.partBytes, sizeBytes)
   let next = firstEnd
   const work = async (): Promise<void> => {
@@ -164,6 +170,18 @@ const readOnce = async (object: S3Object, sizes: DownloadSizes, outer: AbortSign
     throw error
   }
   return asRead(bytes, first)
+}
+
+/** Bytes `start` to `end` of this version of the object. */
+export const downloadPart = async (
+  object: S3Object,
+  version: string,
+  { end, start }: { readonly start: number; readonly end: number },
+  signal: AbortSignal
+): Promise<Uint8Array> => {
+  const bytes = Buffer.allocUnsafeSlow(end - start)
+  await fill({ object, bytes, origin: start, version, signal }, start, end)
+  return bytes
 }
 
 /**

@@ -34,6 +34,11 @@ export class BlobStore extends Context.Service<
     readonly putStream: <E>(ref: BlobRef, source: ByteSource<E>) => Effect.Effect<void, StoreError | E>
     /** Reads and verifies. */
     readonly get: (ref: BlobRef) => Effect.Effect<Uint8Array, BlobError>
+    /**
+     * Reads and verifies what is too large to be held: the chunks end with `BlobCorrupt` where they were not
+     * the blob's, so what was made of them counts only when they have all come.
+     */
+    readonly getStream: (ref: BlobRef) => ByteSource<BlobError>
     /** Whether the store holds an object of this size under the digest (the content is not read). */
     readonly has: (ref: BlobRef) => Effect.Effect<boolean, StoreError>
   }

@@ -64,6 +64,11 @@ const make = (hasher: Hasher["Service"]): ObjectStore["Service"] => {
         })
       ),
     get: (key) => Effect.map(found(key), (held) => held.bytes.slice()),
+    getStream: (key) =>
+      Effect.map(found(key), ({ bytes, info: { sizeBytes } }) => ({
+        sizeBytes,
+        chunks: Stream.sync(() => bytes.slice())
+      })),
     head: (key) => Effect.map(found(key), (held) => held.info),
     put,
     putStream: (key, source) =>

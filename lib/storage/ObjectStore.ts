@@ -109,6 +109,11 @@ export class ObjectStore extends Context.Service<
     /** Whether reading an object costs no more than reading a file. */
     readonly isLocal: boolean
     readonly get: (key: string) => Effect.Effect<Uint8Array, StoreError>
+    /**
+     * For what is too large to be held: the bytes of the version that stands there now, read when the chunks
+     * are run. Fails with `StoreUnavailable` where it is replaced before they have all come.
+     */
+    readonly getStream: (key: string) => Effect.Effect<ByteSource<StoreError>, StoreError>
     readonly head: (key: string) => Effect.Effect<ObjectInfo, StoreError>
     /** Many at a time and without opening them, in the order of the keys; `undefined` where there is none. */
     readonly stamps: (

@@ -1,6 +1,6 @@
 /** `BlobStore` on any `ObjectStore`: `blobs/sha256/ab/<the other 62 digits>`, verified on reading. */
-import { Clock, Effect, Layer, Option } from "effect"
-import { BlobCorrupt, type BlobRef, BlobStore } from "./BlobStore.ts"
+import { Clock, Effect, Layer, Option, Stream } from "effect"
+import { BlobCorrupt, type BlobError, type BlobRef, BlobStore } from "./BlobStore.ts"
 import { type Digest, Hasher, hexOf } from "./Digest.ts"
 import { ObjectStore } from "./ObjectStore.ts"
 
@@ -22,6 +22,20 @@ const make = (store: ObjectStore["Service"], hasher: Hasher["Service"]): BlobSto
     if (found !== ref.blob) return yield* new BlobCorrupt({ blob: ref.blob, found })
     return bytes
   })
+  const verifiedChunks = (ref: BlobRef): Stream.Stream<Uint8Array, BlobError> =>
+    Stream.unwrap(
+      Effect.map(store.getStream(blobKey(ref.blob)), ({ chunks }) => {
+        const hash = hasher.incremental()
+        const verdict = Effect.suspend(() => {
+          const found = hash.digest()
+          return found === ref.blob ? Effect.void : Effect.fail(new BlobCorrupt({ blob: ref.blob, found }))
+        })
+        return chunks.pipe(
+          Stream.tap((chunk) => Effect.sync(() => hash.update(chunk))),
+          Stream.onEnd(verdict)
+        )
+      })
+    )
   /** Whether it is there whole, and young enough for nobody to sweep it before its job is published. */
   const isThere = Effect.fn("BlobStore.isThere")(function* (ref: BlobRef) {
     const found = yield* Effect.option(store.head(blobKey(ref.blob)))
@@ -40,6 +54,7 @@ const make = (store: ObjectStore["Service"], hasher: Hasher["Service"]): BlobSto
       return ref
     }),
     putStream: (ref, source) => Effect.asVoid(store.putStream(blobKey(ref.blob), source)),
+    getStream: (ref) => ({ sizeBytes: ref.sizeBytes, chunks: verifiedChunks(ref) }),
     // Bits also flip on the way here: what is wrong each time counts as damaged.
     get: (ref) =>
       Effect.retry(readVerified(ref), { times: 2, while: (error) => error._tag === "BlobCorrupt" })

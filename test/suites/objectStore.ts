@@ -190,6 +190,37 @@ export const objectStoreSuite = (name: string, layer: Layer.Layer<ObjectStore, S
         assert.strictEqual(refused._tag, "StoreUnavailable")
       }))
 
+    test("what is read in chunks is one version, whole, however often it is read", (store) =>
+      Effect.gen(function* () {
+        for (const [count, chunkBytes] of [
+          [0, 1],
+          [1, 5],
+          [40, 500_000]
+        ] as const) {
+          const expected = countedBytes(count, chunkBytes)
+          yield* store.put("chunks", expected)
+          const { chunks, sizeBytes } = yield* store.getStream("chunks")
+          assert.strictEqual(sizeBytes, expected.length)
+          for (let nth = 0; nth < 2; nth++) {
+            assert.isTrue(Buffer.from(yield* Stream.mkUint8Array(chunks)).equals(expected))
+          }
+          // Left off after the first of them, which ends what goes on in the background.
+          yield* Stream.runDrain(Stream.take(chunks, 1))
+        }
+        for (const key of ["none", "../x"]) {
+          assert.strictEqual((yield* Effect.flip(store.getStream(key)))._tag, "ObjectNotFound")
+        }
+      }))
+
+    test("what is read in chunks can be written in chunks", (store) =>
+      Effect.gen(function* () {
+        const expected = countedBytes(40, 500_000)
+        yield* store.put("from", expected)
+        const written = yield* store.putStream("to", yield* store.getStream("from"))
+        assert.strictEqual(written.sizeBytes, expected.length)
+        assert.isTrue(Buffer.from(yield* store.get("to")).equals(expected))
+      }))
+
     test("a source that fails leaves what was there, and its error is told", (store) =>
       Effect.gen(function* () {
         yield* store.put("stays", bytesOf("old"))

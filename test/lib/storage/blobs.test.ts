@@ -1,5 +1,5 @@
 import { assert, it } from "@effect/vitest"
-import { Effect, Layer, Schema } from "effect"
+import { Effect, Layer, Schema, Stream } from "effect"
 import { hasherLayer } from "../../../infra/hashing.ts"
 import { BlobStore } from "../../../lib/storage/BlobStore.ts"
 import { blobKey, blobStoreLayer } from "../../../lib/storage/blobs.ts"
@@ -44,6 +44,21 @@ it.layer(layer)("blobs", (it) => {
       assert.strictEqual(error._tag, "BlobCorrupt")
       yield* blobs.put(abc)
       assert.deepStrictEqual(yield* blobs.get(ref), abc)
+    })
+  )
+
+  it.effect("chunks of a blob end with an error where they were not its own", () =>
+    Effect.gen(function* () {
+      const blobs = yield* BlobStore
+      const ref = yield* blobs.put(abc)
+      const { chunks, sizeBytes } = blobs.getStream(ref)
+      assert.strictEqual(sizeBytes, 3)
+      assert.deepStrictEqual(yield* Stream.mkUint8Array(chunks), abc)
+      yield* (yield* ObjectStore).put(blobKey(ref.blob), new TextEncoder().encode("abd"))
+      const error = yield* Effect.flip(Stream.runDrain(chunks))
+      assert.strictEqual(error._tag, "BlobCorrupt")
+      yield* (yield* ObjectStore).remove(blobKey(ref.blob))
+      assert.strictEqual((yield* Effect.flip(Stream.runDrain(chunks)))._tag, "ObjectNotFound")
     })
   )
 
