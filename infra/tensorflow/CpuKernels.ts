@@ -1,5 +1,6 @@
 /** Our kernels for CPUs, loaded into this process and known to TensorFlow as operations `Distillery…`. */
 import koffi from "koffi"
+import { int64 } from "./attributes.ts"
 import { openForGood, type Pointer, type TensorFlow, TensorFlowFailure } from "./capi.ts"
 
 /**
@@ -63,9 +64,20 @@ export class CpuKernels {
    */
   readonly variablesChanged: () => void
 
-  private constructor(questions: CpuKernels["questions"], variablesChanged: () => void) {
+  /** An uninitialised float32 tensor where the outputs of our operations lie. Whoever allocates, deletes. */
+  readonly allocate: (shape: ReadonlyArray<number>) => Pointer
+
+  /** Gives memory that no tensor needs back to the system. */
+  readonly trim: () => void
+
+  private constructor(
+    questions: CpuKernels["questions"],
+    actions: Pick<CpuKernels, "variablesChanged" | "allocate" | "trim">
+  ) {
     this.questions = questions
-    this.variablesChanged = variablesChanged
+    this.variablesChanged = actions.variablesChanged
+    this.allocate = actions.allocate
+    this.trim = actions.trim
   }
 
   private static readonly loaded = new Map<string, CpuKernels>()
@@ -87,7 +99,16 @@ export class CpuKernels {
       object.func(`int ${name}(int64_t*, int)`)
     ])
     const variablesChanged = object.func("void variables_changed()")
-    const kernels = new CpuKernels(Object.fromEntries(questions), () => void variablesChanged())
+    const trim = object.func("void arena_trim()")
+    const tensor = object.func("void* float32_tensor(int64_t*, int)")
+    const kernels = new CpuKernels(Object.fromEntries(questions), {
+      variablesChanged: () => void variablesChanged(),
+      trim: () => void trim(),
+      allocate: (shape) => {
+        library.handles.add("tensor", 1)
+        return tensor(int64(shape), shape.length) as Pointer
+      }
+    })
     CpuKernels.loaded.set(file, kernels)
     return kernels
   }

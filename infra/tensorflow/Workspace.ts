@@ -10,7 +10,7 @@ import { Graph } from "./graph.ts"
 import { registerKernels, unregisterKernels } from "./kernels/all.ts"
 import type { ProfileOptions } from "./profile/StepProfiler.ts"
 import { Session } from "./session.ts"
-import type { Values } from "./tensors.ts"
+import { allocateTensor, type Values } from "./tensors.ts"
 import { onGraphBackend, type Program, type TracingContext } from "./trace-step.ts"
 import { Variables } from "./variables.ts"
 
@@ -118,7 +118,12 @@ export class Workspace implements TracingContext {
   }
 
   private makeVariables(): Variables {
-    return new Variables(this.graph, this.session, () => this.variablesChanged())
+    const { cpu, library } = this.options
+    return new Variables(this.graph, this.session, {
+      onWrite: () => this.variablesChanged(),
+      allocate: (shape, dtype) =>
+        cpu !== undefined && dtype === "float32" ? cpu.allocate(shape) : allocateTensor(library, shape, dtype)
+    })
   }
 
   close(): void {
@@ -148,5 +153,6 @@ export class Workspace implements TracingContext {
     variables.release()
     this.session.close()
     this.graph.close()
+    this.options.cpu?.trim()
   }
 }

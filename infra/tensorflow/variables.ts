@@ -9,7 +9,7 @@ import type { Output, Pointer } from "./capi.ts"
 import type { Stored } from "./GraphBackend.ts"
 import type { Graph } from "./graph.ts"
 import type { Session } from "./session.ts"
-import { dataTypeOf, type TfjsDtype, takeValues, tensorFrom, type Values } from "./tensors.ts"
+import { bytesOf, dataTypeOf, type TfjsDtype, takeValues, type Values, writeTensor } from "./tensors.ts"
 
 /** One variable of the session. */
 export interface VariableCell {
@@ -35,21 +35,27 @@ export const variableOf = (initial: tf.Tensor): tf.Variable => {
   return variable
 }
 
+export interface VariablesOptions {
+  /** Called when values from outside have been written. */
+  readonly onWrite: () => void
+  /** Makes a tensor for first values. */
+  readonly allocate: (shape: ReadonlyArray<number>, dtype: TfjsDtype) => Pointer
+}
+
 export class Variables {
   private readonly graph: Graph
   private readonly session: Session
-  /** Called when values from outside have been written. */
-  private readonly onWrite: () => void
+  private readonly options: VariablesOptions
   private readonly cells = new Map<tf.Variable, VariableCell>()
   /** Keeps the bound data alive while a step assigns something else to the variable. */
   private readonly holds = new Map<object, tf.Tensor>()
   private uploads: Array<{ readonly cell: VariableCell; readonly values: Values }> = []
   private named = 0
 
-  constructor(graph: Graph, session: Session, onWrite: () => void) {
+  constructor(graph: Graph, session: Session, options: VariablesOptions) {
     this.graph = graph
     this.session = session
-    this.onWrite = onWrite
+    this.options = options
   }
 
   cellOf(variable: tf.Variable): VariableCell | undefined {
@@ -139,7 +145,11 @@ export class Variables {
     if (pending.length === 0) return
     this.uploads = []
     const { library } = this.graph
-    const tensors = pending.map(({ cell, values }) => tensorFrom(library, values, cell.shape, cell.dtype))
+    const tensors = pending.map(({ cell, values }) => {
+      const tensor = this.options.allocate(cell.shape, cell.dtype)
+      writeTensor(bytesOf(library, tensor), values)
+      return tensor
+    })
     try {
       this.session.run({
         feeds: pending.map(({ cell }) => cell.upload.feed),
@@ -148,7 +158,7 @@ export class Variables {
         targets: pending.map(({ cell }) => cell.upload.assign)
       })
     } finally {
-      this.onWrite()
+      this.options.onWrite()
       for (const tensor of tensors) library.call.TF_DeleteTensor(tensor)
     }
   }

@@ -11,14 +11,17 @@ export const makeVariables = Effect.fn("makeVariables")(function* (
   weights: Weights
 ): Effect.fn.Return<Variables, never, Scope.Scope | TensorRuntime> {
   const runtime = yield* TensorRuntime
-  const entries = Effect.forEach(Object.entries(weights), ([name, { shape, values }]) =>
-    Effect.map(runtime.variable(values, shape), (variable) => [name, variable] as const)
-  )
-  return yield* Effect.acquireRelease(Effect.map(entries, Object.fromEntries), (variables: Variables) =>
+  const variables: Record<string, tf.Variable> = {}
+  // Made after it, since a finalizer that knew of the weights would keep their values until the scope closes.
+  yield* Effect.addFinalizer(() =>
     Effect.sync(() => {
       for (const variable of Object.values(variables)) variable.dispose()
     })
   )
+  for (const [name, { shape, values }] of Object.entries(weights)) {
+    variables[name] = yield* runtime.variable(values, shape)
+  }
+  return variables
 })
 
 /** What the variables hold now. */

@@ -52,7 +52,7 @@ static void gradient(operation_call *call, const operation_params *params, int h
   void *dx = operation_output_like(call, 0, type_of(params), 1);
   float *dgamma = operation_output_like(call, 1, TYPE_FLOAT32, 2);
   float *dbeta = operation_output_like(call, 2, TYPE_FLOAT32, 2);
-  void *dresidual = has_residual ? operation_output_over(call, 3, 0) : NULL;
+  void *dresidual = has_residual ? operation_output_like(call, 3, type_of(params), 0) : NULL;
   if (dbeta == NULL || (has_residual && dresidual == NULL) || shape.rows == 0) return;
   if (given) {
     batch_norm_inference_gradient(&shape, dz, x, z, gamma, beta, mean, spread, dx, dgamma, dbeta, dresidual);

@@ -5,7 +5,7 @@
 static void add(operation_call *call, const operation_params *params) {
   int64_t elements = 0;
   const void *a = operation_input(call, 0, &elements), *b = operation_input(call, 1, NULL);
-  void *sum = operation_output_over(call, 0, 0);
+  void *sum = operation_output_like(call, 0, params->is_bf16 ? TYPE_BFLOAT16 : TYPE_FLOAT32, 0);
   if (sum == NULL) return;
   add_tensors(params->is_bf16 ? BFLOAT16 : FLOAT32, elements, a, b, sum);
 }

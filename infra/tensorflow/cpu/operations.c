@@ -1,6 +1,8 @@
 /* The registration of our operations with TensorFlow, and their dealings with its tensors. */
 #include "operations.h"
 
+#include "arena.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,8 +36,10 @@ extern void TF_OpKernelContext_Failure(TF_OpKernelContext *, TF_Status *);
 extern void TF_GetInput(TF_OpKernelContext *, int, TF_Tensor **, TF_Status *);
 extern TF_Tensor *TF_AllocateOutput(TF_OpKernelContext *, int, int, const int64_t *, int, size_t,
                                     TF_Status *);
-extern TF_Tensor *TF_ForwardInputOrAllocateOutput(TF_OpKernelContext *, const int *, int, int,
-                                                  const int64_t *, int, int *, TF_Status *);
+extern void TF_SetOutput(TF_OpKernelContext *, int, const TF_Tensor *, TF_Status *);
+extern TF_Tensor *TF_NewTensor(int, const int64_t *, int, void *, size_t, void (*)(void *, size_t, void *),
+                               void *);
+extern TF_Tensor *TF_AllocateTensor(int, const int64_t *, int, size_t);
 extern void *TF_TensorData(const TF_Tensor *);
 extern int64_t TF_TensorElementCount(const TF_Tensor *);
 extern int TF_NumDims(const TF_Tensor *);
@@ -160,14 +164,42 @@ const void *operation_input(operation_call *call, int index, int64_t *count) {
 
 static size_t element_bytes(int type) { return type == TYPE_BFLOAT16 ? 2 : 4; }
 
-void *operation_output(operation_call *call, int index, int type, const int64_t *lengths, int rank) {
-  if (TF_GetCode(call->status) != 0) return NULL;
+/* From how much on a tensor is worth a place in the arena. */
+#define ARENA_BYTES 65536
+
+static void give_back(void *elements, size_t bytes, void *block) {
+  (void)elements, (void)bytes;
+  arena_give(block);
+}
+
+/* A tensor in the arena; NULL if it is small, or if there is no room. */
+static TF_Tensor *arena_tensor(int type, const int64_t *lengths, int rank, size_t bytes) {
+  arena_block *block = NULL;
+  void *elements = bytes < ARENA_BYTES ? NULL : arena_take(bytes, &block);
+  return elements == NULL ? NULL : TF_NewTensor(type, lengths, rank, elements, bytes, give_back, block);
+}
+
+static size_t bytes_of(int type, const int64_t *lengths, int rank) {
   size_t bytes = element_bytes(type);
   for (int i = 0; i < rank; i++) bytes *= (size_t)lengths[i];
-  TF_Tensor *tensor = TF_AllocateOutput(call->context, index, type, lengths, rank, bytes, call->status);
+  return bytes;
+}
+
+/* A float32 tensor for whoever asks, who deletes it: the first values of a variable. */
+TF_Tensor *float32_tensor(const int64_t *lengths, int rank) {
+  const size_t bytes = bytes_of(TYPE_FLOAT32, lengths, rank);
+  TF_Tensor *tensor = arena_tensor(TYPE_FLOAT32, lengths, rank, bytes);
+  return tensor == NULL ? TF_AllocateTensor(TYPE_FLOAT32, lengths, rank, bytes) : tensor;
+}
+
+void *operation_output(operation_call *call, int index, int type, const int64_t *lengths, int rank) {
   if (TF_GetCode(call->status) != 0) return NULL;
-  void *elements = TF_TensorData(tensor);
-  TF_DeleteTensor(tensor);
+  const size_t bytes = bytes_of(type, lengths, rank);
+  TF_Tensor *tensor = arena_tensor(type, lengths, rank, bytes);
+  if (tensor != NULL) TF_SetOutput(call->context, index, tensor, call->status);
+  else tensor = TF_AllocateOutput(call->context, index, type, lengths, rank, bytes, call->status);
+  void *elements = TF_GetCode(call->status) == 0 ? TF_TensorData(tensor) : NULL;
+  if (tensor != NULL) TF_DeleteTensor(tensor);
   return elements;
 }
 
@@ -188,19 +220,6 @@ void *operation_output_like(operation_call *call, int index, int type, int input
   int64_t lengths[MAX_RANK];
   const int rank = lengths_of(call, input, lengths);
   return rank < 0 ? NULL : operation_output(call, index, type, lengths, rank);
-}
-
-void *operation_output_over(operation_call *call, int index, int input) {
-  int64_t lengths[MAX_RANK];
-  const int rank = lengths_of(call, input, lengths);
-  if (rank < 0) return NULL;
-  int taken = -1;
-  TF_Tensor *tensor = TF_ForwardInputOrAllocateOutput(call->context, &input, 1, index, lengths, rank, &taken,
-                                                      call->status);
-  if (TF_GetCode(call->status) != 0) return NULL;
-  void *elements = TF_TensorData(tensor);
-  TF_DeleteTensor(tensor);
-  return elements;
 }
 
 /* Registers everything, once a process. NULL, or what TensorFlow says. */

@@ -61,9 +61,6 @@ void *operation_output(operation_call *, int index, int type, const int64_t *len
 /* Memory for an output shaped like an input. */
 void *operation_output_like(operation_call *, int index, int type, int input);
 
-/* Memory for an output of an input's type and shape: the input's own, unless somebody else reads that. */
-void *operation_output_over(operation_call *, int index, int input);
-
 /* One function a family of operations, called by `operations_register`. */
 int conv_operations_register(TF_Status *status);
 int batch_norm_operations_register(TF_Status *status);

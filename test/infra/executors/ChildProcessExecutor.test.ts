@@ -131,7 +131,8 @@ describe("childEnvironment", () => {
     }
     assert.deepStrictEqual(childEnvironment({ ...given, ...withheld }, 6), {
       ...given,
-      GLIBC_TUNABLES: "glibc.malloc.hugetlb=1",
+      GLIBC_TUNABLES:
+        "glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=1048576:glibc.malloc.trim_threshold=33554432",
       UV_THREADPOOL_SIZE: "6"
     })
   })
