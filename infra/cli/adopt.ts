@@ -1,10 +1,13 @@
 /** `distillery adopt` */
+import { randomUUID } from "node:crypto"
 import { userInfo } from "node:os"
-import { DateTime, Effect } from "effect"
+import { DateTime, Effect, Layer } from "effect"
 import { type Adoption, adopt as adoptJob } from "../../lib/workflow/Adoption.ts"
+import { type RunRecord, whileOpen } from "../../lib/workflow/OpenRuns.ts"
 import type { Pipeline } from "../../lib/workflow/Pipeline.ts"
 import * as Plan from "../../lib/workflow/Plan.ts"
 import { planningLayer } from "../layers.ts"
+import { ownerLivenessLayer } from "../ownerLiveness.ts"
 import { oneLine } from "../reporting/paint.ts"
 import { shortDigest } from "../reporting/resultLines.ts"
 import { read } from "../settings.ts"
@@ -37,7 +40,7 @@ interface Adopted {
 }
 
 /** In the pipeline's order: what one adopts may be what the next one reads. */
-const adoptAll = Effect.fn("adopt.all")(function* (pipeline: Pipeline, flags: AdoptFlags) {
+const adoptAll = Effect.fn("adopt.all")(function* (pipeline: Pipeline, flags: AdoptFlags, record: RunRecord) {
   const names = namesOf(flags.jobs)
   yield* checkNames(pipeline, "JOB", names)
   const by = yield* accountName
@@ -45,7 +48,8 @@ const adoptAll = Effect.fn("adopt.all")(function* (pipeline: Pipeline, flags: Ad
   for (const { name } of pipeline.jobs.filter((job) => names.includes(job.name))) {
     const at = DateTime.formatIso(yield* DateTime.now)
     const plan = yield* Plan.make(pipeline, {})
-    adopted.push({ job: name, ...(yield* adoptJob(plan, name, { by, at, reason: flags.reason.trim() })) })
+    const statement = { by, at, reason: flags.reason.trim() }
+    adopted.push({ job: name, ...(yield* adoptJob(plan, name, statement, record)) })
   }
   return adopted
 })
@@ -63,8 +67,8 @@ export const adopt = Effect.fn("adopt")(function* (flags: AdoptFlags) {
     withOverrides(found, flags.set)
   )
   const adopted = yield* Effect.provide(
-    adoptAll(pipeline, flags),
-    planningLayer({ settings, pipelineFile: pipelineFileOf(flags.pipeline) })
+    whileOpen(`adopt-${randomUUID()}`, (record) => adoptAll(pipeline, flags, record)),
+    Layer.merge(planningLayer({ settings, pipelineFile: pipelineFileOf(flags.pipeline) }), ownerLivenessLayer)
   )
   if (flags.json) {
     return yield* printJson({ schemaVersion: 1, pipeline: pipeline.name, adopted })

@@ -1,11 +1,13 @@
 /** `distillery gc` */
 import { Effect } from "effect"
-import { findGarbage, type Garbage, type GarbageFound, sweep } from "../../lib/workflow/Garbage.ts"
+import { ObjectStore } from "../../lib/storage/ObjectStore.ts"
+import { findGarbage, type Garbage, type GarbageFound } from "../../lib/workflow/Garbage.ts"
+import { restore, type Swept, sweep } from "../../lib/workflow/Sweep.ts"
 import { keepingLayer } from "../layers.ts"
-import { bytes } from "../reporting/numbers.ts"
+import { bytes, number } from "../reporting/numbers.ts"
 import { oneLine, type Paint } from "../reporting/paint.ts"
 import { table } from "../reporting/table.ts"
-import { read } from "../settings.ts"
+import { read, type SettingsValue } from "../settings.ts"
 import { UsageError } from "./errors.ts"
 import { findLocalGarbage, type LocalFile, removeLocal } from "./localGarbage.ts"
 import { Output, printJson } from "./Output.ts"
@@ -13,6 +15,8 @@ import { Output, printJson } from "./Output.ts"
 export interface GcFlags {
   readonly keepRuns: number
   readonly olderThan: string
+  readonly trash: string
+  readonly restore: boolean
   readonly yes: boolean
   readonly json: boolean
 }
@@ -20,11 +24,11 @@ export interface GcFlags {
 const unitMillis: { readonly [unit: string]: number } = { d: 86_400_000, h: 3_600_000, m: 60_000, s: 1000 }
 
 /** `14d`, `12h`, `30m`, `0d`; days where no unit is given. */
-const graceFrom = (text: string): Effect.Effect<number, UsageError> => {
+const millisFrom = (flag: string, text: string): Effect.Effect<number, UsageError> => {
   const [, count, unit = "d"] = /^(\d+(?:\.\d+)?)([dhms])?$/.exec(text.trim()) ?? []
   if (count !== undefined) return Effect.succeed(Number(count) * unitMillis[unit]!)
   return Effect.fail(
-    new UsageError({ what: `--older-than: "${text}" is no time`, fix: "Write days or hours: 14d, 12h" })
+    new UsageError({ what: `${flag}: "${text}" is no time`, fix: "Write days or hours: 14d, 12h" })
   )
 }
 
@@ -42,10 +46,15 @@ const kindNames = {
   record: "leases and records of runs that are gone"
 } as const
 
-/** What goes of each job, the most bytes first; what belongs to no job, by its kind. */
-const groupsOf = (garbage: ReadonlyArray<Garbage>): ReadonlyArray<Group> => {
+/** What goes of each, the most bytes first. */
+const groupsBy = (
+  garbage: ReadonlyArray<Garbage>,
+  ownerOf: (one: Garbage) => string
+): ReadonlyArray<Group> => {
   const groups = new Map<string, Group>()
-  for (const { info, kind, owner = kindNames[kind] } of garbage) {
+  for (const one of garbage) {
+    const { info, kind } = one
+    const owner = ownerOf(one)
     const { objects, results, sizeBytes } = groups.get(owner) ?? { objects: 0, results: 0, sizeBytes: 0 }
     groups.set(owner, {
       owner,
@@ -56,6 +65,16 @@ const groupsOf = (garbage: ReadonlyArray<Garbage>): ReadonlyArray<Group> => {
   }
   return [...groups.values()].sort((a, b) => b.sizeBytes - a.sizeBytes)
 }
+
+/** What belongs to no job, by its kind. */
+const byJob = (garbage: ReadonlyArray<Garbage>): ReadonlyArray<Group> =>
+  groupsBy(garbage, ({ kind, owner }) => owner ?? kindNames[kind])
+
+const byRun = (garbage: ReadonlyArray<Garbage>): ReadonlyArray<Group> =>
+  groupsBy(
+    garbage.filter(({ runId }) => runId !== undefined),
+    ({ runId }) => runId!
+  )
 
 const localGroups = (files: ReadonlyArray<LocalFile>): ReadonlyArray<Group> =>
   (["code", "log"] as const).flatMap((kind) => {
@@ -70,62 +89,138 @@ const sum = (groups: ReadonlyArray<Group>): number =>
 
 interface Account {
   readonly groups: ReadonlyArray<Group>
+  readonly runs: ReadonlyArray<Group>
   readonly found: GarbageFound
-  readonly removed: boolean
+  /** `undefined` where it was only looked at. */
+  readonly swept: Swept | undefined
+  /** What the trash and the quarantine hold now. */
+  readonly trashBytes: number
 }
 
-const accountLines = ({ found, groups, removed }: Account, paint: Paint): ReadonlyArray<string> => {
-  const running =
-    found.numOpenRuns === 0
+const right = (title: string) => ({ title, align: "right" as const })
+
+const groupTable = (title: string, groups: ReadonlyArray<Group>, paint: Paint): ReadonlyArray<string> =>
+  table(
+    [{ title }, right("results"), right("objects"), right("size")],
+    groups.map(({ objects, owner, results, sizeBytes }) => [
+      paint.bold(oneLine(owner)),
+      results === 0 ? "" : String(results),
+      String(objects),
+      bytes(sizeBytes)
+    ]),
+    paint
+  )
+
+const sweptLines = ({ freedBytes, numLeftovers, numRestored }: Swept): ReadonlyArray<string> => [
+  ...(numRestored === 0
+    ? []
+    : [`${number(numRestored)} objects were put back: they came to be needed meanwhile`]),
+  ...(freedBytes === 0 ? [] : [`Freed ${bytes(freedBytes)} whose time in the trash was over`]),
+  ...(numLeftovers === 0 ? [] : [`Cleared ${number(numLeftovers)} unfinished writes away`])
+]
+
+const trashLines = (trashBytes: number): ReadonlyArray<string> =>
+  trashBytes === 0
+    ? []
+    : [
+        `The trash holds ${bytes(trashBytes)}: npx distillery gc --restore puts it back, ` +
+          "--yes --trash 0d frees it now"
+      ]
+
+/** Rows of the table by run; --json has them all. */
+const numRunsMax = 10
+
+const accountLines = (account: Account, paint: Paint): ReadonlyArray<string> => {
+  const { found, groups, runs, swept, trashBytes } = account
+  const rest = [
+    ...(found.numOpenRuns === 0
       ? []
-      : [`What runs that go on now may need is kept (${found.numOpenRuns} of them).`]
+      : [`What runs that go on now may need is kept (${found.numOpenRuns} of them).`]),
+    ...(swept === undefined ? [] : sweptLines(swept)),
+    ...trashLines(trashBytes)
+  ]
   if (groups.length === 0) {
     return [
       `Nothing to remove: the store holds ${bytes(found.sizeBytes)}, all of it in use or young.`,
-      ...running
+      ...rest
     ]
   }
-  const rows = groups.map(({ objects, owner, results, sizeBytes }) => [
-    paint.bold(oneLine(owner)),
-    results === 0 ? "" : String(results),
-    String(objects),
-    bytes(sizeBytes)
-  ])
-  const did = removed ? "Removed" : "Would remove"
-  const right = (title: string) => ({ title, align: "right" as const })
+  const did = swept === undefined ? "Would remove" : "Removed"
   return [
-    ...table([{ title: "what" }, right("results"), right("objects"), right("size")], rows, paint),
+    ...groupTable("what", groups, paint),
     "",
-    `${did} ${bytes(sum(groups))}; the store ${removed ? "held" : "holds"} ${bytes(found.sizeBytes)}`,
-    ...running
+    ...(runs.length === 0 ? [] : [...groupTable("made by run", runs.slice(0, numRunsMax), paint), ""]),
+    `${did} ${bytes(sum(groups))}; the store ${swept === undefined ? "holds" : "held"} ${bytes(found.sizeBytes)}`,
+    ...rest
   ]
 }
 
-const accountDocument = ({ found, groups, removed }: Account) => ({
+const accountDocument = ({ found, groups, runs, swept, trashBytes }: Account) => ({
   schemaVersion: 1,
-  removed,
+  removed: swept !== undefined,
   sizeBytes: sum(groups),
   storeBytes: found.sizeBytes,
+  trashBytes,
+  freedBytes: swept?.freedBytes ?? 0,
+  numRestored: swept?.numRestored ?? 0,
+  numLeftovers: swept?.numLeftovers ?? 0,
   numOpenRuns: found.numOpenRuns,
-  groups
+  groups,
+  runs
+})
+
+/** Without conditional writes nothing tells a sweep from a publisher that is faster. */
+const checkAlone = Effect.fn("gc.checkAlone")(function* ({ numOpenRuns }: GarbageFound) {
+  const { isConditional, location } = yield* ObjectStore
+  if (isConditional || numOpenRuns === 0) return
+  return yield* new UsageError({
+    what: `${numOpenRuns} runs go on, and the store at ${location} decides no conditional writes`,
+    why: "there, sweeping beside runs could take what one of them has just published",
+    fix: "Wait until they have ended, then sweep"
+  })
+})
+
+const collect = Effect.fn("gc.collect")(function* (flags: GcFlags, settings: SettingsValue) {
+  const options = {
+    graceMillis: yield* millisFrom("--older-than", flags.olderThan),
+    keepRuns: flags.keepRuns
+  }
+  const termMillis = yield* millisFrom("--trash", flags.trash)
+  const found = yield* findGarbage(options)
+  // A run that goes on loads code when a job starts.
+  const local = found.numOpenRuns > 0 ? [] : yield* Effect.promise(() => findLocalGarbage(settings, options))
+  const accountOf = (garbage: ReadonlyArray<Garbage>) => ({
+    found,
+    groups: [...byJob(garbage), ...localGroups(local)],
+    runs: byRun(garbage)
+  })
+  if (!flags.yes) {
+    const trashBytes = found.setAside.reduce((total, { sizeBytes }) => total + sizeBytes, 0)
+    return { ...accountOf(found.garbage), swept: undefined, trashBytes } satisfies Account as Account
+  }
+  yield* checkAlone(found)
+  const swept = yield* sweep(found, { termMillis })
+  yield* Effect.promise(() => removeLocal(local))
+  return { ...accountOf(swept.removed), swept, trashBytes: swept.trashBytes } satisfies Account as Account
+})
+
+const putBack = Effect.fn("gc.putBack")(function* (flags: GcFlags) {
+  const { print } = yield* Output
+  const restored = yield* restore
+  if (flags.json) return yield* printJson({ schemaVersion: 1, ...restored })
+  const { numObjects, numResults, sizeBytes } = restored
+  yield* print([
+    numObjects === 0
+      ? "Nothing to put back: the trash is empty."
+      : `Put back ${number(numResults)} results (${number(numObjects)} objects, ${bytes(sizeBytes)})`
+  ])
 })
 
 export const gc = Effect.fn("gc")(function* (flags: GcFlags) {
   const { paint, print, tell } = yield* Output
   const settings = yield* read
-  const options = { graceMillis: yield* graceFrom(flags.olderThan), keepRuns: flags.keepRuns }
-  const account = yield* Effect.gen(function* () {
-    const found = yield* findGarbage(options)
-    // A run that goes on loads code when a job starts.
-    const local =
-      found.numOpenRuns > 0 ? [] : yield* Effect.promise(() => findLocalGarbage(settings, options))
-    if (!flags.yes) {
-      return { found, groups: [...groupsOf(found.garbage), ...localGroups(local)], removed: false }
-    }
-    const removed = yield* sweep(found.garbage)
-    yield* Effect.promise(() => removeLocal(local))
-    return { found, groups: [...groupsOf(removed), ...localGroups(local)], removed: true }
-  }).pipe(Effect.provide(keepingLayer(settings)))
+  if (flags.restore) return yield* Effect.provide(putBack(flags), keepingLayer(settings))
+  const account = yield* Effect.provide(collect(flags, settings), keepingLayer(settings))
   yield* flags.json ? printJson(accountDocument(account)) : print(accountLines(account, paint))
   if (!flags.yes && !flags.json && account.groups.length > 0) {
     yield* tell(["Nothing was removed yet: add --yes to do it"])

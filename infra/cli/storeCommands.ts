@@ -17,9 +17,20 @@ export const gc = Command.make(
       Flag.withDescription("Keep what was written within this time, as 14d or 12h (default: 14d)"),
       Flag.withDefault("14d")
     ),
+    trash: Flag.String("trash").pipe(
+      Flag.withMetavar("TIME"),
+      Flag.withDescription(
+        "How long what was removed can be put back before its room is freed (default: 7d)"
+      ),
+      Flag.withDefault("7d")
+    ),
+    restore: Flag.Boolean("restore").pipe(
+      Flag.withDescription("Put back all that is in the trash"),
+      Flag.withDefault(false)
+    ),
     yes: Flag.Boolean("yes").pipe(
       Flag.withAlias("y"),
-      Flag.withDescription("Remove it; without this nothing is removed, only shown"),
+      Flag.withDescription("Move it to the trash; without this nothing is removed, only shown"),
       Flag.withDefault(false)
     ),
     json
@@ -32,12 +43,15 @@ export const gc = Command.make(
 ).pipe(
   Command.withDescription(
     "Show, and with --yes remove, what nobody needs: results that are neither the latest of a job nor of " +
-      "the latest runs, nor young, nor what such were made from. Runs may go on meanwhile"
+      "the latest runs, nor young, nor what such were made from. Runs may go on meanwhile. It is moved to the " +
+      "trash of the store, and its room is freed when gc --yes is run after --trash TIME"
   ),
   Command.withShortDescription("Remove results that nobody needs (shows first)"),
   Command.withExamples([
     { command: "distillery gc", description: "What would go, by pipeline and job?" },
-    { command: "distillery gc --keep-runs 3 --older-than 2d --yes", description: "Remove it" }
+    { command: "distillery gc --keep-runs 3 --older-than 2d --yes", description: "Remove it" },
+    { command: "distillery gc --yes --trash 0d", description: "Remove it, and free its room at once" },
+    { command: "distillery gc --restore", description: "Put back what was removed" }
   ])
 )
 

@@ -3,6 +3,7 @@ import { Clock, Effect, Layer, Option, Stream } from "effect"
 import { BlobCorrupt, type BlobError, type BlobRef, BlobStore } from "./BlobStore.ts"
 import { type Digest, Hasher, hexOf } from "./Digest.ts"
 import { ObjectStore } from "./ObjectStore.ts"
+import { trashKey } from "./trash.ts"
 
 /** The object that holds a blob. Two levels, so that no folder of a file store grows huge. */
 export const blobKey = (digest: Digest): string => {
@@ -14,10 +15,21 @@ export const blobKey = (digest: Digest): string => {
 export const freshMillis = 30 * 60_000
 
 const make = (store: ObjectStore["Service"], hasher: Hasher["Service"]): BlobStore["Service"] => {
-  const has = (ref: BlobRef) =>
-    Effect.map(store.stamps([blobKey(ref.blob)]), ([found]) => found?.sizeBytes === ref.sizeBytes)
+  /** Takes it back where it was swept but is needed after all. Who may not write sees it as gone. */
+  const takeBack = ({ blob, sizeBytes }: BlobRef) => {
+    const to = blobKey(blob)
+    return Effect.ignore(store.moveAll([{ from: trashKey(to), to, sizeBytes }]))
+  }
+  const size = (ref: BlobRef) => Effect.map(store.stamps([blobKey(ref.blob)]), ([found]) => found?.sizeBytes)
+  const has = Effect.fn("BlobStore.has")(function* (ref: BlobRef) {
+    const found = yield* size(ref)
+    if (found !== undefined) return found === ref.sizeBytes
+    yield* takeBack(ref)
+    return (yield* size(ref)) === ref.sizeBytes
+  })
   const readVerified = Effect.fn("BlobStore.get")(function* (ref: BlobRef) {
-    const bytes = yield* store.get(blobKey(ref.blob))
+    const read = store.get(blobKey(ref.blob))
+    const bytes = yield* Effect.catchTag(read, "ObjectNotFound", () => Effect.andThen(takeBack(ref), read))
     const found = hasher.digest(bytes)
     if (found !== ref.blob) return yield* new BlobCorrupt({ blob: ref.blob, found })
     return bytes

@@ -8,6 +8,7 @@ import { type Change, changesSince, type JobDescription } from "./Explain.ts"
 import { soundManifest } from "./Lineage.ts"
 import type { Manifest, ManifestInputs } from "./Manifest.ts"
 import { ManifestStore } from "./ManifestStore.ts"
+import type { RunRecord } from "./OpenRuns.ts"
 import { describe, fitsType, inputsFrom, type JobState, type Plan, type PlannedJob } from "./Plan.ts"
 
 export const Adoption = Schema.Struct({
@@ -82,12 +83,13 @@ const settledInputs = (planned: ReadonlyArray<PlannedJob>, { job }: PlannedJob):
 
 /**
  * Publishes the earlier output under the job's key of today. Fails with `AdoptionRefused` where the job is a
- * hit, waits for others, or differs in its params or inputs.
+ * hit, waits for others, or differs in its params or inputs. The earlier result is not swept meanwhile.
  */
 export const adopt = Effect.fn("Adoption.adopt")(function* (
   { jobs, pipeline }: Plan,
   name: string,
-  statement: AdoptionStatement
+  statement: AdoptionStatement,
+  { reads }: RunRecord
 ) {
   const job = jobs.find((one) => one.name === name)!
   const refused = (reason: string) => new AdoptionRefused({ job: name, reason })
@@ -99,6 +101,10 @@ export const adopt = Effect.fn("Adoption.adopt")(function* (
   const inputs = settledInputs(jobs, job)
   const description = describe({ ...job, inputs, code: state.code })
   const { changes, manifest: earlier } = yield* adoptable(pipeline.name, name, description)
+  yield* reads([earlier.jobKey])
+  if ((yield* soundManifest(earlier.jobKey)) === undefined) {
+    return yield* refused("its earlier result has just been swept, so run it, or put it back: gc --restore")
+  }
   const fits = fitsType(job.job)
   if (!fits(earlier)) {
     return yield* refused(`its earlier result does not fit the type "${job.job.ref.type.name}", so run it`)

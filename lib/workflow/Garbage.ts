@@ -1,20 +1,18 @@
 /**
- * What of a store nobody needs any more, and its removal: mark and sweep.
+ * What of a store nobody needs any more: the marking of mark and sweep (`Sweep` does the rest).
  *
  * Kept is the latest result of every job, what the latest runs made or found, what goes on, whatever is
- * younger than the grace period, and all that these were made from. Runs may go on meanwhile: they say what
- * they read (`OpenRuns`), a blob that is stored anew is young again (`blobs`), and a result is published only
- * when its blobs are there.
+ * younger than the grace period, and all that these were made from, in the scopes of all writers.
  */
 import { Clock, Effect } from "effect"
 import { freshMillis } from "../storage/blobs.ts"
 import type { Digest } from "../storage/Digest.ts"
-import { type ObjectInfo, ObjectStore } from "../storage/ObjectStore.ts"
+import type { ObjectInfo } from "../storage/ObjectStore.ts"
 import { openRuns } from "./OpenRuns.ts"
 import { manifestPlaceOf } from "./SignedManifest.ts"
 import {
+  allObjects,
   blobIn,
-  everyObject,
   type HeldManifest,
   keysOfRuns,
   latestKeys,
@@ -36,17 +34,28 @@ export interface Garbage {
   readonly info: ObjectInfo
   readonly kind: GarbageKind
   readonly owner: string | undefined
+  /** The run that made that result. */
+  readonly runId: string | undefined
 }
 
 export interface GarbageFound {
   readonly garbage: ReadonlyArray<Garbage>
-  readonly numObjects: number
+  /** All that is in the store, but what is set aside. */
+  readonly objects: ReadonlyArray<ObjectInfo>
+  readonly manifests: ReadonlyArray<HeldManifest>
+  /** In the trash and in quarantine. */
+  readonly setAside: ReadonlyArray<ObjectInfo>
   readonly sizeBytes: number
   readonly numOpenRuns: number
+  /** What was begun before may be cleared away; by the store's clock. */
+  readonly cutoffMillis: number
 }
 
 /** All that the roots were made from, and they themselves. */
-const reachable = (roots: Iterable<Digest>, manifests: ReadonlyArray<HeldManifest>): ReadonlySet<Digest> => {
+export const reachable = (
+  roots: Iterable<Digest>,
+  manifests: ReadonlyArray<HeldManifest>
+): ReadonlySet<Digest> => {
   const reads = new Map<Digest, Array<Digest>>()
   for (const one of manifests) reads.set(one.key, [...(reads.get(one.key) ?? []), ...one.reads])
   const seen = new Set<Digest>()
@@ -59,8 +68,16 @@ const reachable = (roots: Iterable<Digest>, manifests: ReadonlyArray<HeldManifes
   return seen
 }
 
-const ownerOf = ({ manifest }: HeldManifest): string | undefined =>
-  manifest === undefined ? undefined : `${manifest.pipeline}/${manifest.job}`
+type Origin = Pick<Garbage, "owner" | "runId">
+
+const nobody: Origin = { owner: undefined, runId: undefined }
+
+const originOf = ({ manifest }: HeldManifest): Origin => {
+  if (manifest === undefined) return nobody
+  const { runId } = manifest.provenance
+  const owner = `${manifest.pipeline}/${manifest.job}`
+  return { owner, runId: typeof runId === "string" ? runId : undefined }
+}
 
 /** States are kept or removed whole: `resume/<scope>/<key>/…`, `folds/<scope>/ab/<62 digits>.…`. */
 const stemOf = ({ key }: ObjectInfo): string =>
@@ -93,7 +110,7 @@ const stateGarbage = (objects: ReadonlyArray<ObjectInfo>, { cutoff }: Ages): Rea
   const times = youngest(states)
   return states
     .filter((info) => times.get(stemOf(info))! < cutoff)
-    .map((info) => ({ info, kind: "state", owner: undefined }))
+    .map((info) => ({ info, kind: "state", ...nobody }))
 }
 
 const blobGarbage = (
@@ -103,17 +120,17 @@ const blobGarbage = (
   { cutoff }: Ages
 ): ReadonlyArray<Garbage> => {
   const needed = new Set<Digest>()
-  const owners = new Map<Digest, string | undefined>()
+  const origins = new Map<Digest, Origin>()
   for (const one of manifests) {
     for (const { blob } of one.blobs) {
       if (isKept(one)) needed.add(blob)
-      else owners.set(blob, ownerOf(one))
+      else origins.set(blob, originOf(one))
     }
   }
   return objects.flatMap((info): ReadonlyArray<Garbage> => {
     const digest = blobIn(info.key)
     if (digest === undefined || needed.has(digest) || info.modifiedAtMillis >= cutoff) return []
-    return [{ info, kind: "blob", owner: owners.get(digest) }]
+    return [{ info, kind: "blob", ...(origins.get(digest) ?? nobody) }]
   })
 }
 
@@ -139,7 +156,7 @@ const youngestResults = (
 export const findGarbage = Effect.fn("Garbage.find")(function* (options: GarbageOptions) {
   const now = yield* Clock.currentTimeMillis
   const { forgotten, open } = yield* openRuns
-  const objects = yield* everyObject
+  const { objects, setAside } = yield* allObjects
   const manifests = yield* manifestsAmong(objects)
   const leases = yield* leasesAmong(objects)
   const ages = agesOf(
@@ -165,41 +182,19 @@ export const findGarbage = Effect.fn("Garbage.find")(function* (options: Garbage
     ...leases.filter(({ info }) => info.modifiedAtMillis < ages.cutoff).map(({ info }) => info)
   ]
   const garbage: ReadonlyArray<Garbage> = [
-    ...results.map((one): Garbage => ({ info: one.info, kind: "result", owner: ownerOf(one) })),
+    ...results.map((one): Garbage => ({ info: one.info, kind: "result", ...originOf(one) })),
     ...blobGarbage(objects, manifests, isKept, ages),
     ...stateGarbage(objects, ages),
-    ...records.map((info): Garbage => ({ info, kind: "record", owner: undefined }))
+    ...records.map((info): Garbage => ({ info, kind: "record", ...nobody }))
   ]
   const sizeBytes = objects.reduce((sum, info) => sum + info.sizeBytes, 0)
   return {
     garbage,
-    numObjects: objects.length,
+    objects,
+    manifests,
+    setAside,
     sizeBytes,
-    numOpenRuns: open.length
+    numOpenRuns: open.length,
+    cutoffMillis: open.length === 0 ? now - options.graceMillis : ages.cutoff
   } satisfies GarbageFound as GarbageFound
-})
-
-/** Listings and look-ups of one store may give times of another precision. */
-const isRewritten = (before: ObjectInfo, now: ObjectInfo): boolean =>
-  now.modifiedAtMillis - before.modifiedAtMillis >= 2000
-
-/**
- * Removes what was found, manifests before the blobs they name, but for what was written since: somebody
- * needs it again. Gives what was removed.
- */
-export const sweep = Effect.fn("Garbage.sweep")(function* (garbage: ReadonlyArray<Garbage>) {
-  const store = yield* ObjectStore
-  const removeOne = Effect.fnUntraced(function* (one: Garbage) {
-    const now = yield* Effect.option(store.head(one.info.key))
-    if (now._tag === "None" || isRewritten(one.info, now.value)) return []
-    yield* store.remove(one.info.key)
-    return [one]
-  })
-  const results = garbage.filter(({ kind }) => kind === "result")
-  const others = garbage.filter(({ kind }) => kind !== "result")
-  const removed = [
-    ...(yield* Effect.forEach(results, removeOne, { concurrency: 16 })),
-    ...(yield* Effect.forEach(others, removeOne, { concurrency: 16 }))
-  ]
-  return removed.flat()
 })

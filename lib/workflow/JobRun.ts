@@ -53,6 +53,8 @@ export interface RunScope {
   readonly timeLimits: { readonly [job: string]: number }
   /** How long to wait for other runs that compute a job; `undefined` for as long as it takes. */
   readonly waitMillisMax: number | undefined
+  /** Says that the run needs these results: those that are there afterwards are not swept. */
+  readonly reads: (keys: ReadonlyArray<Digest>) => Effect.Effect<void>
 }
 
 const requestInputs = (job: PlannedJob, manifestOf: (name: string) => Manifest) =>
@@ -176,9 +178,11 @@ const proceed = Effect.fnUntraced(function* (
   const manifestOf = (name: string) => before.get(name)!.manifest!
   const settled = yield* settle(planned, manifestOf)
   const key = yield* keyOf(settled)
-  const find = planned.forced
-    ? Effect.succeed(undefined)
-    : Effect.map(findResult(planned.job, key), manifestIn)
+  const look = Effect.map(findResult(planned.job, key), manifestIn)
+  const claimed = Effect.flatMap(look, (now) =>
+    now === undefined ? Effect.succeed(now) : Effect.andThen(scope.reads([key]), look)
+  )
+  const find = planned.forced ? Effect.succeed(undefined) : claimed
   // Of a job that could be looked up while planning it is known that it is no hit.
   const found = planned.state._tag === "Miss" ? undefined : yield* find
   if (found !== undefined) return yield* hit(planned, key, found)

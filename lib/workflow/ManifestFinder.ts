@@ -137,7 +137,12 @@ export class ManifestFinder {
       const refs = blobsOf(manifest.output.value)
       const known: KnownManifest = { scope, keyId, stamp: undefined, manifest }
       const looks = yield* this.stampsOf(objectsOf(known))
-      for (const { blob } of refs) this.verified(blob, looks.get(blobKey(blob)))
+      for (const ref of refs) {
+        const look = looks.get(blobKey(ref.blob))
+        // Swept since its job stored it: now that a manifest names it, it comes back and stays.
+        if (look === undefined) yield* this.services.blobs.has(ref)
+        this.verified(ref.blob, look)
+      }
       const stamp = looks.get(manifestKey({ scope, key: manifest.jobKey }))?.stamp
       this.manifests.delete(manifest.jobKey)
       this.manifests.set(manifest.jobKey, { ...known, stamp })
@@ -190,8 +195,9 @@ export class ManifestFinder {
     function* (ref: BlobRef, look: ObjectStamp | undefined) {
       const { blobs, store } = this.services
       const missing = `blob ${ref.blob} is missing or damaged`
-      if (look?.sizeBytes !== ref.sizeBytes) return missing
-      if (look.stamp !== undefined && this.blobs.get(ref.blob) === look.stamp) return undefined
+      const isThere = look === undefined ? yield* blobs.has(ref) : look.sizeBytes === ref.sizeBytes
+      if (!isThere) return missing
+      if (look?.stamp !== undefined && this.blobs.get(ref.blob) === look.stamp) return undefined
       if (store.isLocal) {
         const problem = yield* blobs.get(ref).pipe(
           Effect.as(undefined),

@@ -20,7 +20,7 @@ import { makeJobSlots, type RunScope, runJob } from "./JobRun.ts"
 import { writeJson } from "./jsonObjects.ts"
 import type { Manifest } from "./Manifest.ts"
 import { ManifestStore } from "./ManifestStore.ts"
-import { whileOpen } from "./OpenRuns.ts"
+import { type RunRecord, whileOpen } from "./OpenRuns.ts"
 import type { Pipeline } from "./Pipeline.ts"
 import * as Plan from "./Plan.ts"
 import { Reporter } from "./Reporter.ts"
@@ -106,25 +106,46 @@ const leaselessNote =
 const hitsOf = ({ jobs }: Plan.Plan): ReadonlyArray<Digest> =>
   jobs.flatMap(({ state }) => (state._tag === "Hit" ? [state.key] : []))
 
-const run = Effect.fn("Runner.run")(function* (
+/** Plans begun anew because a hit was swept in between; the last one is taken as it is. */
+const numPlansMax = 5
+
+/** Plans, and says what the run will read: hits that are still there then are not swept any more. */
+const planned = Effect.fn("Runner.planned")(function* (
+  pipeline: Pipeline,
+  selection: Selection,
+  record: RunRecord
+) {
+  const store = yield* ManifestStore
+  for (let numPlans = 1; ; numPlans++) {
+    const plan = yield* Plan.make(pipeline, selection)
+    const hits = hitsOf(plan)
+    if (Plan.pendingJobs(plan).length === 0) return plan
+    yield* record.reads(hits)
+    if (hits.length === 0 || numPlans === numPlansMax) return plan
+    const found = yield* Effect.forEach(hits, yield* store.survey(pipeline.name))
+    if (found.every(({ _tag }) => _tag === "Found")) return plan
+  }
+})
+
+const runOpen = Effect.fn("Runner.run")(function* (
   pipeline: Pipeline,
   options: RunOptions,
-  stop: Deferred.Deferred<void>
+  stop: Deferred.Deferred<void>,
+  runId: string,
+  record: RunRecord
 ) {
   const { emit } = yield* Reporter
   const started = yield* DateTime.now
-  const plan = yield* Plan.make(pipeline, options.selection)
-  const runId = yield* makeRunId
+  const plan = yield* planned(pipeline, options.selection, record)
   yield* emit({ _tag: "RunStarted", runId, plan })
   if (!(yield* ObjectStore).isConditional) yield* emit({ _tag: "RunNote", line: leaselessNote })
   const slots = yield* makeJobSlots({ cpu: options.concurrency, gpu: options.gpuConcurrency ?? 1 })
   const starts = yield* makeStartRule(stop, options.keepGoing ?? false)
   const { timeLimits = {}, waitMillisMax } = options
   const { scope: stateScope } = yield* Signer
-  const walked = walk({ plan, runId, stateScope, slots, starts, timeLimits, waitMillisMax })
-  const outcomes = yield* Plan.pendingJobs(plan).length === 0
-    ? walked
-    : whileOpen(runId, hitsOf(plan), walked)
+  const { reads } = record
+  const scope = { plan, runId, stateScope, slots, starts, timeLimits, waitMillisMax, reads }
+  const outcomes = yield* walk(scope)
   const jobs = outcomes.map((outcome) => outcome.record)
   yield* (yield* ManifestStore).keep(
     pipeline.name,
@@ -147,6 +168,11 @@ const run = Effect.fn("Runner.run")(function* (
   )
   return { report, manifests } satisfies RunOutcome
 })
+
+const run = (pipeline: Pipeline, options: RunOptions, stop: Deferred.Deferred<void>) =>
+  Effect.flatMap(makeRunId, (runId) =>
+    whileOpen(runId, (record) => runOpen(pipeline, options, stop, runId, record))
+  )
 
 type RunnerServices =
   | Leases

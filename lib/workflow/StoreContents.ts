@@ -7,6 +7,7 @@ import type { BlobRef } from "../storage/BlobStore.ts"
 import { Digest } from "../storage/Digest.ts"
 import { LeaseRecord } from "../storage/Lease.ts"
 import { type ObjectInfo, ObjectStore } from "../storage/ObjectStore.ts"
+import { trashedKey } from "../storage/trash.ts"
 import { ifPresent, readJson } from "./jsonObjects.ts"
 import { inputRecords } from "./Lineage.ts"
 import { blobsOf, Manifest } from "./Manifest.ts"
@@ -31,6 +32,9 @@ const Envelope = Schema.Struct({ payload: Schema.Json })
 const contentOf = (stored: Schema.Json): Schema.Json =>
   Schema.is(Envelope)(stored) ? (stored as typeof Envelope.Type).payload : stored
 
+/** Where what is damaged is put, so that nobody reads it and somebody may look at it. */
+export const quarantinePrefix = "quarantine/"
+
 /** The digest in the name of a blob, `blobs/sha256/ab/<62 digits>`. */
 export const blobIn = (objectKey: string): Digest | undefined => {
   const [, head, rest] = /^blobs\/sha256\/([0-9a-f]{2})\/([0-9a-f]{62})$/.exec(objectKey) ?? []
@@ -49,11 +53,20 @@ const held = Effect.fn("StoreContents.held")(function* (info: ObjectInfo, key: D
   return [{ info, key, manifest, blobs, reads } satisfies HeldManifest]
 })
 
-/** All objects, in the order of their keys. */
-export const everyObject = Effect.gen(function* () {
+/** What was swept, and what was found damaged: kept for a while, needed by nobody. */
+const isSetAside = (key: string): boolean => trashedKey(key) !== undefined || key.startsWith(quarantinePrefix)
+
+/** All objects, in the order of their keys; `setAside` are those in the trash and in quarantine. */
+export const allObjects = Effect.gen(function* () {
   const store = yield* ObjectStore
-  return yield* Stream.runCollect(store.list(""))
+  const all = yield* Stream.runCollect(store.list(""))
+  return {
+    objects: all.filter(({ key }) => !isSetAside(key)),
+    setAside: all.filter(({ key }) => isSetAside(key))
+  }
 })
+
+export const everyObject = Effect.map(allObjects, ({ objects }) => objects)
 
 export const manifestsAmong = (objects: ReadonlyArray<ObjectInfo>) =>
   Effect.map(

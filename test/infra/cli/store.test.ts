@@ -64,10 +64,33 @@ describe("gc", () => {
     assert.strictEqual(filesIn("").length, before)
     const taken = await jsonOf("gc", "--keep-runs", "2", "--yes")
     assert.strictEqual(taken.removed, true)
-    assert.isBelow(filesIn("").length, before)
+    assert.strictEqual(
+      filesIn("").length,
+      before -
+        taken.groups.reduce(
+          (count: number, { owner, objects }: { owner: string; objects: number }) =>
+            count + (owner.startsWith("leases") ? objects : 0),
+          0
+        )
+    )
+    assert.isAbove(filesIn("trash").length, 0)
+    assert.isAbove(taken.trashBytes, 0)
+    assert.lengthOf(taken.runs, 1)
     assert.deepStrictEqual([await pending(), await pending(...seed(2)), await pending(...seed(1))], [0, 0, 4])
     assert.strictEqual((await distillery(["verify"])).code, 0)
     assert.match((await distillery(["gc", "--keep-runs", "2"])).stdout, /^Nothing to remove/)
+  }, 30_000)
+
+  it("puts back what it took, or frees its room for good", async () => {
+    const restored = await distillery(["gc", "--restore"])
+    assert.match(restored.stdout, /^Put back 4 results \(\d+ objects, .*B\)\n$/)
+    assert.deepStrictEqual([await pending(...seed(1)), filesIn("trash").length], [0, 0])
+    age(30, filesIn(""))
+    const { stdout } = await distillery(["gc", "--keep-runs", "2", "--yes", "--trash", "0d"])
+    assert.match(stdout, /^made by run +results +objects +size\n\d{8}-\d{6}-[0-9a-f]{6} +4 /m)
+    assert.match(stdout, /^Freed .*B whose time in the trash was over$/m)
+    assert.deepStrictEqual([await pending(...seed(1)), filesIn("trash").length], [4, 0])
+    assert.match((await distillery(["gc", "--restore"])).stdout, /^Nothing to put back: the trash is empty/)
   }, 30_000)
 
   it("leaves the latest result of every job and what it was made from, whatever its age", async () => {

@@ -25,9 +25,9 @@ const run = (world: World) =>
 const planned = (world: World, params: ToyParams = toyParams) => Plan.make(toyPipeline(world, params), {})
 
 const adopted = (world: World, job: string, params: ToyParams = toyParams) =>
-  Effect.flatMap(planned(world, params), (plan) => adopt(plan, job, statement)).pipe(
-    Effect.provide(toyEngine(world))
-  )
+  Effect.flatMap(planned(world, params), (plan) =>
+    adopt(plan, job, statement, { reads: () => Effect.void })
+  ).pipe(Effect.provide(toyEngine(world)))
 
 const states = (world: World, params: ToyParams = toyParams) =>
   Effect.map(planned(world, params), ({ jobs }) =>

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Stream } from "effect"
+import { Effect, Fiber, Layer, Stream } from "effect"
+import { TestClock } from "effect/testing"
 import { ownerLivenessLayer } from "../../../infra/ownerLiveness.ts"
 import { OwnerLiveness } from "../../../lib/storage/Lease.ts"
 import { ObjectStore } from "../../../lib/storage/ObjectStore.ts"
@@ -13,12 +14,20 @@ const gone = Layer.effect(
 ).pipe(Layer.provide(ownerLivenessLayer))
 
 describe("a run that goes on", () => {
-  it.effect("is known with what it reads, until it ends, also by a failure", () =>
+  it.effect("is known with what it reads, from when it says so until it ends, also by a failure", () =>
     Effect.gen(function* () {
-      const keys = [digest("a"), digest("b")]
-      const seen = yield* whileOpen("one", keys, openRuns)
-      assert.deepStrictEqual([seen.open.map((run) => run.keys), seen.forgotten], [[keys], []])
-      yield* Effect.exit(whileOpen("two", keys, Effect.fail("broken")))
+      const [a, b, c] = [digest("a"), digest("b"), digest("c")]
+      const seen = yield* whileOpen("one", ({ reads }) =>
+        Effect.gen(function* () {
+          const silent = yield* openRuns
+          yield* reads([a, b])
+          const first = yield* openRuns
+          yield* Effect.all([reads([c]), reads([a])], { concurrency: "unbounded" })
+          return [silent, first, yield* openRuns].map(({ open }) => open.map(({ keys }) => keys))
+        })
+      )
+      assert.deepStrictEqual(seen, [[], [[a, b]], [[a, b, c]]])
+      yield* Effect.exit(whileOpen("two", ({ reads }) => Effect.andThen(reads([a]), Effect.fail("broken"))))
       assert.deepStrictEqual(yield* Stream.runCollect((yield* ObjectStore).list("")), [])
     }).pipe(Effect.provide(layer))
   )
@@ -27,8 +36,30 @@ describe("a run that goes on", () => {
     Effect.gen(function* () {
       const store = yield* ObjectStore
       yield* store.put("running/torn.json", new TextEncoder().encode('{"schema'))
-      const seen = yield* whileOpen("one", [], Effect.provide(openRuns, gone))
+      const seen = yield* whileOpen("one", ({ reads }) =>
+        Effect.andThen(reads([]), Effect.provide(openRuns, gone))
+      )
       assert.deepStrictEqual([seen.open, seen.forgotten], [[], ["running/one.json", "running/torn.json"]])
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("is known for as long as it takes, and for an hour after it gave its last sign of life", () =>
+    Effect.gen(function* () {
+      const store = yield* ObjectStore
+      const fiber = yield* Effect.forkChild(
+        whileOpen("long", ({ reads }) => Effect.andThen(reads([digest("a")]), Effect.never))
+      )
+      yield* TestClock.adjust("3 days")
+      assert.lengthOf((yield* openRuns).open, 1)
+      const record = yield* store.get("running/long.json")
+      yield* Fiber.interrupt(fiber)
+      assert.lengthOf((yield* openRuns).open, 0)
+      // As of a machine that lost its power.
+      yield* store.put("running/long.json", record)
+      yield* TestClock.adjust("59 minutes")
+      assert.lengthOf((yield* openRuns).open, 1)
+      yield* TestClock.adjust("2 minutes")
+      assert.deepStrictEqual((yield* openRuns).forgotten, ["running/long.json"])
     }).pipe(Effect.provide(layer))
   )
 })
