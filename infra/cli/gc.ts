@@ -145,12 +145,12 @@ const accountLines = (account: Account, paint: Paint): ReadonlyArray<string> => 
       ...rest
     ]
   }
-  const did = swept === undefined ? "Would remove" : "Removed"
+  const [did, holds] = swept === undefined ? ["Would remove", "holds"] : ["Removed", "held"]
   return [
     ...groupTable("what", groups, paint),
     "",
     ...(runs.length === 0 ? [] : [...groupTable("made by run", runs.slice(0, numRunsMax), paint), ""]),
-    `${did} ${bytes(sum(groups))}; the store ${swept === undefined ? "holds" : "held"} ${bytes(found.sizeBytes)}`,
+    `${did} ${bytes(sum(groups))}; the store ${holds} ${bytes(found.sizeBytes)}`,
     ...rest
   ]
 }

@@ -19,9 +19,7 @@ export const gc = Command.make(
     ),
     trash: Flag.String("trash").pipe(
       Flag.withMetavar("TIME"),
-      Flag.withDescription(
-        "How long what was removed can be put back before its room is freed (default: 7d)"
-      ),
+      Flag.withDescription("How long what was removed can be put back (default: 7d)"),
       Flag.withDefault("7d")
     ),
     restore: Flag.Boolean("restore").pipe(

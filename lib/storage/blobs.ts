@@ -2,7 +2,7 @@
 import { Clock, Effect, Layer, Option, Stream } from "effect"
 import { BlobCorrupt, type BlobError, type BlobRef, BlobStore } from "./BlobStore.ts"
 import { type Digest, Hasher, hexOf } from "./Digest.ts"
-import { ObjectStore } from "./ObjectStore.ts"
+import { ObjectStore, type StoreError } from "./ObjectStore.ts"
 import { trashKey } from "./trash.ts"
 
 /** The object that holds a blob. Two levels, so that no folder of a file store grows huge. */
@@ -27,16 +27,17 @@ const make = (store: ObjectStore["Service"], hasher: Hasher["Service"]): BlobSto
     yield* takeBack(ref)
     return (yield* size(ref)) === ref.sizeBytes
   })
+  const orTakenBack = <A>(ref: BlobRef, read: Effect.Effect<A, StoreError>) =>
+    Effect.catchTag(read, "ObjectNotFound", () => Effect.andThen(takeBack(ref), read))
   const readVerified = Effect.fn("BlobStore.get")(function* (ref: BlobRef) {
-    const read = store.get(blobKey(ref.blob))
-    const bytes = yield* Effect.catchTag(read, "ObjectNotFound", () => Effect.andThen(takeBack(ref), read))
+    const bytes = yield* orTakenBack(ref, store.get(blobKey(ref.blob)))
     const found = hasher.digest(bytes)
     if (found !== ref.blob) return yield* new BlobCorrupt({ blob: ref.blob, found })
     return bytes
   })
   const verifiedChunks = (ref: BlobRef): Stream.Stream<Uint8Array, BlobError> =>
     Stream.unwrap(
-      Effect.map(store.getStream(blobKey(ref.blob)), ({ chunks }) => {
+      Effect.map(orTakenBack(ref, store.getStream(blobKey(ref.blob))), ({ chunks }) => {
         const hash = hasher.incremental()
         const verdict = Effect.suspend(() => {
           const found = hash.digest()
