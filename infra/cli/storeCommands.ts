@@ -41,8 +41,8 @@ export const gc = Command.make(
 ).pipe(
   Command.withDescription(
     "Show, and with --yes remove, what nobody needs: results that are neither the latest of a job nor of " +
-      "the latest runs, nor young, nor what such were made from. Runs may go on meanwhile. It is moved to the " +
-      "trash of the store, and its room is freed when gc --yes is run after --trash TIME"
+      "the latest runs, nor young, nor what such were made from. Runs may go on meanwhile. It is moved to " +
+      "the store's trash, and its room is freed when gc --yes is run after --trash TIME"
   ),
   Command.withShortDescription("Remove results that nobody needs (shows first)"),
   Command.withExamples([
