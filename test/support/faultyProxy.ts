@@ -59,6 +59,7 @@ const sendSome = (
   { afterBytes, kind }: Extract<Fault, { kind: "cut" | "stall" }>
 ): void => {
   let left = afterBytes
+  if (kind === "cut") answer.on("end", () => response.destroy())
   answer.on("data", (chunk: Buffer) => {
     if (left <= 0) return
     const some = chunk.subarray(0, left)
