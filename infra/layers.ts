@@ -36,6 +36,7 @@ import { ownerLivenessLayer } from "./ownerLiveness.ts"
 import { read, type SettingsValue } from "./settings.ts"
 import { signingLayer } from "./signing/signing.ts"
 import { fileObjectStoreLayer } from "./stores/FileObjectStore.ts"
+import { s3Url } from "./stores/storePlace.ts"
 import { unpublishedFilesLayer } from "./stores/unpublishedFiles.ts"
 import { strictExecutorLayer } from "./strict/StrictExecutor.ts"
 import { locateCpuLibrary } from "./tensorflow/cpu-library.ts"
@@ -76,7 +77,7 @@ const objectStoreLayer = (
 const unpublishedLayer = ({ projectDir, store }: SettingsValue): Layer.Layer<never> =>
   store.kind === "folder"
     ? Layer.empty
-    : unpublishedFilesLayer(join(projectDir, ".distillery", "unpublished"))
+    : unpublishedFilesLayer(join(projectDir, ".distillery", "unpublished"), s3Url(store))
 
 export const storageLayer = (
   settings: SettingsValue,

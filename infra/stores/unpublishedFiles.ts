@@ -1,10 +1,14 @@
-/** Results that wait to be published, as files of the project: `unpublished/<scope>/<job key>.json`. */
+/**
+ * Results that wait to be published, as files of the project, for each store:
+ * `unpublished/<digits of its address>/<scope>/<job key>.json`.
+ */
 import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises"
 import { dirname, join } from "node:path"
 import { Effect, Layer } from "effect"
 import { hexOf } from "../../lib/storage/Digest.ts"
 import type { ManifestPlace } from "../../lib/workflow/SignedManifest.ts"
 import { UnpublishedFiles } from "../../lib/workflow/Unpublished.ts"
+import { digestOf } from "../hashing.ts"
 
 const write = async (file: string, bytes: Uint8Array): Promise<void> => {
   await mkdir(dirname(file), { recursive: true })
@@ -13,8 +17,10 @@ const write = async (file: string, bytes: Uint8Array): Promise<void> => {
   await rename(written, file)
 }
 
-export const unpublishedFilesLayer = (folder: string): Layer.Layer<never> => {
-  const fileOf = ({ key, scope }: ManifestPlace) => join(folder, scope, `${hexOf(key)}.json`)
+/** `address`: of the store that the results are meant for. */
+export const unpublishedFilesLayer = (folder: string, address: string): Layer.Layer<never> => {
+  const ofStore = join(folder, hexOf(digestOf(address)).slice(0, 16))
+  const fileOf = ({ key, scope }: ManifestPlace) => join(ofStore, scope, `${hexOf(key)}.json`)
   return Layer.succeed(UnpublishedFiles, {
     keep: (place, bytes) =>
       Effect.promise(() =>

@@ -11,7 +11,7 @@ import { blank, failed, hit, type JobOutcome, noted, skipped, withRetries } from
 import { inputDigests, type Manifest } from "./Manifest.ts"
 import type { Lookup } from "./ManifestFinder.ts"
 import { findResult, keyOf, type Plan, type PlannedJob, type Settled, settle } from "./Plan.ts"
-import { outputDigest, publishKept, publishMade } from "./Publishing.ts"
+import { outputDigest, publishedElsewhere, publishKept, publishMade } from "./Publishing.ts"
 import { Reporter } from "./Reporter.ts"
 import * as ResumePoint from "./ResumePoint.ts"
 import type { RunEvent } from "./RunEvent.ts"
@@ -203,7 +203,7 @@ const proceed = Effect.fnUntraced(function* (
     starts: scope.starts,
     inPool: scope.slots.inPool(planned.pool),
     find: Effect.flatMap(find, (now) =>
-      now === undefined ? Effect.succeed(Option.none()) : Effect.asSome(hit(planned, key, now))
+      now === undefined ? Effect.succeed(Option.none()) : Effect.asSome(publishedElsewhere(planned, key, now))
     ),
     compute,
     refused: (because) => skipped(planned, because, key)

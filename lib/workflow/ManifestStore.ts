@@ -16,7 +16,7 @@ import { type Lookup, ManifestFinder } from "./ManifestFinder.ts"
 import { recentKeys, remember } from "./RecentJobs.ts"
 import { indexBytes, indexKey, indexMessage, indexText, readIndex } from "./ResultIndex.ts"
 import { envelopeBytes, manifestKey, manifestMessage } from "./SignedManifest.ts"
-import { findUnpublished, keptWhile, type ResultUnpublished } from "./Unpublished.ts"
+import { findUnpublished, keptWhile, type ResultUnpublished, UnpublishedFiles } from "./Unpublished.ts"
 
 /** `manifest` is the one that now stands under the key: ours, or that of the publisher who was first. */
 export type Published =
@@ -56,6 +56,8 @@ export class ManifestStore extends Context.Service<
     ) => Effect.Effect<Published, StoreError | KeyUnavailable | ResultUnpublished | E>
     /** A result of this key that an earlier run on this machine made and could not publish. */
     readonly unpublished: (key: Digest) => Effect.Effect<Option.Option<Manifest>, StoreError>
+    /** Lets go of that: somebody has published a result. */
+    readonly forgetUnpublished: (key: Digest) => Effect.Effect<void>
     /** Earlier manifests of a job of this name, latest first: what misses are explained against. */
     readonly recent: (pipeline: string, job: string) => Effect.Effect<ReadonlyArray<Manifest>, StoreError>
   }
@@ -126,6 +128,11 @@ const unpublished = Effect.fn("ManifestStore.unpublished")(function* (key: Diges
   return yield* findUnpublished({ scope, key })
 })
 
+const forgetUnpublished = Effect.fn("ManifestStore.forgetUnpublished")(function* (key: Digest) {
+  const { scope } = yield* Signer
+  yield* (yield* UnpublishedFiles).forget({ scope, key })
+})
+
 const survey = Effect.fn("ManifestStore.survey")(function* (finder: ManifestFinder, pipeline: string) {
   const store = yield* ObjectStore
   const verifier = yield* Verifier
@@ -182,6 +189,7 @@ export const manifestStoreLayer: Layer.Layer<ManifestStore, never, Services> = L
       keep: (pipeline, keys) => Effect.ignore(Effect.provideContext(keep(finder, pipeline, keys), context)),
       publish: (manifest, options) => Effect.provideContext(publish(finder, manifest, options), context),
       unpublished: (key) => Effect.provideContext(unpublished(key), context),
+      forgetUnpublished: (key) => Effect.provideContext(forgetUnpublished(key), context),
       recent: (pipeline, job) => Effect.provideContext(recent(finder, pipeline, job), context)
     }
   })

@@ -84,3 +84,13 @@ export const publishKept = Effect.fn("Publishing.publishKept")(function* (
   yield* (yield* Reporter).emit({ _tag: "JobNote", job: planned.name, line: note })
   return Option.some(noted(yield* hit(planned, key, manifest), [note]))
 })
+
+/** A hit on what another run has published meanwhile. What this one may have made of it, deposed, is let go. */
+export const publishedElsewhere = Effect.fnUntraced(function* (
+  planned: PlannedJob,
+  key: Digest,
+  manifest: Manifest
+) {
+  yield* (yield* ManifestStore).forgetUnpublished(key)
+  return yield* hit(planned, key, manifest)
+})

@@ -39,9 +39,14 @@ export interface S3TestServer {
   readonly restart: () => Promise<void>
 }
 
-const makeBucket = async (url: string, bucket: string): Promise<void> => {
+/** Of the SDK alone, nothing of ours. */
+export const plainClient = (url: string): S3Client => {
   const credentials = { accessKeyId: keys.id, secretAccessKey: keys.secret }
-  const client = new S3Client({ endpoint: url, region, credentials, forcePathStyle: true })
+  return new S3Client({ endpoint: url, region, credentials, forcePathStyle: true })
+}
+
+const makeBucket = async (url: string, bucket: string): Promise<void> => {
+  const client = plainClient(url)
   // A server that answers is not always ready.
   for (let i = 0; ; i++) {
     try {

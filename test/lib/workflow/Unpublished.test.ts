@@ -7,6 +7,8 @@ import { Runner, type RunOptions, type RunOutcome } from "../../../lib/workflow/
 import { temporaryFolder } from "../../support/temporaryFolder.ts"
 import { makeWorld, memoryStorage, toyEngine, toyPipeline, type World } from "../../support/toyStages.ts"
 
+const store = "s3://bucket/prefix"
+
 /** What keys with this in them are done to fails, in turn. */
 let away: string | undefined
 
@@ -33,7 +35,7 @@ const run = (
 ): Effect.Effect<RunOutcome, unknown, Layer.Success<typeof memoryStorage>> =>
   Effect.flatMap(Runner, (runner) =>
     runner.run(toyPipeline(world), { selection: {}, concurrency: 1, ...more })
-  ).pipe(Effect.provide(Layer.provide(toyEngine(world), unpublishedFilesLayer(folder))))
+  ).pipe(Effect.provide(Layer.provide(toyEngine(world), unpublishedFilesLayer(folder, store))))
 
 const states = ({ report }: RunOutcome) => report.jobs.map((job) => `${job.name} ${job.state}`).join(", ")
 
