@@ -85,7 +85,7 @@ export const publishKept = Effect.fn("Publishing.publishKept")(function* (
   return Option.some(noted(yield* hit(planned, key, manifest), [note]))
 })
 
-/** A hit on what another run has published meanwhile. What this one may have made of it, deposed, is let go. */
+/** A hit on what another run has published. What this one may have made of it, deposed, is let go. */
 export const publishedElsewhere = Effect.fnUntraced(function* (
   planned: PlannedJob,
   key: Digest,

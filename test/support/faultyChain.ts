@@ -96,7 +96,8 @@ export const surviveFaults = async (
   proxy.passed.length = 0
   proxy.fault = schedule.fault
   const startedMillis = performance.now()
-  const run = await distillery(["run", "fashion-mnist", "--json", ...chain.flags], { environment, folder })
+  const args = ["run", "fashion-mnist", "--json", ...chain.flags]
+  const run = await distillery(args, { environment, folder })
   const seconds = Math.round((performance.now() - startedMillis) / 1000)
   proxy.fault = () => undefined
   const what = `${options.theme}, seed ${options.seed}`
