@@ -3,7 +3,7 @@
  * `FAULT_SEEDS=first-last` runs others than 1 to 50.
  */
 import { writeSync } from "node:fs"
-import { beforeAll, describe, it } from "vitest"
+import { assert, beforeAll, describe, it } from "vitest"
 import { themes } from "../support/faultSchedule.ts"
 import { type Chain, makeChain, type Place, surviveFaults } from "../support/faultyChain.ts"
 import { startFaultyProxy } from "../support/faultyProxy.ts"
@@ -24,7 +24,7 @@ const placesOf = async (start: () => Promise<S3TestServer>, num: number): Promis
   return places
 }
 
-const onVersitygw = await placesOf(startVersitygw, versitygwMissing ? 0 : 4)
+const onVersitygw = await placesOf(startVersitygw, versitygwMissing ? 0 : 6)
 const onMinio = await placesOf(startMinio, minioMissing ? 0 : 3)
 
 const [firstSeed = 1, lastSeed = 50] = (process.env.FAULT_SEEDS ?? "1-50").split("-").map(Number)
@@ -34,17 +34,23 @@ beforeAll(async () => {
   chain = await makeChain()
 }, 300_000)
 
-/** Every seed once, at each place one after the other. */
+/** Every seed once, at each place one after the other; those that did not end as they should. */
 const surviveAll = async (places: ReadonlyArray<Place>, seeds: ReadonlyArray<number>): Promise<void> => {
   const left = [...seeds]
+  const failures: Array<string> = []
   const work = async (place: Place): Promise<void> => {
     for (let seed = left.shift(); seed !== undefined; seed = left.shift()) {
       const theme = themes[seed % themes.length]!
       const options = { seed, theme, numStallsMax: 2, outageMillis: 60_000 }
-      writeSync(1, `${await surviveFaults(chain, place, options)}\n`)
+      const line = await surviveFaults(chain, place, options).catch((error: Error) => {
+        failures.push(error.message)
+        return `FAILED ${error.message}`
+      })
+      writeSync(1, `${line}\n`)
     }
   }
   await Promise.all(places.map(work))
+  assert.deepStrictEqual(failures, [])
 }
 
 const seeds = Array.from({ length: lastSeed - firstSeed + 1 }, (_, index) => firstSeed + index)

@@ -110,5 +110,6 @@ export const surviveFaults = async (
   assert.strictEqual(swept.code, 0, `${what}: ${swept.stderr}`)
   assert.strictEqual(await uploadsLeft(server, prefix), 0, `${what}: uploads left after gc`)
   const counted = Object.entries(schedule.counts).map(([kind, count]) => `${count} ${kind}`)
-  return `${what}: ${seconds} s, ${proxy.passed.length} requests, ${counted.join(", ")}; ${left} uploads swept`
+  const numbers = `${seconds} s, ${proxy.passed.length} requests, ${counted.join(", ")}`
+  return `${what}: ${numbers}; ${left} uploads swept`
 }
