@@ -14,6 +14,7 @@ import { sha256 } from "../files/hashFile.ts"
 import { makeFolder } from "../stores/makeFolder.ts"
 import { withInstallLock } from "./install-lock.ts"
 import { messageOf } from "./messageOf.ts"
+import { stoppable } from "./stoppable.ts"
 import { type Compiler, fetchZig } from "./zig-compiler.ts"
 
 export interface CpuLibraryOptions {
@@ -36,7 +37,7 @@ export const locateCpuLibrary = (options: CpuLibraryOptions): CpuLibrary => {
 
 /** Compiles the kernels if that was not done before: some seconds, once. Never fails. */
 export const resolveCpuLibrary = (options: CpuLibraryOptions): Effect.Effect<CpuLibrary> =>
-  Effect.promise(async (signal): Promise<CpuLibrary> => {
+  stoppable(async (signal): Promise<CpuLibrary> => {
     const located = locateCpuLibrary(options)
     if (located.kind === "compiled") return located
     const elsewhere = unsupported()
@@ -49,7 +50,7 @@ export const resolveCpuLibrary = (options: CpuLibraryOptions): Effect.Effect<Cpu
     } catch (cause) {
       return { kind: "absent", reason: `our kernels could not be compiled: ${messageOf(cause)}` }
     }
-  })
+  }).pipe(Effect.orDie)
 
 const sourceFolder = path.join(packageRootOf(import.meta.url), "infra", "tensorflow", "cpu")
 
@@ -154,7 +155,14 @@ const compileWith = async (compiler: Compiler, staging: string, signal: AbortSig
       await run(command, [...leading, ...FLAGS, "-c", path.join(sourceFolder, name), "-o", object], options)
     }
   }
-  await Promise.all(Array.from({ length: availableParallelism() }, worker))
+  const workers = Array.from({ length: availableParallelism() }, worker)
+  try {
+    await Promise.all(workers)
+  } finally {
+    // After a failure the others finish what they are at: the next compiler writes to the same places.
+    waiting.length = 0
+    await Promise.allSettled(workers)
+  }
   // What they call of C's library is in the process already, with TensorFlow.
   const linked = path.join(staging, "kernels.so")
   await run(command, [...leading, ...linking, "-shared", "-o", linked, ...objects], options)

@@ -11,6 +11,7 @@ import { digestOf, libraryRoot, releaseFolder, verify, writeRecord } from "./ins
 import { messageOf } from "./messageOf.ts"
 import { downloadWheel, NotFetched } from "./pip-download.ts"
 import type { Release, Wheel } from "./releases.ts"
+import { stoppable } from "./stoppable.ts"
 import { type UnpackedFile, unpackWheel } from "./wheel.ts"
 
 /** What goes on while a library is fetched; with each phase, `bytes` counts from nought again. */
@@ -32,10 +33,7 @@ export type InstallOutcome =
 
 /** Tries to fetch a library that is not there, or not as it was fetched. Never fails. */
 export const installLibrary = (options: InstallOptions): Effect.Effect<InstallOutcome> =>
-  Effect.tryPromise({
-    try: (signal) => install(options, signal),
-    catch: (cause) => cause
-  }).pipe(
+  stoppable((signal) => install(options, signal)).pipe(
     Effect.catch((cause) =>
       Effect.succeed<InstallOutcome>({ state: "failed", reason: reasonOf(cause, options) })
     )
@@ -83,23 +81,20 @@ export const removeLibrary = (
   kind: Release["kind"],
   onWait: (pid: number) => void
 ): Effect.Effect<ReadonlyArray<string>, unknown> =>
-  Effect.tryPromise({
-    try: async (signal) => {
-      const root = libraryRoot(cacheDirectory)
-      if (!(await exists(root))) return []
-      const options = {
-        file: path.join(root, LOCK),
-        signal,
-        onWait: ({ pid }: { pid: number }) => onWait(pid)
-      }
-      return withInstallLock(options, async () => {
-        const names = (await fs.readdir(root)).filter((name) => name.includes(`-${kind}-`))
-        for (const name of names) await removeAtOnce(path.join(root, name))
-        await removeLeftovers(root, undefined)
-        return names.map((name) => path.join(root, name))
-      })
-    },
-    catch: (cause) => cause
+  stoppable(async (signal) => {
+    const root = libraryRoot(cacheDirectory)
+    if (!(await exists(root))) return []
+    const options = {
+      file: path.join(root, LOCK),
+      signal,
+      onWait: ({ pid }: { pid: number }) => onWait(pid)
+    }
+    return withInstallLock(options, async () => {
+      const names = (await fs.readdir(root)).filter((name) => name.includes(`-${kind}-`))
+      for (const name of names) await removeAtOnce(path.join(root, name))
+      await removeLeftovers(root, undefined)
+      return names.map((name) => path.join(root, name))
+    })
   })
 
 /** Out of the way first, so that nobody finds half of it. */

@@ -3,7 +3,7 @@ import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_pr
 import * as fs from "node:fs/promises"
 import * as path from "node:path"
 import { createInterface } from "node:readline"
-import { Effect } from "effect"
+import { Effect, Fiber } from "effect"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import type { FetchProgress } from "../../../infra/tensorflow/install-library.ts"
 import { installLibrary } from "../../../infra/tensorflow/install-library.ts"
@@ -80,6 +80,13 @@ const resolving = (
   return { child, lines, answer }
 }
 
+/** The same in this process. */
+const installing = () => {
+  process.env.PIP_INDEX_URL = index.url
+  const options = { cacheDirectory: cacheOf(home), release: toyReleases.cpu, onProgress: () => undefined }
+  return installLibrary(options)
+}
+
 const phases = ({ lines }: Resolving): ReadonlyArray<string> => [
   ...new Set(lines.flatMap(({ phase }) => phase ?? []))
 ]
@@ -124,6 +131,19 @@ describe(`with pip, in a fresh home${skipped}`, () => {
       index.behave("honest")
       expect((await resolving().answer).kind).toBe("native")
       expect(await fs.readdir(rootOf(home))).toEqual([toyReleases.cpu.folder])
+    },
+    30_000
+  )
+
+  it.skipIf(!hasPip)(
+    "asked to stop half-way, leaves nothing behind",
+    async () => {
+      index.behave({ stallAt: toyCpuWheels[0]!.file })
+      const stopped = Effect.runFork(installing())
+      await index.halfway()
+      await Effect.runPromise(Fiber.interrupt(stopped))
+      expect(await fs.readdir(rootOf(home), { recursive: true })).toEqual(["downloads"])
+      expect(pipsIn(home)).toEqual([])
     },
     30_000
   )
@@ -200,11 +220,8 @@ describe(`with pip, in a fresh home${skipped}`, () => {
       expect(await verify(targetOf(home))).toMatchObject({
         reason: `${api} has changed since it was fetched`
       })
-      process.env.PIP_INDEX_URL = index.url
-      const release = toyReleases.cpu
-      const again = installLibrary({ cacheDirectory: cacheOf(home), release, onProgress: () => undefined })
-      expect(await Effect.runPromise(again)).toEqual({ state: "fetched" })
-      expect(await Effect.runPromise(again)).toEqual({ state: "present" })
+      expect(await Effect.runPromise(installing())).toEqual({ state: "fetched" })
+      expect(await Effect.runPromise(installing())).toEqual({ state: "present" })
     },
     60_000
   )
