@@ -67,6 +67,10 @@ const text = (name: string): Config.Config<string | undefined> =>
 const wordsIn = (text: string): ReadonlyArray<string> =>
   text.split(",").flatMap((word) => (word.trim() === "" ? [] : [word.trim()]))
 
+/** A text of which `problem` says in words what is wrong, or `true`. */
+const checked = (name: string, problem: (text: string) => string | true): Config.Config<string> =>
+  Config.schema(Schema.String.check(Schema.makeFilter(problem)), name)
+
 /** Separated by commas; empty where the variable is not set. */
 const listOf = <A>(item: Schema.Codec<A, string>, what: string, name: string) => {
   const isOne = Schema.is(item)
@@ -74,22 +78,38 @@ const listOf = <A>(item: Schema.Codec<A, string>, what: string, name: string) =>
     const wrong = wordsIn(text).find((word) => !isOne(word))
     return wrong === undefined ? true : `"${wrong}" is no ${what}`
   }
-  return Config.schema(Schema.String.check(Schema.makeFilter(problem)), name).pipe(
+  return checked(name, problem).pipe(
     Config.withDefault(""),
     Config.map((text) => wordsIn(text).filter(isOne))
   )
 }
 
+/** A whole number from 1 on. */
 const count = (name: string, fallback: number, maximum = 1024): Config.Config<number> =>
-  Config.schema(
-    Schema.NumberFromString.check(Schema.isInt(), Schema.isBetween({ minimum: 1, maximum })),
-    name
-  ).pipe(Config.withDefault(fallback))
+  checked(name, (text) => {
+    const number = Number(text)
+    return Number.isInteger(number) && number >= 1 && number <= maximum
+      ? true
+      : `"${text}" is no whole number from 1 to ${maximum}`
+  }).pipe(Config.map(Number), Config.withDefault(fallback))
 
-const storePlace = Config.schema(
-  Schema.String.check(Schema.makeFilter((text) => placeProblem(text) ?? true)),
-  "DISTILLERY_STORE"
-).pipe(Config.option, Config.map(Option.map(placeFrom)))
+/** One of the words; the first where the variable is not set. */
+const wordOf = <Word extends string>(
+  name: string,
+  ...words: readonly [Word, ...ReadonlyArray<Word>]
+): Config.Config<Word> => {
+  const known = (text: string) => words.find((word) => word === text)
+  const problem = (text: string) => known(text) !== undefined || `"${text}" is none of ${words.join(", ")}`
+  return checked(name, problem).pipe(
+    Config.map((text) => known(text) ?? words[0]),
+    Config.withDefault(words[0])
+  )
+}
+
+const storePlace = checked("DISTILLERY_STORE", (text) => placeProblem(text) ?? true).pipe(
+  Config.option,
+  Config.map(Option.map(placeFrom))
+)
 
 const settings = Config.all({
   store: storePlace,
@@ -106,12 +126,8 @@ const settings = Config.all({
   }),
   mirror: directory("DISTILLERY_MIRROR"),
   tensorflow: directory("DISTILLERY_TENSORFLOW"),
-  backend: Config.schema(Schema.Literals(["auto", "native", "portable"]), "DISTILLERY_BACKEND").pipe(
-    Config.withDefault("auto" as const)
-  ),
-  kernels: Config.schema(Schema.Literals(["own", "stock"]), "DISTILLERY_KERNELS").pipe(
-    Config.withDefault("own" as const)
-  ),
+  backend: wordOf("DISTILLERY_BACKEND", "auto", "native", "portable"),
+  kernels: wordOf("DISTILLERY_KERNELS", "own", "stock"),
   visibleGpus: text("CUDA_VISIBLE_DEVICES"),
   threads: count("DISTILLERY_THREADS", availableParallelism()),
   profile: directory("DISTILLERY_PROFILE"),
@@ -122,7 +138,7 @@ const settings = Config.all({
   keepStates: count("DISTILLERY_KEEP_STATES", 6)
 })
 
-/** `DISTILLERY_THREADS is wrong: expected an integer`, from the schema's words and the path it gives. */
+/** `DISTILLERY_THREADS is wrong: "two" is no whole number …`, from the schema's words and the path it gives. */
 const wordsOf = (error: Config.ConfigError): string => {
   const [, what, name] = /^(?:SchemaError\()?([\s\S]*?)\s+at \["(\w+)"\]\)?$/.exec(error.message) ?? []
   if (what === undefined) return `A setting in the environment is wrong: ${error.message}`

@@ -84,7 +84,12 @@ const examined = Effect.gen(function* () {
   const settings = yield* Effect.result(read)
   if (settings._tag === "Failure") {
     const { message } = settings.failure
-    const wrong: Finding = { name: "settings", state: "fail", text: message, fix: "Correct it, or unset it" }
+    const wrong: Finding = {
+      name: "settings",
+      state: "fail",
+      text: message,
+      fix: "Correct it, or unset it: the rest is looked at then"
+    }
     return { findings: [node, wrong], settings: [] }
   }
   const found = settings.success

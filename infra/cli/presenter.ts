@@ -16,6 +16,8 @@ const messageOf = (error: CliError.NonShowHelpErrors): string => {
       return `there is no flag "${error.option}"${didYouMean(error.suggestions)}`
     case "UnknownSubcommand":
       return `there is no command "${error.subcommand}"${didYouMean(error.suggestions)}`
+    case "UnexpectedArgument":
+      return `there is no place for ${error.arguments.map((one) => `"${one}"`).join(", ")}`
     case "MissingArgument":
       return `the argument <${error.argument}> is missing`
     default:
@@ -29,9 +31,11 @@ const hintsFor = (
   errors: ReadonlyArray<CliError.NonShowHelpErrors>
 ): ReadonlyArray<string> => {
   if (!errors.some((error) => error._tag === "UnexpectedArgument")) return []
-  return commandPath.includes("schedule")
-    ? ['A cron expression stands in quotes: schedule add "30 2 * * *" quickstart']
-    : ["Jobs are named with an equals sign or a comma: --force=student, --only teacher,student"]
+  if (commandPath.includes("schedule"))
+    return ['A cron expression stands in quotes: schedule add "30 2 * * *" quickstart']
+  return commandPath.some((command) => command === "run" || command === "plan")
+    ? ["Jobs are named with an equals sign or a comma: --force=student, --only teacher,student"]
+    : []
 }
 
 export const invocationLines = (

@@ -121,18 +121,24 @@ export const list = Effect.fn("runtime.list")(function* (flags: {
   const { paint, print } = yield* Output
   const settings = yield* read
   const libraries = yield* placesOf(settings, flags.verify)
-  const portable = libraries.every(({ serves }) => !serves)
+  const isNative = libraries.some(({ serves }) => serves)
   const rows = libraries.map((one) => [one.name, stateOf(one, paint), one.directory])
   const columns = [{ title: "library" }, { title: "state" }, { title: "folder" }]
   yield* flags.json
-    ? printJson({ schemaVersion: 1, runtime: portable ? "portable" : "native", libraries })
-    : print([...table(columns, rows, paint), ...(portable ? ["", portableLine(settings)] : [])])
+    ? printJson({ schemaVersion: 1, runtime: isNative ? "native" : runtimeWithout(settings), libraries })
+    : print([...table(columns, rows, paint), ...(isNative ? [] : ["", withoutLibrary(settings)])])
   if (flags.verify && libraries.some(({ state }) => state === "damaged")) {
     return yield* new AlreadyReported({ exitCode: exitCodes.integrity })
   }
 })
 
-const portableLine = ({ backend }: SettingsValue): string =>
-  backend === "portable"
-    ? "The portable runtime serves, as DISTILLERY_BACKEND asks."
-    : "The portable runtime serves until a library is there: npx distillery runtime install"
+/** What a run computes with where no library serves. */
+const runtimeWithout = ({ backend, tensorflowDir }: SettingsValue): "portable" | "none" =>
+  backend === "portable" || (backend === "auto" && tensorflowDir === undefined) ? "portable" : "none"
+
+const withoutLibrary = ({ backend, tensorflowDir }: SettingsValue): string => {
+  if (backend === "portable") return "The portable runtime serves, as DISTILLERY_BACKEND asks."
+  if (tensorflowDir !== undefined) return "No runtime serves: correct DISTILLERY_TENSORFLOW, or leave it out."
+  const until = backend === "native" ? "No runtime serves" : "The portable runtime serves"
+  return `${until} until a library is there: npx distillery runtime install`
+}

@@ -24,8 +24,8 @@ export const pipCheck: Effect.Effect<Finding> = Effect.promise(async () => {
 })
 
 /** Why the places before the chosen one do not serve. */
-const passedOver = (places: ReadonlyArray<Candidate>, chosen: NativeLibrary | undefined): string => {
-  const at = places.findIndex(({ library }) => library?.directory === chosen?.directory)
+const passedOver = (places: ReadonlyArray<Candidate>, chosen: NativeLibrary): string => {
+  const at = places.findIndex(({ library }) => library?.directory === chosen.directory)
   const better = at === -1 ? places : places.slice(0, at)
   return better.map(({ name, reason }) => `not ${name}: ${reason}`).join("; ")
 }

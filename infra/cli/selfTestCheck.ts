@@ -25,13 +25,27 @@ const outcomeOf = (
   stdout: string,
   stderr: string
 ): SelfTestOutcome => {
-  if (error === null) return { _tag: "Done", result: JSON.parse(stdout) as SelfTestResult }
+  if (error === null) return resultOf(stdout)
   if (error.killed === true) {
     return { _tag: "Failed", reason: `it took longer than ${timeoutMillis / 1000} s`, crashed: false }
   }
   if (error.signal != null)
     return { _tag: "Failed", reason: `its process ended by ${error.signal}`, crashed: true }
   return { _tag: "Failed", reason: stderr.trim().replace(/^error: /, "") || error.message, crashed: false }
+}
+
+/** A library may write to stdout, too. */
+const resultOf = (stdout: string): SelfTestOutcome => {
+  try {
+    return { _tag: "Done", result: JSON.parse(stdout) as SelfTestResult }
+  } catch {
+    const start = JSON.stringify(stdout.slice(0, 200))
+    return {
+      _tag: "Failed",
+      reason: `its process wrote something else than its result: ${start}`,
+      crashed: false
+    }
+  }
 }
 
 /** Of a loss around 1, after a few steps. */

@@ -22,7 +22,7 @@ describe("settings from the environment", () => {
       assert.strictEqual((yield* readFrom({})).leaseSeconds, 30)
       assert.strictEqual((yield* readFrom({ DISTILLERY_LEASE_SECONDS: "3600" })).leaseSeconds, 3600)
       const error = yield* Effect.flip(readFrom({ DISTILLERY_LEASE_SECONDS: "0" }))
-      assert.match(error.message, /^The environment variable DISTILLERY_LEASE_SECONDS is wrong: expected/)
+      assert.match(error.message, /^The environment variable DISTILLERY_LEASE_SECONDS is wrong: "0" is no/)
     })
   )
 
@@ -61,6 +61,11 @@ describe("settings from the environment", () => {
       "release",
       /DISTILLERY_SCOPE is wrong: expected a scope: main, pr\/<name> or user\/<name>/
     ],
+    ["DISTILLERY_BACKEND", "gpu", /DISTILLERY_BACKEND is wrong: "gpu" is none of auto, native, portable$/],
+    ["DISTILLERY_KERNELS", "Own", /DISTILLERY_KERNELS is wrong: "Own" is none of own, stock$/],
+    ["DISTILLERY_THREADS", "two", /DISTILLERY_THREADS is wrong: "two" is no whole number from 1 to 1024$/],
+    ["DISTILLERY_THREADS", "1.5", /"1.5" is no whole number from 1 to 1024$/],
+    ["DISTILLERY_THREADS", "1025", /"1025" is no whole number from 1 to 1024$/],
     ["DISTILLERY_TRUST_SCOPES", "main,pr", /DISTILLERY_TRUST_SCOPES is wrong: "pr" is no scope/],
     ["DISTILLERY_TRUST_KEYS", "ann", /DISTILLERY_TRUST_KEYS is wrong: "ann" is no key/]
   ] as const)("%s=%s is refused", ([name, value, message]) =>

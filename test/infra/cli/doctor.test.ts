@@ -63,6 +63,18 @@ describe("doctor", () => {
     for (const { fix, state } of checks) if (state !== "ok") assert.isString(fix)
   }, 30_000)
 
+  it("a self-test that writes something else is a finding, not an end", async () => {
+    const talking = 'if (process.argv[2] === "self-test") console.log("hello")'
+    const { code, stdout } = await distillery(["doctor"], {
+      environment: {
+        ...environment,
+        NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(talking)}`
+      }
+    })
+    assert.strictEqual(code, 1)
+    assert.match(stdout, /^fail +self-test +.*its process wrote something else than its result: "hello/m)
+  }, 30_000)
+
   it("settings that make no sense are a finding, not an end", async () => {
     const { code, stdout } = await distillery(["doctor"], { environment: { DISTILLERY_THREADS: "many" } })
     assert.strictEqual(code, 1)

@@ -64,7 +64,10 @@ describe("distillery runtime", () => {
 
   it("lists the folder that the user names, and that it holds none", async () => {
     const named = await runtime(["list", "--json"], { DISTILLERY_TENSORFLOW: project })
-    const { libraries } = JSON.parse(named.stdout) as Listed
+    const { libraries, runtime: serving } = JSON.parse(named.stdout) as Listed
+    assert.strictEqual(serving, "none")
+    const { stdout } = await runtime(["list"], { DISTILLERY_TENSORFLOW: project })
+    assert.match(stdout, /^No runtime serves: correct DISTILLERY_TENSORFLOW, or leave it out\.$/m)
     assert.include(libraries[0], { name: "DISTILLERY_TENSORFLOW", state: "absent", serves: false })
   })
 

@@ -38,6 +38,7 @@ describe("wrong usage exits with 2, says what is meant, and prints no page of he
     [["run", "quickstart", "--onyl", "x"], /^error: there is no flag "--onyl": did you mean "--only"\?\n/],
     [["run", "quickstart", "--concurrency", "0"], /^error: .*concurrency/],
     [["run", "quickstart", "--force", "student"], /--force=student/],
+    [["runtime", "list", "x"], /^error: there is no place for "x"\nUsage: distillery runtime list --help\n/],
     [["run", "quickstrat"], /^error: there is no pipeline "quickstrat": did you mean "quickstart"\?\n/],
     [["run", "constructor"], /^error: there is no pipeline "constructor"\n/],
     [["plan", "quickstart", "--only", "studnt"], /^error: --only: .*did you mean "student"\?\n/],
