@@ -138,7 +138,7 @@ const settings = Config.all({
   keepStates: count("DISTILLERY_KEEP_STATES", 6)
 })
 
-/** `DISTILLERY_THREADS is wrong: "two" is no whole number …`, from the schema's words and the path it gives. */
+/** `DISTILLERY_THREADS is wrong: "two" is no …`, from the schema's words and the path it gives. */
 const wordsOf = (error: Config.ConfigError): string => {
   const [, what, name] = /^(?:SchemaError\()?([\s\S]*?)\s+at \["(\w+)"\]\)?$/.exec(error.message) ?? []
   if (what === undefined) return `A setting in the environment is wrong: ${error.message}`
