@@ -10,7 +10,7 @@ import type { BlobStore } from "../lib/storage/BlobStore.ts"
 import { blobStoreLayer } from "../lib/storage/blobs.ts"
 import type { Hasher } from "../lib/storage/Digest.ts"
 import type { OwnerLiveness } from "../lib/storage/Lease.ts"
-import { leasesLayer } from "../lib/storage/leases.ts"
+import { type LeaseOptions, leasesLayer } from "../lib/storage/leases.ts"
 import type { ObjectStore, StoreError } from "../lib/storage/ObjectStore.ts"
 import { type KeyUnavailable, Signer, type Verifier } from "../lib/storage/Signature.ts"
 import type { TensorError } from "../lib/tensor/Runtime.ts"
@@ -294,6 +294,11 @@ const executorLayer = (
 /** What cannot be signed cannot be published: that is told before a job starts. */
 const signerIsReady = Layer.effectDiscard(Effect.flatMap(Signer, ({ ready }) => ready))
 
+const leaseOptions = ({ leaseSeconds, signing }: SettingsValue): LeaseOptions => ({
+  leaseMillis: leaseSeconds * 1000,
+  scope: signing.scope
+})
+
 /** Everything that `run` needs but the reporter, which the terminal decides. */
 export const engineLayer = (
   options: EngineOptions
@@ -305,7 +310,7 @@ export const engineLayer = (
   // One of them for both: what is executed is what the plan has hashed.
   const code = codeLayer(options, options.executor === "in-process")
   return runnerLayer.pipe(
-    Layer.provide(leasesLayer(options.settings.leaseSeconds * 1000)),
+    Layer.provide(leasesLayer(leaseOptions(options.settings))),
     Layer.provide(ownerLivenessLayer),
     Layer.merge(signerIsReady),
     Layer.provideMerge(executorLayer(options, code)),

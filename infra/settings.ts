@@ -5,8 +5,10 @@
 import { availableParallelism } from "node:os"
 import { join, resolve } from "node:path"
 import { Config, Effect, Option, Schema } from "effect"
-import { KeyId, mainScope, Scope } from "../lib/storage/Signature.ts"
+import { mainScope, Scope } from "../lib/storage/Signature.ts"
+import { type GitHubEvent, scopeOnGitHub } from "./signing/githubScope.ts"
 import type { SigningOptions } from "./signing/signing.ts"
+import { trustedKeyFrom } from "./signing/trustedKeys.ts"
 import { placeFrom, placeProblem, type StorePlace } from "./stores/storePlace.ts"
 import { cacheFolder, userFolder } from "./userFolders.ts"
 
@@ -71,18 +73,22 @@ const wordsIn = (text: string): ReadonlyArray<string> =>
 const checked = (name: string, problem: (text: string) => string | true): Config.Config<string> =>
   Config.schema(Schema.String.check(Schema.makeFilter(problem)), name)
 
-/** Separated by commas; empty where the variable is not set. */
-const listOf = <A>(item: Schema.Codec<A, string>, what: string, name: string) => {
-  const isOne = Schema.is(item)
+/** Separated by commas; empty where the variable is not set. `parse` gives `undefined` for what is none. */
+const listOf = <A>(parse: (word: string) => A | undefined, what: string, name: string) => {
   const problem = (text: string) => {
-    const wrong = wordsIn(text).find((word) => !isOne(word))
+    const wrong = wordsIn(text).find((word) => parse(word) === undefined)
     return wrong === undefined ? true : `"${wrong}" is no ${what}`
   }
   return checked(name, problem).pipe(
     Config.withDefault(""),
-    Config.map((text) => wordsIn(text).filter(isOne))
+    Config.map((text) => wordsIn(text).flatMap((word) => parse(word) ?? []))
   )
 }
+
+const isScope = Schema.is(Scope)
+const scopeFrom = (word: string): Scope | undefined => (isScope(word) ? word : undefined)
+
+const variable = (name: string): Config.Config<string> => Config.String(name).pipe(Config.withDefault(""))
 
 /** A whole number from 1 on. */
 const count = (name: string, fallback: number, maximum = 1024): Config.Config<number> =>
@@ -120,9 +126,14 @@ const settings = Config.all({
   }),
   signing: Config.all({
     secret: text("DISTILLERY_KEY"),
-    scope: Config.schema(Scope, "DISTILLERY_SCOPE").pipe(Config.withDefault(mainScope)),
-    trustScopes: listOf(Scope, "scope", "DISTILLERY_TRUST_SCOPES"),
-    trustKeys: listOf(KeyId, "key", "DISTILLERY_TRUST_KEYS")
+    scope: Config.schema(Scope, "DISTILLERY_SCOPE").pipe(Config.option),
+    trustScopes: listOf(scopeFrom, "scope", "DISTILLERY_TRUST_SCOPES"),
+    trustKeys: listOf(trustedKeyFrom, "key, alone or as KEY@SCOPE", "DISTILLERY_TRUST_KEYS")
+  }),
+  event: Config.all({
+    GITHUB_ACTIONS: variable("GITHUB_ACTIONS"),
+    GITHUB_REF: variable("GITHUB_REF"),
+    GITHUB_HEAD_REF: variable("GITHUB_HEAD_REF")
   }),
   mirror: directory("DISTILLERY_MIRROR"),
   tensorflow: directory("DISTILLERY_TENSORFLOW"),
@@ -145,16 +156,33 @@ const wordsOf = (error: Config.ConfigError): string => {
   return `The environment variable ${name} is wrong: ${what.replace(/^E/, "e")}`
 }
 
-const signingFrom = (found: Omit<SigningOptions, "folder">, folder: string): SigningOptions => ({
-  ...found,
-  folder,
-  secret: found.secret === "" ? undefined : found.secret,
-  trustScopes: found.trustScopes.length > 0 ? found.trustScopes : [...new Set([found.scope, mainScope])]
+type FoundSigning = Omit<SigningOptions, "folder" | "scope"> & { readonly scope: Option.Option<Scope> }
+
+const scopeUnknown = new SettingsInvalid({
+  message:
+    "It cannot be told for which pull request this workflow runs, and main is not for pull requests to " +
+    `write to: set DISTILLERY_SCOPE, in the workflow as pr/\${{ github.event.number }}`
 })
+
+const signingFrom = (
+  found: FoundSigning,
+  event: GitHubEvent,
+  folder: string
+): Effect.Effect<SigningOptions, SettingsInvalid> => {
+  const scope = Option.getOrElse(found.scope, () => scopeOnGitHub(event))
+  if (scope === undefined) return Effect.fail(scopeUnknown)
+  return Effect.succeed({
+    ...found,
+    scope,
+    folder,
+    secret: found.secret?.trim() === "" ? undefined : found.secret,
+    trustScopes: found.trustScopes.length > 0 ? found.trustScopes : [...new Set([scope, mainScope])]
+  })
+}
 
 /** Reads the environment. Fails with `SettingsInvalid`, which names the variable and what it may be. */
 export const read: Effect.Effect<SettingsValue, SettingsInvalid> = Effect.gen(function* () {
-  const found = yield* settings
+  const found = yield* Effect.mapError(settings, (error) => new SettingsInvalid({ message: wordsOf(error) }))
   const projectDir = process.cwd()
   return {
     projectDir,
@@ -163,7 +191,7 @@ export const read: Effect.Effect<SettingsValue, SettingsInvalid> = Effect.gen(fu
       folder: join(projectDir, ".distillery", "store")
     })),
     cacheDir: cacheFolder(found.userFolders),
-    signing: signingFrom(found.signing, userFolder(found.userFolders)),
+    signing: yield* signingFrom(found.signing, found.event, userFolder(found.userFolders)),
     mirrorDir: Option.getOrUndefined(found.mirror),
     tensorflowDir: Option.getOrUndefined(found.tensorflow),
     backend: found.backend,
@@ -178,7 +206,7 @@ export const read: Effect.Effect<SettingsValue, SettingsInvalid> = Effect.gen(fu
     keepStates: found.keepStates,
     environment: process.env
   }
-}).pipe(Effect.mapError((error) => new SettingsInvalid({ message: wordsOf(error) })))
+})
 
 /** What GitHub Actions asks of the programs that it runs. */
 export interface GitHubValue {

@@ -67,7 +67,9 @@ export const adopt = Effect.fn("adopt")(function* (flags: AdoptFlags) {
     withOverrides(found, flags.set)
   )
   const adopted = yield* Effect.provide(
-    whileOpen(`adopt-${randomUUID()}`, (record) => adoptAll(pipeline, flags, record)),
+    whileOpen({ runId: `adopt-${randomUUID()}`, scope: settings.signing.scope }, (record) =>
+      adoptAll(pipeline, flags, record)
+    ),
     Layer.merge(planningLayer({ settings, pipelineFile: pipelineFileOf(flags.pipeline) }), ownerLivenessLayer)
   )
   if (flags.json) {

@@ -6,6 +6,7 @@ import { Effect, Option, Schema } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { completeNames, completion } from "./completionCommands.ts"
 import { json, pipeline, set } from "./flags.ts"
+import { key } from "./keyCommands.ts"
 import { adopt, dag, explain } from "./pipelineCommands.ts"
 import { init } from "./projectCommands.ts"
 import { diff, lineage, log, show } from "./resultCommands.ts"
@@ -171,7 +172,7 @@ export const distillery = Command.make("distillery").pipe(
     { group: "Begin", commands: [init] },
     { group: "Run", commands: [run, plan, explain, dag] },
     { group: "Look at results", commands: [log, show, diff, lineage, predict] },
-    { group: "Keep the store", commands: [adopt, gc, verify] },
+    { group: "Keep the store", commands: [adopt, gc, verify, key] },
     { group: "Schedule", commands: [schedule, scheduler] },
     { group: "Find out", commands: [list, doctor, runtime, completion, completeNames, selfTest] }
   ])

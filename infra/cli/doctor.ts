@@ -43,7 +43,11 @@ const valuesOf = (settings: SettingsValue): ReadonlyArray<readonly [variable: st
     ["DISTILLERY_KEY", signing.secret === undefined ? "made for you" : "set"],
     ["DISTILLERY_SCOPE", signing.scope],
     ["DISTILLERY_TRUST_SCOPES", signing.trustScopes.join(",")],
-    ["DISTILLERY_TRUST_KEYS", signing.trustKeys.join(",") || "your own"]
+    [
+      "DISTILLERY_TRUST_KEYS",
+      signing.trustKeys.map(({ keyId, scopes }) => `${keyId}@${scopes.join(",")}`).join(",") ||
+        "your own, and those of `distillery key list`"
+    ]
   ]
 }
 

@@ -2,7 +2,8 @@
 import { join } from "node:path"
 import { Effect, Option, Schema, Stream } from "effect"
 import { ObjectStore } from "../../lib/storage/ObjectStore.ts"
-import { RunReport } from "../../lib/workflow/RunReport.ts"
+import { Verifier } from "../../lib/storage/Signature.ts"
+import { RunReport, runReportFolder, runReportKey } from "../../lib/workflow/RunReport.ts"
 import { nearest } from "../../lib/workflow/suggestions.ts"
 import { loggedRuns } from "../reporting/readEventLog.ts"
 import type { SettingsValue } from "../settings.ts"
@@ -14,21 +15,28 @@ const decodeReport = Schema.decodeUnknownOption(Schema.fromJsonString(RunReport)
 export const runLogFolder = ({ projectDir }: SettingsValue): string =>
   join(projectDir, ".distillery", "logs", "runs")
 
-const recordKey = (runId: string): string => `runs/${runId}.json`
-const idOfKey = (key: string): string => key.slice("runs/".length, -".json".length)
-
-/** Ids of the runs recorded in the store, the latest first. */
+/** Ids of the runs recorded in the scopes that are read, the latest first. */
 const recordedRuns = Effect.gen(function* () {
   const store = yield* ObjectStore
-  const keys = yield* Stream.runCollect(Stream.map(store.list("runs/"), ({ key }) => key))
-  return [...keys].map(idOfKey).sort().reverse()
+  const { scopes } = yield* Verifier
+  const ids = yield* Effect.forEach(scopes, (scope) => {
+    const folder = runReportFolder(scope)
+    const idOf = ({ key }: { readonly key: string }): string => key.slice(folder.length, -".json".length)
+    return Stream.runCollect(Stream.map(store.list(folder), idOf))
+  })
+  return ids.flat().sort().reverse()
 })
 
-/** The record of a run; `undefined` where there is none, or one that cannot be read. */
+/** The record of a run; `undefined` where there is none that is read, or one that makes no sense. */
 export const runRecord = Effect.fn("runRecord")(function* (runId: string) {
-  const bytes = yield* Effect.option((yield* ObjectStore).get(recordKey(runId)))
-  const text = Option.map(bytes, (found) => new TextDecoder().decode(found))
-  return Option.getOrUndefined(Option.flatMap(text, decodeReport))
+  const store = yield* ObjectStore
+  const { scopes } = yield* Verifier
+  for (const scope of scopes) {
+    const bytes = yield* Effect.option(store.get(runReportKey(scope, runId)))
+    const text = Option.map(bytes, (found) => new TextDecoder().decode(found))
+    if (Option.isSome(text)) return Option.getOrUndefined(decodeReport(text.value))
+  }
+  return undefined
 })
 
 /** The records of the latest runs, the latest first; those that cannot be read are passed over. */

@@ -118,7 +118,8 @@ const comment = (schedule: Schedule, { bucket, localZone }: WorkflowOptions): st
       : [
           ` Artifacts lie in the bucket. The repository needs the secrets ${secretsOfS3.join(", ")}.`,
           " The last signs what is made here, so that it counts the next time; to make one:",
-          " openssl rand -base64 32 | tr +/ _- | tr -d ="
+          " npx distillery key new | gh secret set DISTILLERY_KEY",
+          " Pull requests get a key, a scope and a policy of their own: see infra/deploy in the package."
         ])
   ].join("\n")
 

@@ -49,3 +49,19 @@ export const isSigned = ({ keyId, signature }: Signature, message: string): bool
     return false
   }
 }
+
+/**
+ * Why the text is no public key to trust; `undefined` where it is one. Refused are also secrets, and
+ * other spellings of a key.
+ */
+export const publicKeyProblem = (text: string): string | undefined => {
+  if (keyPairFrom(text) !== undefined) {
+    return "it may be a secret key, which nobody else should have; a public one begins with ed25519:"
+  }
+  if (!/^ed25519:[A-Za-z0-9_-]{43}$/.test(text)) return "a key is ed25519: and 43 of A-Z a-z 0-9 _ -"
+  const bytes = text.slice(prefix.length)
+  if (Buffer.from(bytes, "base64url").toString("base64url") !== bytes) {
+    return "it is another spelling of a key, in which its results would not be known"
+  }
+  return undefined
+}

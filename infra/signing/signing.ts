@@ -10,7 +10,7 @@ import {
   Verifier
 } from "../../lib/storage/Signature.ts"
 import { isSigned, type KeyPair, keyPairFrom, newSecret } from "./ed25519.ts"
-import { matches, readTrustedKeys, type TrustedKey } from "./trustedKeys.ts"
+import { countsIn, readTrustedKeys, type TrustedKey } from "./trustedKeys.ts"
 import { readKey, readOrMakeKey } from "./userKey.ts"
 
 export interface SigningOptions {
@@ -21,63 +21,79 @@ export interface SigningOptions {
   readonly scope: Scope
   /** Where to look, in this order. */
   readonly trustScopes: ReadonlyArray<Scope>
-  /** Keys that count in each of those scopes, besides those of the file. */
-  readonly trustKeys: ReadonlyArray<KeyId>
+  /** Keys that count besides those of the file. */
+  readonly trustKeys: ReadonlyArray<TrustedKey>
 }
+
+export const keyFile = ({ folder }: SigningOptions): string => join(folder, "key")
+export const trustedFile = ({ folder }: SigningOptions): string => join(folder, "trusted")
 
 const secretKey = (secret: string): KeyPair => {
-  const pair = keyPairFrom(secret)
+  const pair = keyPairFrom(secret.trim())
   if (pair !== undefined) return pair
-  throw new KeyUnavailable({ file: "DISTILLERY_KEY", reason: "it is no key, which has 43 characters" })
+  const reason = secret.trim().startsWith("ed25519:")
+    ? "it is a public key; the secret one is what `distillery key new` printed beside it"
+    : "it is no key, which has 43 characters; `distillery key new` makes one"
+  throw new KeyUnavailable({ file: "DISTILLERY_KEY", reason })
 }
 
-const makeSigner = ({ folder, scope, secret }: SigningOptions): Signer["Service"] => {
-  const load = async () =>
-    secret === undefined ? await readOrMakeKey(join(folder, "key")) : secretKey(secret)
+/** The key that results are signed with; a user's first one is made. Throws `KeyUnavailable`. */
+export const signingKey = async (options: SigningOptions): Promise<KeyPair> =>
+  options.secret === undefined ? await readOrMakeKey(keyFile(options)) : secretKey(options.secret)
+
+const makeSigner = (options: SigningOptions): Signer["Service"] => {
   let known: Promise<KeyPair> | undefined
   const pair = Effect.tryPromise({
-    try: () => (known ??= load()),
+    try: () => (known ??= signingKey(options)),
     catch: (error) => {
       known = undefined
       return error as KeyUnavailable
     }
   })
   return {
-    scope,
+    scope: options.scope,
     sign: (message) => Effect.map(pair, (key) => key.sign(message)),
     ready: Effect.asVoid(pair)
   }
 }
 
-/** The key may be made later in this life; one that cannot be read vouches for nothing. */
-const ownKey = ({ folder, secret }: SigningOptions): KeyId | undefined => {
+/** Where what a reader's own key signed counts: a key given to pull requests is in many hands. */
+export const ownKeyCountsIn = (own: Scope, scope: Scope): boolean => scope === own || !own.startsWith("pr/")
+
+interface OwnKey {
+  readonly keyId?: KeyId
+  /** Why it vouches for nothing. */
+  readonly problem?: string
+}
+
+/** The key may be made later in this life. */
+const ownKey = (options: SigningOptions): OwnKey => {
   try {
-    return (secret === undefined ? readKey(join(folder, "key")) : secretKey(secret))?.keyId
-  } catch {
-    return undefined
+    const pair = options.secret === undefined ? readKey(keyFile(options)) : secretKey(options.secret)
+    return pair === undefined ? {} : { keyId: pair.keyId }
+  } catch (error) {
+    return { problem: (error as KeyUnavailable).message }
   }
 }
 
 const makeVerifier = (options: SigningOptions): Verifier["Service"] => {
-  const { folder, trustKeys, trustScopes } = options
-  const file = join(folder, "trusted")
-  let own: KeyId | undefined
+  const { scope: ownScope, trustKeys, trustScopes } = options
+  const file = trustedFile(options)
+  let own: OwnKey = {}
   let trusted: ReturnType<typeof readTrustedKeys> | undefined
   const keysOf = () => (trusted ??= readTrustedKeys(file))
-  const counts = ({ keyId: one, scopes }: TrustedKey, keyId: KeyId, scope: Scope) =>
-    one === keyId && scopes.some((pattern) => matches(pattern, scope))
   return {
     scopes: trustScopes,
     trusts: (keyId, scope) => {
-      own ??= ownKey(options)
-      if (keyId === own || trustKeys.includes(keyId)) return true
-      return keysOf().keys.some((one) => counts(one, keyId, scope))
+      if (own.keyId === undefined) own = ownKey(options)
+      if (keyId === own.keyId && ownKeyCountsIn(ownScope, scope)) return true
+      return [...trustKeys, ...keysOf().keys].some((one) => countsIn(one, keyId, scope))
     },
     signed: isSigned,
     howToTrust: (keyId, scope) => {
-      const { problem } = keysOf()
+      const problem = own.problem ?? keysOf().problem
       const hint = problem === undefined ? "" : ` (${problem})`
-      return `to trust it, add the line "${keyId} ${scope}" to ${file}${hint}`
+      return `to trust it: npx distillery key trust ${keyId} --scope ${scope}${hint}`
     }
   }
 }

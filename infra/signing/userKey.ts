@@ -1,5 +1,5 @@
 /** The user's own key: a file that only they may read, made on first use and never replaced. */
-import { readFileSync } from "node:fs"
+import { readFileSync, statSync } from "node:fs"
 import { dirname } from "node:path"
 import { KeyUnavailable } from "../../lib/storage/Signature.ts"
 import { errorCode, writeAtomically } from "../stores/atomicFiles.ts"
@@ -26,33 +26,51 @@ const parse = (file: string, text: string): KeyPair => {
   throw new KeyUnavailable({ file, reason })
 }
 
+/** Windows has no such bits: what it tells is made up. */
+const refuseOpen = (file: string): void => {
+  const mode = statSync(file).mode & 0o777
+  if (process.platform === "win32" || (mode & 0o077) === 0) return
+  const reason =
+    `other users may read it (mode ${mode.toString(8)}). Run "chmod 600 ${file}"; if somebody may have ` +
+    "read it, remove it instead, and have those who trusted it do so no more (distillery key untrust)"
+  throw new KeyUnavailable({ file, reason })
+}
+
 /** `undefined` where there is none yet. Throws `KeyUnavailable`. */
 export const readKey = (file: string): KeyPair | undefined => {
   try {
-    return parse(file, readFileSync(file, "utf8"))
+    const pair = parse(file, readFileSync(file, "utf8"))
+    refuseOpen(file)
+    return pair
   } catch (error) {
     if (["ENOENT", "ENOTDIR"].includes(errorCode(error))) return undefined
     throw unavailable(file)(error)
   }
 }
 
+/** A new key in a new file. Fails with EEXIST where there is a file, whatever it holds. */
+export const makeKeyFile = async (file: string): Promise<KeyPair> => {
+  const folder = dirname(file)
+  await makeFolder(folder)
+  await writeAtomically({
+    temporaryFolder: folder,
+    target: file,
+    bytes: new TextEncoder().encode(`${label} ${newSecret()}\n`),
+    onlyIfAbsent: { lockFile: `${file}.lock` },
+    mode: 0o600
+  })
+  return parse(file, readFileSync(file, "utf8"))
+}
+
 /** Of processes that come first together one makes the key, and the others read it. */
 export const readOrMakeKey = async (file: string): Promise<KeyPair> => {
   const known = readKey(file)
   if (known !== undefined) return known
-  const folder = dirname(file)
   try {
-    await makeFolder(folder)
-    await writeAtomically({
-      temporaryFolder: folder,
-      target: file,
-      bytes: new TextEncoder().encode(`${label} ${newSecret()}\n`),
-      onlyIfAbsent: { lockFile: `${file}.lock` },
-      mode: 0o600
-    }).catch((error: unknown) => {
+    return await makeKeyFile(file).catch((error: unknown) => {
       if (errorCode(error) !== "EEXIST") throw error
+      return parse(file, readFileSync(file, "utf8"))
     })
-    return parse(file, readFileSync(file, "utf8"))
   } catch (error) {
     throw unavailable(file)(error)
   }

@@ -1,6 +1,8 @@
 /** Runs a pipeline in this process, in memory: the engine is the real one, code and machine stand still. */
+
 import { Effect, Layer, Schema } from "effect"
 import { leasesLayer } from "../../lib/storage/leases.ts"
+import { mainScope } from "../../lib/storage/Signature.ts"
 import type { ArtifactRef } from "../../lib/workflow/Artifact.ts"
 import { Capabilities, CodeClosure } from "../../lib/workflow/CodeClosure.ts"
 import { manifestStoreLayer } from "../../lib/workflow/ManifestStore.ts"
@@ -56,7 +58,7 @@ const capabilitiesLayer = Layer.succeed(Capabilities, {
 const engineIn = (pipeline: Pipeline, store: MemoryStore) =>
   runnerLayer.pipe(
     // Two runs of one test on one store wait for each other, as processes do.
-    Layer.provide(leasesLayer(30_000)),
+    Layer.provide(leasesLayer({ leaseMillis: 30_000, scope: mainScope })),
     Layer.provide(ownerLivenessLayer),
     Layer.provideMerge(
       inProcessExecutorLayer(

@@ -8,6 +8,7 @@
 import { Context, type Effect, Schema } from "effect"
 import { type Digest, hexOf } from "./Digest.ts"
 import type { StoreError } from "./ObjectStore.ts"
+import type { Scope } from "./Signature.ts"
 
 /** A run in a process. `incarnation` tells the process from all that ever had its `pid`; opaque. */
 export const LeaseOwner = Schema.Struct({
@@ -36,10 +37,13 @@ export const LeaseRecord = Schema.Struct({
 })
 export type LeaseRecord = typeof LeaseRecord.Type
 
-/** `leases/ab/<the other 62 digits>.json` */
-export const leaseKey = (key: Digest): string => {
+/**
+ * `leases/<scope>/ab/<the other 62 digits>.json`: nobody can make a scope wait who may not write there, and a
+ * run of another scope makes a result that does not count here anyway.
+ */
+export const leaseKey = (scope: Scope, key: Digest): string => {
   const hex = hexOf(key)
-  return `leases/${hex.slice(0, 2)}/${hex.slice(2)}.json`
+  return `leases/${scope}/${hex.slice(0, 2)}/${hex.slice(2)}.json`
 }
 
 /** The owner was silent for longer than its lease, and another took it over. */

@@ -12,6 +12,7 @@ import {
   OwnerLiveness
 } from "./Lease.ts"
 import { ObjectStore, type PutCondition, type StoreError } from "./ObjectStore.ts"
+import type { Scope } from "./Signature.ts"
 
 const monotonicMillis = Effect.map(Clock.monotonicTimeNanos, (nanos) => Number(nanos / 1_000_000n))
 
@@ -39,6 +40,13 @@ interface Sighting extends Standing {
   readonly isAbandoned: boolean
 }
 
+export interface LeaseOptions {
+  /** How long an owner may be silent before it is taken over; it renews at a third of that. */
+  readonly leaseMillis: number
+  /** Whose writers share them. */
+  readonly scope: Scope
+}
+
 /** Reading and writing lease records; shared by all leases of a process. */
 interface Records {
   readonly leaseMillis: number
@@ -58,16 +66,17 @@ interface Records {
 /** Each time an answer of ours was lost. */
 const numSwapsMax = 5
 
-const makeRecords = (store: ObjectStore["Service"], leaseMillis: number): Records => {
+const makeRecords = (store: ObjectStore["Service"], { leaseMillis, scope }: LeaseOptions): Records => {
+  const objectOf = (key: Digest): string => leaseKey(scope, key)
   const stand = Effect.fn("Leases.stand")(function* (key: Digest, known?: Standing) {
-    const { version } = yield* store.head(leaseKey(key))
+    const { version } = yield* store.head(objectOf(key))
     if (known?.version === version) return known
-    const text = new TextDecoder().decode(yield* store.get(leaseKey(key)))
+    const text = new TextDecoder().decode(yield* store.get(objectOf(key)))
     return { version, record: Option.getOrUndefined(decode(text)) } satisfies Standing as Standing
   })
   const put = (key: Digest, record: LeaseRecord, condition: PutCondition) =>
     // No owner outlives a power cut, so its lease need not.
-    store.put(leaseKey(key), new TextEncoder().encode(`${encode(record)}\n`), condition, "volatile").pipe(
+    store.put(objectOf(key), new TextEncoder().encode(`${encode(record)}\n`), condition, "volatile").pipe(
       Effect.map((info) => Option.some(info.version)),
       Effect.catchTag("PreconditionFailed", () => Effect.succeed(Option.none<string>()))
     )
@@ -168,9 +177,10 @@ const makeWatch = (records: Records, liveness: OwnerLiveness["Service"]) => {
 const make = (
   store: ObjectStore["Service"],
   liveness: OwnerLiveness["Service"],
-  leaseMillis: number
+  options: LeaseOptions
 ): Leases["Service"] => {
-  const records = makeRecords(store, leaseMillis)
+  const { leaseMillis } = options
+  const records = makeRecords(store, options)
   const watch = makeWatch(records, liveness)
 
   /** One attempt; `None` where another was faster, so that it is to be looked at anew. */
@@ -248,13 +258,12 @@ const unleased: Leases["Service"] = {
     })
 }
 
-/** `leaseMillis`: how long an owner may be silent before it is taken over; it renews at a third of that. */
-export const leasesLayer = (leaseMillis: number): Layer.Layer<Leases, never, ObjectStore | OwnerLiveness> =>
+export const leasesLayer = (options: LeaseOptions): Layer.Layer<Leases, never, ObjectStore | OwnerLiveness> =>
   Layer.effect(
     Leases,
     Effect.gen(function* () {
       const store = yield* ObjectStore
       const liveness = yield* OwnerLiveness
-      return store.isConditional ? make(store, liveness, leaseMillis) : unleased
+      return store.isConditional ? make(store, liveness, options) : unleased
     })
   )

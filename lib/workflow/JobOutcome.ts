@@ -32,7 +32,7 @@ interface FailureFields {
   readonly logTail?: ReadonlyArray<string>
 }
 
-const failureOf = (cause: Cause.Cause<unknown>): JobFailure => {
+export const failureOf = (cause: Cause.Cause<unknown>): JobFailure => {
   const error = Option.getOrUndefined(Cause.findErrorOption(cause)) as FailureFields | undefined
   if (error === undefined) return { tag: "Defect", message: Cause.pretty(cause), logTail: [] }
   return {

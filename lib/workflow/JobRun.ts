@@ -1,5 +1,5 @@
 /** One job of a run, from "its inputs are settled" to its record: skip, hit, or execute and publish. */
-import { DateTime, Effect, Option, type Schema, Semaphore } from "effect"
+import { type Cause, DateTime, Effect, Option, type Schema, Semaphore } from "effect"
 import { type Digest, Hasher } from "../storage/Digest.ts"
 import type { StoreError } from "../storage/ObjectStore.ts"
 import type { Scope } from "../storage/Signature.ts"
@@ -7,9 +7,10 @@ import { Executor, type JobRequest, type JobSignal } from "./Executor.ts"
 import { externalDigests, unchanged } from "./ExternalInputs.ts"
 import { foldBase } from "./Fingerprint.ts"
 import type { Progress } from "./JobContext.ts"
-import { blank, failed, hit, type JobOutcome, noted, skipped, withRetries } from "./JobOutcome.ts"
+import { blank, failed, failureOf, hit, type JobOutcome, noted, skipped, withRetries } from "./JobOutcome.ts"
 import { inputDigests, type Manifest } from "./Manifest.ts"
 import type { Lookup } from "./ManifestFinder.ts"
+import { ManifestStore } from "./ManifestStore.ts"
 import { findResult, keyOf, type Plan, type PlannedJob, type Settled, settle } from "./Plan.ts"
 import { outputDigest, publishedElsewhere, publishKept, publishMade } from "./Publishing.ts"
 import { Reporter } from "./Reporter.ts"
@@ -164,6 +165,23 @@ const execute = Effect.fn("JobRun.execute")(function* (
 const manifestIn = (found: Lookup): Manifest | undefined =>
   found._tag === "Found" ? found.manifest : undefined
 
+/** Its inputs that are not what they were, where that is why a job failed: they are misses from now on. */
+const damagedInputs = Effect.fnUntraced(
+  function* (cause: Cause.Cause<unknown>, { dependsOn }: PlannedJob, manifestOf: (name: string) => Manifest) {
+    if (!["BlobCorrupt", "ObjectNotFound"].includes(failureOf(cause).tag)) return []
+    const { inspect } = yield* ManifestStore
+    const found = yield* Effect.forEach(dependsOn, (name) =>
+      Effect.map(inspect(manifestOf(name)), (problem) =>
+        problem === undefined
+          ? []
+          : [`its input "${name}" is damaged (${problem}): run again to make it anew`]
+      )
+    )
+    return found.flat()
+  },
+  Effect.orElseSucceed((): ReadonlyArray<string> => [])
+)
+
 const proceed = Effect.fnUntraced(function* (
   scope: RunScope,
   planned: PlannedJob,
@@ -211,7 +229,12 @@ const proceed = Effect.fnUntraced(function* (
   const notes: Array<string> = []
   return yield* withRetries(scope.starts, planned, notes, attempt).pipe(
     Effect.catchTag("JobInterrupted", (error) => skipped(planned, error.message, key)),
-    Effect.catchCause((cause) => failed(scope.starts, planned, cause, key)),
+    Effect.catchCause((cause) =>
+      Effect.gen(function* () {
+        notes.push(...(yield* damagedInputs(cause, planned, manifestOf)))
+        return yield* failed(scope.starts, planned, cause, key)
+      })
+    ),
     Effect.map((outcome) => noted(outcome, notes)),
     scope.slots.perKey(key)
   )

@@ -1,7 +1,7 @@
 /**
  * Finds manifests in the scopes that the reader trusts, and remembers what was verified: what an object
  * looked like then. One that still looks so is not opened again; one that does not is verified anew, a blob
- * by its content where reading it is cheap.
+ * by its content where reading it is cheap, or where it once looked otherwise.
  */
 import { Effect, Option } from "effect"
 import type { BlobRef, BlobStore } from "../storage/BlobStore.ts"
@@ -12,7 +12,7 @@ import type { KeyId, Scope, Verifier } from "../storage/Signature.ts"
 import { ifPresent } from "./jsonObjects.ts"
 import { blobsOf, type Manifest } from "./Manifest.ts"
 import type { KnownManifest, ResultIndex } from "./ResultIndex.ts"
-import { type ManifestPlace, manifestKey, openManifest } from "./SignedManifest.ts"
+import { type ManifestPlace, manifestBytesMax, manifestKey, openManifest } from "./SignedManifest.ts"
 
 export type Lookup =
   | { readonly _tag: "Found"; readonly manifest: Manifest }
@@ -41,6 +41,8 @@ const objectsOf = ({ manifest, scope }: KnownManifest): ReadonlyArray<string> =>
 export class ManifestFinder {
   private readonly manifests = new Map<Digest, KnownManifest>()
   private readonly blobs = new Map<Digest, string>()
+  /** What blobs looked like when their bytes were found to be others. */
+  private readonly damaged = new Map<Digest, string>()
   private changed = false
   private readonly services: FinderServices
 
@@ -61,6 +63,7 @@ export class ManifestFinder {
     for (const [digest, stamp] of index.blobs) {
       if (!this.blobs.has(digest)) this.blobs.set(digest, stamp)
     }
+    for (const [digest, stamp] of index.damaged) this.damaged.set(digest, stamp)
   }
 
   /** What is known of these jobs and, as far as there is room, of others; the others first. */
@@ -78,7 +81,7 @@ export class ManifestFinder {
       })
     )
     this.changed = false
-    return { manifests: new Map(kept), blobs: new Map(blobs) }
+    return { manifests: new Map(kept), blobs: new Map(blobs), damaged: this.damaged }
   }
 
   /** How all that is known looks now, asked in one go. */
@@ -103,6 +106,7 @@ export class ManifestFinder {
     const objectKey = manifestKey(place)
     // Asked before it is read: what is replaced meanwhile looks different the next time.
     const [stamp] = yield* store.stamps([objectKey])
+    if (stamp !== undefined && stamp.sizeBytes > manifestBytesMax) return broken("its manifest is too large")
     const bytes = stamp && Option.getOrUndefined(yield* ifPresent(store.get(objectKey)))
     if (bytes === undefined) return absent
     const opened = openManifest(bytes, place, this.services)
@@ -194,14 +198,17 @@ export class ManifestFinder {
     { self: this },
     function* (ref: BlobRef, look: ObjectStamp | undefined) {
       const { blobs, store } = this.services
+      const changed = `blob ${ref.blob} was changed`
       const missing = `blob ${ref.blob} is missing or damaged`
       const isThere = look === undefined ? yield* blobs.has(ref) : look.sizeBytes === ref.sizeBytes
       if (!isThere) return missing
-      if (look?.stamp !== undefined && this.blobs.get(ref.blob) === look.stamp) return undefined
-      if (store.isLocal) {
+      if (look?.stamp !== undefined && this.damaged.get(ref.blob) === look.stamp) return changed
+      const before = this.blobs.get(ref.blob)
+      if (look?.stamp !== undefined && before === look.stamp) return undefined
+      if (store.isLocal || before !== undefined) {
         const problem = yield* blobs.get(ref).pipe(
           Effect.as(undefined),
-          Effect.catchTag("BlobCorrupt", () => Effect.succeed(`blob ${ref.blob} was changed`)),
+          Effect.catchTag("BlobCorrupt", () => Effect.succeed(changed)),
           Effect.catchTag("ObjectNotFound", () => Effect.succeed(missing))
         )
         if (problem !== undefined) return problem
@@ -211,7 +218,25 @@ export class ManifestFinder {
     }
   )
 
+  /** Reads the blobs of a result, and says what is wrong with it; that is remembered. */
+  readonly inspect = Effect.fnUntraced({ self: this }, function* (manifest: Manifest) {
+    for (const ref of blobsOf(manifest.output.value)) {
+      // Asked before it is read: what is repaired meanwhile looks different.
+      const look = (yield* this.stampsOf([blobKey(ref.blob)])).get(blobKey(ref.blob))
+      const read = yield* Effect.result(this.services.blobs.get(ref))
+      if (read._tag === "Success") continue
+      if (read.failure._tag === "ObjectNotFound") return `blob ${ref.blob} is missing`
+      if (read.failure._tag !== "BlobCorrupt") return yield* read.failure
+      this.blobs.delete(ref.blob)
+      if (look?.stamp !== undefined) this.damaged.set(ref.blob, look.stamp)
+      this.changed = true
+      return `blob ${ref.blob} was changed`
+    }
+    return undefined
+  })
+
   private verified(blob: Digest, look: ObjectStamp | undefined): void {
+    this.damaged.delete(blob)
     if (look?.stamp === undefined) this.blobs.delete(blob)
     else this.blobs.set(blob, look.stamp)
     this.changed = true

@@ -58,6 +58,11 @@ export class ManifestStore extends Context.Service<
     readonly unpublished: (key: Digest) => Effect.Effect<Option.Option<Manifest>, StoreError>
     /** Lets go of that: somebody has published a result. */
     readonly forgetUnpublished: (key: Digest) => Effect.Effect<void>
+    /**
+     * Reads the blobs of a result and says what is wrong with it, if anything: from then on it is a miss, for
+     * other processes when the index is kept.
+     */
+    readonly inspect: (manifest: Manifest) => Effect.Effect<string | undefined, StoreError>
     /** Earlier manifests of a job of this name, latest first: what misses are explained against. */
     readonly recent: (pipeline: string, job: string) => Effect.Effect<ReadonlyArray<Manifest>, StoreError>
   }
@@ -190,6 +195,7 @@ export const manifestStoreLayer: Layer.Layer<ManifestStore, never, Services> = L
       publish: (manifest, options) => Effect.provideContext(publish(finder, manifest, options), context),
       unpublished: (key) => Effect.provideContext(unpublished(key), context),
       forgetUnpublished: (key) => Effect.provideContext(forgetUnpublished(key), context),
+      inspect: (manifest) => finder.inspect(manifest),
       recent: (pipeline, job) => Effect.provideContext(recent(finder, pipeline, job), context)
     }
   })

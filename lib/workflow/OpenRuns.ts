@@ -1,11 +1,12 @@
 /**
- * Runs that go on now, and the results they read: `running/<run id>.json`, renewed while the run goes on and
- * removed when it ends. What such a run needs is not swept, though nothing else may name it.
+ * Runs that go on now, and the results they read: `running/<scope>/<run id>.json`, renewed while the run goes
+ * on and removed when it ends. What such a run needs is not swept, though nothing else may name it.
  */
 import { Clock, DateTime, Effect, Schema, Semaphore, Stream } from "effect"
 import { Digest } from "../storage/Digest.ts"
 import { LeaseOwner, OwnerLiveness } from "../storage/Lease.ts"
 import { ObjectStore } from "../storage/ObjectStore.ts"
+import type { Scope } from "../storage/Signature.ts"
 import { ifPresent, readJson, writeJson } from "./jsonObjects.ts"
 
 const OpenRun = Schema.Struct({
@@ -25,6 +26,12 @@ const renewMillis = 5 * 60_000
 /** Of a process elsewhere nobody knows whether it is gone, but that it was silent for so long. */
 const silentMillisMax = 3_600_000
 
+export interface RunName {
+  readonly runId: string
+  /** Where it writes. */
+  readonly scope: Scope
+}
+
 export interface RunRecord {
   /**
    * Says that the run needs these results until it ends. What is looked at after this and is there is not
@@ -33,11 +40,11 @@ export interface RunRecord {
   readonly reads: (keys: ReadonlyArray<Digest>) => Effect.Effect<void>
 }
 
-const makeRecord = Effect.fnUntraced(function* (runId: string) {
+const makeRecord = Effect.fnUntraced(function* ({ runId, scope }: RunName) {
   const store = yield* ObjectStore
   const { self } = yield* OwnerLiveness
   const startedAt = DateTime.formatIso(yield* DateTime.now)
-  const key = `${prefix}${runId}.json`
+  const key = `${prefix}${scope}/${runId}.json`
   const keys = new Set<Digest>()
   const turn = Semaphore.makeUnsafe(1)
   let isWritten = false
@@ -71,11 +78,11 @@ const makeRecord = Effect.fnUntraced(function* (runId: string) {
 
 /** Known to others as long as `run` goes on, from when it first says what it reads. */
 export const whileOpen = <A, E, R>(
-  runId: string,
+  name: RunName,
   run: (record: RunRecord) => Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R | ObjectStore | OwnerLiveness> =>
   Effect.acquireUseRelease(
-    makeRecord(runId),
+    makeRecord(name),
     (record) => Effect.raceFirst(run(record), record.renew),
     ({ close }) => close
   )

@@ -21,7 +21,7 @@ const recentKey = ({ job, pipeline, scope }: JobName): string => `latest/${scope
 /** Latest first. */
 export const recentKeys = Effect.fn("RecentJobs.recentKeys")(function* (name: JobName) {
   const read = Option.flatten(yield* ifPresent(readJson(RecentKeys, recentKey(name))))
-  return Option.match(read, { onNone: () => [], onSome: ({ keys }) => keys })
+  return Option.match(read, { onNone: () => [], onSome: ({ keys }) => keys.slice(0, numRecent) })
 })
 
 /** Puts the key in front of the job's recent ones. Fails where another writer comes in between. */

@@ -25,6 +25,8 @@ export interface ResultIndex {
   readonly manifests: ReadonlyMap<Digest, KnownManifest>
   /** Stamps of verified blobs. */
   readonly blobs: ReadonlyMap<Digest, string>
+  /** Stamps of blobs whose bytes were found to be others: while they look so, their results are misses. */
+  readonly damaged: ReadonlyMap<Digest, string>
 }
 
 export const indexKey = (scope: Scope, pipeline: string): string => `index/${scope}/${pipeline}.json`
@@ -41,16 +43,26 @@ interface Written {
     Omit<KnownManifest, "manifest"> & { readonly manifest: Omit<Manifest, "code">; readonly code: Digest }
   >
   readonly blobs: { readonly [digest: string]: string }
+  readonly damaged?: { readonly [digest: string]: string }
 }
 
-export const indexText = ({ blobs, manifests }: ResultIndex): string => {
+const stampsIn = (written: { readonly [digest: string]: string }): ReadonlyMap<Digest, string> =>
+  new Map(Object.entries(written).map(([digest, stamp]) => [digest as Digest, stamp]))
+
+export const indexText = ({ blobs, damaged, manifests }: ResultIndex): string => {
   const codes: Record<string, CodeIdentity> = {}
   const written = [...manifests.values()].map(({ keyId, manifest, scope, stamp }) => {
     const { code, ...rest } = manifest
     codes[code.digest] = code
     return { scope, keyId, stamp, code: code.digest, manifest: rest }
   })
-  const record: Written = { schemaVersion: 1, codes, manifests: written, blobs: Object.fromEntries(blobs) }
+  const record: Written = {
+    schemaVersion: 1,
+    codes,
+    manifests: written,
+    blobs: Object.fromEntries(blobs),
+    ...(damaged.size > 0 && { damaged: Object.fromEntries(damaged) })
+  }
   return JSON.stringify(record)
 }
 
@@ -72,7 +84,7 @@ export const readIndex = (
   if (signature === undefined || !verifier.trusts(signature.keyId, scope)) return undefined
   if (!verifier.signed(signature, message(scope, pipeline, text))) return undefined
   // Not decoded by a schema: it is our own word, and a thousand manifests would take longer than the rest.
-  const { blobs, codes, manifests, schemaVersion } = JSON.parse(text) as Written
+  const { blobs, codes, damaged = {}, manifests, schemaVersion } = JSON.parse(text) as Written
   if (schemaVersion !== 1) return undefined
   const believed = manifests.filter(
     (one) => verifier.trusts(one.keyId, one.scope) && verifier.trusts(signature.keyId, one.scope)
@@ -84,6 +96,7 @@ export const readIndex = (
         return [manifest.jobKey, { ...known, manifest: whole }]
       })
     ),
-    blobs: new Map(Object.entries(blobs).map(([digest, stamp]) => [digest as Digest, stamp]))
+    blobs: stampsIn(blobs),
+    damaged: stampsIn(damaged)
   }
 }

@@ -1,6 +1,11 @@
-/** What a run did, job by job; recorded in the store under `runs/<run id>.json`. */
+/** What a run did, job by job; recorded in the store under `runs/<scope>/<run id>.json`. */
 import { Schema } from "effect"
 import { Digest } from "../storage/Digest.ts"
+import type { Scope } from "../storage/Signature.ts"
+
+/** Where the reports of a scope's runs lie. They are not signed: a reader asks those scopes that it reads. */
+export const runReportFolder = (scope: Scope): string => `runs/${scope}/`
+export const runReportKey = (scope: Scope, runId: string): string => `${runReportFolder(scope)}${runId}.json`
 
 export const JobFailure = Schema.Struct({
   /** The tag of the stage's own error (`DivergedError`, …), or `WorkerLost`, `StoreFull`, …, or `Defect`. */

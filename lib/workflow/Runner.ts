@@ -24,7 +24,7 @@ import { type RunRecord, whileOpen } from "./OpenRuns.ts"
 import type { Pipeline } from "./Pipeline.ts"
 import * as Plan from "./Plan.ts"
 import { Reporter } from "./Reporter.ts"
-import { RunReport, statusOf } from "./RunReport.ts"
+import { RunReport, runReportKey, statusOf } from "./RunReport.ts"
 import type { Selection } from "./Selection.ts"
 import { makeStartRule } from "./StartRule.ts"
 
@@ -161,7 +161,7 @@ const runOpen = Effect.fn("Runner.run")(function* (
     jobs
   }
   // The caller gets the report in any case; a full disk has been told already, by the job that met it.
-  yield* Effect.ignore(writeJson(RunReport, `runs/${runId}.json`, report))
+  yield* Effect.ignore(writeJson(RunReport, runReportKey(stateScope, runId), report))
   yield* emit({ _tag: "RunFinished", report })
   const manifests = Object.fromEntries(
     outcomes.flatMap(({ record, manifest }) => (manifest === undefined ? [] : [[record.name, manifest]]))
@@ -171,7 +171,9 @@ const runOpen = Effect.fn("Runner.run")(function* (
 
 const run = (pipeline: Pipeline, options: RunOptions, stop: Deferred.Deferred<void>) =>
   Effect.flatMap(makeRunId, (runId) =>
-    whileOpen(runId, (record) => runOpen(pipeline, options, stop, runId, record))
+    Effect.flatMap(Signer, ({ scope }) =>
+      whileOpen({ runId, scope }, (record) => runOpen(pipeline, options, stop, runId, record))
+    )
   )
 
 type RunnerServices =

@@ -8,6 +8,7 @@ import { type Digest, hexOf } from "../storage/Digest.ts"
 import { KeyId, Scope, type Signature, type Verifier } from "../storage/Signature.ts"
 import { externalDigests, keyParams } from "./ExternalInputs.ts"
 import { artifactDigest, jobKey, preImage } from "./Fingerprint.ts"
+import { parseJson } from "./jsonObjects.ts"
 import { inputDigests, Manifest } from "./Manifest.ts"
 
 /** Where a manifest stands. */
@@ -17,6 +18,9 @@ export interface ManifestPlace {
 }
 
 export const manifestsFolder = "manifests/"
+
+/** A thousand times what the largest of ours take: what is larger is not even read. */
+export const manifestBytesMax = 64 * 2 ** 20
 
 /** `manifests/<scope>/ab/<the other 62 digits>.json` */
 export const manifestKey = ({ key, scope }: ManifestPlace): string => {
@@ -61,8 +65,6 @@ export type Opened =
 
 const refused = (reason: string): Opened => ({ _tag: "Refused", reason })
 
-const parse = Option.liftThrowable((text: string): unknown => JSON.parse(text))
-
 const isUnsigned = (value: unknown): boolean =>
   typeof value === "object" && value !== null && "jobKey" in value && !("signature" in value)
 
@@ -72,7 +74,7 @@ export const openManifest = (
   place: ManifestPlace,
   { hasher, verifier }: { readonly hasher: Hasher["Service"]; readonly verifier: Verifier["Service"] }
 ): Opened => {
-  const value = Option.getOrUndefined(parse(new TextDecoder().decode(bytes)))
+  const value = Option.getOrUndefined(parseJson(bytes))
   const envelope = Option.getOrUndefined(decodeEnvelope(value))
   if (envelope === undefined) {
     return refused(isUnsigned(value) ? "its manifest is not signed" : "its manifest is unreadable")

@@ -12,7 +12,7 @@ import { ifPresent, readJson } from "./jsonObjects.ts"
 import { inputRecords } from "./Lineage.ts"
 import { blobsOf, Manifest } from "./Manifest.ts"
 import { RunReport } from "./RunReport.ts"
-import { manifestPlaceOf } from "./SignedManifest.ts"
+import { manifestBytesMax, manifestPlaceOf } from "./SignedManifest.ts"
 
 /** A manifest, as far as it can be read; `key` is what its place says. */
 export interface HeldManifest {
@@ -42,6 +42,9 @@ export const blobIn = (objectKey: string): Digest | undefined => {
 }
 
 const held = Effect.fn("StoreContents.held")(function* (info: ObjectInfo, key: Digest) {
+  if (info.sizeBytes > manifestBytesMax) {
+    return [{ info, key, manifest: undefined, blobs: [], reads: [] } satisfies HeldManifest]
+  }
   const read = yield* ifPresent(readJson(Schema.Json, info.key))
   if (Option.isNone(read)) return []
   const content = Option.map(read.value, contentOf)
@@ -95,14 +98,11 @@ export const latestKeys = (objects: ReadonlyArray<ObjectInfo>) =>
       found.flatMap((read) => Option.toArray(Option.flatten(read)).flatMap(({ keys }) => keys.slice(0, 1)))
   )
 
-/** What the latest `count` runs made or found. */
+/** What the latest `count` runs of each scope made or found. */
 export const keysOfRuns = (objects: ReadonlyArray<ObjectInfo>, count: number) => {
-  const latest = objects
-    .filter(({ key }) => key.startsWith("runs/"))
-    .map(({ key }) => key)
-    .sort()
-    .reverse()
-    .slice(0, count)
+  const runs = objects.map(({ key }) => key).filter((key) => key.startsWith("runs/"))
+  const byScope = Map.groupBy(runs, (key) => key.slice(0, key.lastIndexOf("/")))
+  const latest = [...byScope.values()].flatMap((keys) => keys.sort().reverse().slice(0, count))
   return Effect.map(
     Effect.forEach(latest, (key) => ifPresent(readJson(RunReport, key)), { concurrency: 16 }),
     (found) =>

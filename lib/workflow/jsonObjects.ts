@@ -8,6 +8,35 @@ import {
   type StoreError
 } from "../storage/ObjectStore.ts"
 
+/** Deeper than anything we write, and shallow enough for whatever walks a value by recursion. */
+const nestingMax = 200
+
+/** Whether brackets outside of strings are nested too deeply. */
+const isTooDeep = (text: string): boolean => {
+  let depth = 0
+  let inString = false
+  for (let index = 0; index < text.length; index++) {
+    const character = text[index]
+    if (inString) {
+      if (character === "\\") index += 1
+      else if (character === '"') inString = false
+    } else if (character === '"') inString = true
+    else if (character === "{" || character === "[") {
+      depth += 1
+      if (depth > nestingMax) return true
+    } else if (character === "}" || character === "]") depth -= 1
+  }
+  return false
+}
+
+const parse = Option.liftThrowable((text: string): unknown => JSON.parse(text))
+
+/** Of bytes that anybody may have written. `None` for what is no JSON, or nested more deeply than ours. */
+export const parseJson = (bytes: Uint8Array): Option.Option<unknown> => {
+  const text = new TextDecoder().decode(bytes)
+  return isTooDeep(text) ? Option.none() : parse(text)
+}
+
 /** `None` where what is stored does not fit the schema. Fails with `ObjectNotFound` where nothing is. */
 export const readJson = <A>(
   schema: Schema.Codec<A, unknown>,
@@ -15,8 +44,7 @@ export const readJson = <A>(
 ): Effect.Effect<Option.Option<A>, StoreError, ObjectStore> =>
   Effect.gen(function* () {
     const store = yield* ObjectStore
-    const text = new TextDecoder().decode(yield* store.get(key))
-    return Schema.decodeUnknownOption(Schema.fromJsonString(schema))(text)
+    return Option.flatMap(parseJson(yield* store.get(key)), Schema.decodeUnknownOption(schema))
   })
 
 /** Indented, for people who look into the store. Values are our own and fit their schema. */

@@ -2,6 +2,7 @@ import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { ConfigProvider, Effect } from "effect"
 import { read } from "../../infra/settings.ts"
+import type { Scope } from "../../lib/storage/Signature.ts"
 
 const readFrom = (env: Record<string, string>) =>
   Effect.provide(read, ConfigProvider.layer(ConfigProvider.fromEnv({ env })))
@@ -48,10 +49,40 @@ describe("settings from the environment", () => {
         yield* signing({
           DISTILLERY_KEY: "k",
           DISTILLERY_TRUST_SCOPES: "user/ann, main",
-          DISTILLERY_TRUST_KEYS: key
+          DISTILLERY_TRUST_KEYS: `${key}@main, ${key}`
         }),
-        { ...main, secret: "k", trustScopes: ["user/ann", "main"], trustKeys: [key] } as never
+        {
+          ...main,
+          secret: "k",
+          trustScopes: ["user/ann", "main"],
+          trustKeys: [
+            { keyId: key, scopes: ["main"], name: "" },
+            { keyId: key, scopes: ["*"], name: "" }
+          ]
+        } as never
       )
+    })
+  )
+
+  it.effect.each([
+    [{ GITHUB_REF: "refs/pull/7/merge", GITHUB_HEAD_REF: "fix" }, "main"],
+    [{ GITHUB_ACTIONS: "true", GITHUB_REF: "refs/pull/7/merge", GITHUB_HEAD_REF: "fix" }, "pr/7"],
+    [{ GITHUB_ACTIONS: "true", GITHUB_REF: "refs/heads/main" }, "main"],
+    [{ GITHUB_ACTIONS: "true", GITHUB_REF: "refs/heads/refs/pull/7/merge" }, "main"],
+    [{ GITHUB_ACTIONS: "true", GITHUB_REF: "refs/pull/7/merge", DISTILLERY_SCOPE: "user/ci" }, "user/ci"]
+  ] as const)("%j: results are written into %s", ([env, scope]) =>
+    Effect.gen(function* () {
+      assert.strictEqual((yield* readFrom(env)).signing.scope, scope as Scope)
+    })
+  )
+
+  it.effect("a workflow that goes by its base while it runs a pull request has to say for which", () =>
+    Effect.gen(function* () {
+      const env = { GITHUB_ACTIONS: "true", GITHUB_REF: "refs/heads/main", GITHUB_HEAD_REF: "fix" }
+      const { message } = yield* Effect.flip(readFrom(env))
+      assert.include(message, `set DISTILLERY_SCOPE, in the workflow as pr/\${{ github.event.number }}`)
+      const told = yield* readFrom({ ...env, DISTILLERY_SCOPE: "pr/9" })
+      assert.deepStrictEqual(told.signing.trustScopes, ["pr/9", "main"] as never)
     })
   )
 
@@ -67,7 +98,12 @@ describe("settings from the environment", () => {
     ["DISTILLERY_THREADS", "1.5", /"1.5" is no whole number from 1 to 1024$/],
     ["DISTILLERY_THREADS", "1025", /"1025" is no whole number from 1 to 1024$/],
     ["DISTILLERY_TRUST_SCOPES", "main,pr", /DISTILLERY_TRUST_SCOPES is wrong: "pr" is no scope/],
-    ["DISTILLERY_TRUST_KEYS", "ann", /DISTILLERY_TRUST_KEYS is wrong: "ann" is no key/]
+    ["DISTILLERY_TRUST_KEYS", "ann", /DISTILLERY_TRUST_KEYS is wrong: "ann" is no key/],
+    [
+      "DISTILLERY_TRUST_KEYS",
+      `ed25519:${"A".repeat(43)}@pr`,
+      /DISTILLERY_TRUST_KEYS is wrong: "ed25519:A+@pr" is no key, alone or as KEY@SCOPE/
+    ]
   ] as const)("%s=%s is refused", ([name, value, message]) =>
     Effect.gen(function* () {
       assert.match((yield* Effect.flip(readFrom({ [name]: value }))).message, message)

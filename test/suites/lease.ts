@@ -1,4 +1,5 @@
 /** The contract of `Leases`: it holds on every `ObjectStore`. Time is the test clock's. */
+
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Stream } from "effect"
 import { TestClock } from "effect/testing"
@@ -11,6 +12,7 @@ import {
   type StoreError,
   StoreUnavailable
 } from "../../lib/storage/ObjectStore.ts"
+import { mainScope } from "../../lib/storage/Signature.ts"
 
 const leaseMillis = 30_000
 const key = digestOf("a job")
@@ -25,7 +27,7 @@ interface Process {
 const leasesOf = ({ gone = [], name }: Process) =>
   Effect.provide(
     Leases,
-    leasesLayer(leaseMillis).pipe(
+    leasesLayer({ leaseMillis, scope: mainScope }).pipe(
       Layer.provide(
         Layer.succeed(OwnerLiveness, {
           self: { host: "host", pid: 1, incarnation: name },
@@ -205,7 +207,7 @@ export const leaseSuite = (name: string, layer: Layer.Layer<ObjectStore, StoreEr
       onStore(
         Effect.gen(function* () {
           const store = yield* ObjectStore
-          yield* store.put(leaseKey(key), new TextEncoder().encode("{"))
+          yield* store.put(leaseKey(mainScope, key), new TextEncoder().encode("{"))
           const a = yield* leasesOf({ name: "a" })
           assert.deepStrictEqual(yield* a.acquire(key, "run"), { _tag: "Taken", by: undefined })
           yield* watch(a, leaseMillis + 1000)
@@ -213,7 +215,7 @@ export const leaseSuite = (name: string, layer: Layer.Layer<ObjectStore, StoreEr
           const objects = yield* Stream.runCollect(store.list(""))
           assert.deepStrictEqual(
             objects.map((info) => info.key),
-            [leaseKey(key)]
+            [leaseKey(mainScope, key)]
           )
         })
       )

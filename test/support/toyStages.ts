@@ -2,6 +2,7 @@
  * A toy pipeline and an engine in memory to run it on: numbers → total → scaled, and a table that reads many.
  * What can be edited between two runs is the world: the code of a stage, and what its body does.
  */
+
 import { Effect, Layer, Schema } from "effect"
 import { inProcessExecutorLayer } from "../../infra/executors/InProcessExecutor.ts"
 import { digestOf, hasherLayer } from "../../infra/hashing.ts"
@@ -10,6 +11,7 @@ import { blobStoreLayer } from "../../lib/storage/blobs.ts"
 import { OwnerLiveness } from "../../lib/storage/Lease.ts"
 import { leasesLayer } from "../../lib/storage/leases.ts"
 import { memoryObjectStoreLayer } from "../../lib/storage/MemoryObjectStore.ts"
+import { mainScope } from "../../lib/storage/Signature.ts"
 import * as Artifact from "../../lib/workflow/Artifact.ts"
 import { Capabilities, CodeClosure, type CodeIdentity } from "../../lib/workflow/CodeClosure.ts"
 import { ExternalInputs } from "../../lib/workflow/ExternalInputs.ts"
@@ -205,7 +207,7 @@ const livenessLayer = Layer.succeed(OwnerLiveness, {
 /** The engine without its storage, so that a test can run it twice, as two processes would. */
 export const toyEngine = (world: World) =>
   runnerLayer.pipe(
-    Layer.provideMerge(leasesLayer(30_000)),
+    Layer.provideMerge(leasesLayer({ leaseMillis: 30_000, scope: mainScope })),
     Layer.provideMerge(livenessLayer),
     Layer.provideMerge(manifestStoreLayer),
     Layer.provideMerge(testSigning),

@@ -43,7 +43,7 @@ const run = async (storeFolder: string, ...sets: ReadonlyArray<string>) => {
   const { code, stderr, stdout } = await distillery(args, { environment })
   assert.strictEqual(code, 0, stderr)
   const { runId } = JSON.parse(stdout)
-  const record = JSON.parse(readFileSync(join(storeFolder, "objects/runs", `${runId}.json`), "utf8"))
+  const record = JSON.parse(readFileSync(join(storeFolder, "objects/runs/main", `${runId}.json`), "utf8"))
   const { key, outputDigest } = record.jobs.find((job: { name: string }) => job.name === "teacher")
   const manifests = join(storeFolder, "objects/manifests")
   const name = `${key.slice("sha256:".length + 2)}.json`

@@ -2,8 +2,10 @@ import { assert, it } from "@effect/vitest"
 import { Effect, Layer, Schema } from "effect"
 import { findModel } from "../../../infra/cli/findModel.ts"
 import { ObjectStore } from "../../../lib/storage/ObjectStore.ts"
+import { mainScope, type Scope } from "../../../lib/storage/Signature.ts"
 import type { ArtifactType } from "../../../lib/workflow/Artifact.ts"
 import { ManifestStore, manifestStoreLayer } from "../../../lib/workflow/ManifestStore.ts"
+import { runReportKey } from "../../../lib/workflow/RunReport.ts"
 import { Classifier, Detector, Evaluation, Segmenter } from "../../../stages/artifacts.ts"
 import { evaluatedClassifier, evaluatedDetector, evaluatedSegmenter } from "../../support/evaluatedModels.ts"
 import { trueManifest } from "../../support/manifests.ts"
@@ -33,7 +35,7 @@ const stored = Effect.gen(function* () {
     yield* publish("evaluation", Evaluation.classification, evaluation)
   ])
   const bytes = new TextEncoder().encode(JSON.stringify(report))
-  yield* (yield* ObjectStore).put(`runs/${report.runId}.json`, bytes)
+  yield* (yield* ObjectStore).put(runReportKey(mainScope, report.runId), bytes)
 })
 
 const storage = manifestStoreLayer.pipe(Layer.provideMerge(testSigning), Layer.provideMerge(blobsLayer))
@@ -48,6 +50,23 @@ it.layer(storage)("finding a model", (it) => {
       yield* stored
       const found = yield* findModel(name)
       assert.deepStrictEqual([found.value._tag, found.pipeline], [tag, "toy"])
+    })
+  )
+
+  it.effect("a run that is told of in another scope names no models", () =>
+    Effect.gen(function* () {
+      const { evaluation } = yield* evaluatedClassifier({ numImages: 2, size: 16 })
+      const other = yield* publish("other", Evaluation.classification, evaluation)
+      const { runId, ...report } = reportOf("ok", [{ ...other, name: "student" }])
+      const planted = `9${runId.slice(1)}`
+      const bytes = new TextEncoder().encode(JSON.stringify({ ...report, runId: planted }))
+      const store = yield* ObjectStore
+      yield* stored
+      yield* store.put(runReportKey("pr/7" as Scope, planted), bytes)
+      assert.strictEqual((yield* findModel("student")).value._tag, "Classifier")
+      yield* store.put(runReportKey(mainScope, planted), bytes)
+      assert.match((yield* Effect.flip(findModel("toy/student"))).message, /is no model/)
+      yield* store.remove(runReportKey(mainScope, planted))
     })
   )
 

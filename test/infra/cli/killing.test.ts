@@ -40,7 +40,7 @@ export const pipeline = Pipeline.make("tiny", "a toy", { scenes, prepared, teach
 /** Digests of what each job made, from the record of the run in the store. */
 const outputsIn = (store: string, stdout: string) => {
   const { runId } = JSON.parse(stdout)
-  const record = JSON.parse(readFileSync(join(store, "objects", "runs", `${runId}.json`), "utf8"))
+  const record = JSON.parse(readFileSync(join(store, "objects", "runs", "main", `${runId}.json`), "utf8"))
   return Object.fromEntries(
     record.jobs.map((job: { name: string; outputDigest: string }) => [job.name, job.outputDigest])
   )

@@ -26,7 +26,7 @@ const run = (store: string) =>
   })
 
 const reportsIn = (store: string): ReadonlyArray<RunReport> => {
-  const folder = join(store, "objects", "runs")
+  const folder = join(store, "objects", "runs", "main")
   return readdirSync(folder).map((file) => JSON.parse(readFileSync(join(folder, file), "utf8")))
 }
 

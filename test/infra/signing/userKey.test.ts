@@ -3,7 +3,7 @@ import { once } from "node:events"
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "vitest"
-import { isSigned, keyPairFrom, newSecret } from "../../../infra/signing/ed25519.ts"
+import { isSigned, keyPairFrom, newSecret, publicKeyProblem } from "../../../infra/signing/ed25519.ts"
 import { parseTrustedKeys } from "../../../infra/signing/trustedKeys.ts"
 import { readKey, readOrMakeKey } from "../../../infra/signing/userKey.ts"
 import type { KeyId } from "../../../lib/storage/Signature.ts"
@@ -84,6 +84,37 @@ describe("Ed25519", () => {
   )
 })
 
+describe("a text that is said to be a public key", () => {
+  const secret = newSecret()
+  const { keyId } = keyPairFrom(secret)!
+  const twin = `${keyId.slice(0, -1)}${String.fromCharCode(keyId.charCodeAt(keyId.length - 1) + 1)}`
+
+  it.each([
+    [keyId, undefined],
+    [secret, "it may be a secret key"],
+    [`${keyId} `, "a key is ed25519:"],
+    [keyId.toUpperCase(), "a key is ed25519:"],
+    [twin, "another spelling of a key"]
+  ])("%s", (text, problem) =>
+    problem === undefined
+      ? assert.isUndefined(publicKeyProblem(text))
+      : assert.include(publicKeyProblem(text), problem)
+  )
+
+  it.each([
+    "",
+    "01",
+    "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+    `${"ec".padEnd(62, "f")}7f`
+  ])("nothing is signed by the point of small order %s", (hex) => {
+    const bytes = Buffer.from(hex.padEnd(64, "0"), "hex").toString("base64url")
+    const signature = Buffer.from([1, ...Array.from({ length: 63 }, () => 0)]).toString("base64url")
+    for (let i = 0; i < 100; i++) {
+      assert.isFalse(isSigned({ keyId: `ed25519:${bytes}` as KeyId, signature }, `message ${i}`))
+    }
+  })
+})
+
 describe("the file of trusted keys", () => {
   const { keyId } = keyPairFrom(newSecret())!
 
@@ -91,8 +122,8 @@ describe("the file of trusted keys", () => {
     const text = `# ours\n\n${keyId} main,pr/*  Ann's laptop\n${keyId}\t*\n`
     assert.deepStrictEqual(parseTrustedKeys(text, "trusted"), {
       keys: [
-        { keyId, scopes: ["main", "pr/*"] },
-        { keyId, scopes: ["*"] }
+        { keyId, scopes: ["main", "pr/*"], name: "Ann's laptop" },
+        { keyId, scopes: ["*"], name: "" }
       ]
     })
   })

@@ -1,4 +1,5 @@
 /** Leases on stores without a server, and what no interleaving of owners may bring about. */
+
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Random, Schema } from "effect"
@@ -9,6 +10,7 @@ import { type Lease, LeaseRecord, Leases, leaseKey, OwnerLiveness } from "../../
 import { leasesLayer } from "../../../lib/storage/leases.ts"
 import { memoryObjectStoreLayer } from "../../../lib/storage/MemoryObjectStore.ts"
 import { ObjectStore } from "../../../lib/storage/ObjectStore.ts"
+import { mainScope } from "../../../lib/storage/Signature.ts"
 import { leaseSuite } from "../../suites/lease.ts"
 import { temporaryFolder } from "../../support/temporaryFolder.ts"
 
@@ -80,7 +82,7 @@ const owner = Effect.fnUntraced(function* (name: string, journal: Journal) {
 
 const processOf = (name: string, journal: Journal) =>
   owner(name, journal).pipe(
-    Effect.provide(leasesLayer(leaseMillis)),
+    Effect.provide(leasesLayer({ leaseMillis, scope: mainScope })),
     Effect.provideService(OwnerLiveness, process(name))
   )
 
@@ -96,11 +98,11 @@ describe("keepAlive", () => {
         yield* TestClock.adjust(leases.lookMillisMax)
         assert.strictEqual((yield* leases.look(key))._tag, "Taken")
       }
-      yield* (yield* ObjectStore).put(leaseKey(key), new TextEncoder().encode("another's"))
+      yield* (yield* ObjectStore).put(leaseKey(mainScope, key), new TextEncoder().encode("another's"))
       yield* TestClock.adjust(leaseMillis / 2)
       assert.strictEqual((yield* Fiber.join(beating))._tag, "LeaseLost")
     }).pipe(
-      Effect.provide(leasesLayer(leaseMillis)),
+      Effect.provide(leasesLayer({ leaseMillis, scope: mainScope })),
       Effect.provideService(OwnerLiveness, process("a")),
       Effect.provide(Layer.fresh(memory))
     )
@@ -124,7 +126,7 @@ describe("a store that was away for longer than a lease", () => {
         Effect.suspend(() => back)
       )
       const leasesOf = (name: string) =>
-        Effect.provide(Leases, leasesLayer(leaseMillis)).pipe(
+        Effect.provide(Leases, leasesLayer({ leaseMillis, scope: mainScope })).pipe(
           Effect.provideService(OwnerLiveness, process(name)),
           Effect.provideService(ObjectStore, awayStore)
         )

@@ -4,6 +4,7 @@ import { TestClock } from "effect/testing"
 import { ownerLivenessLayer } from "../../../infra/ownerLiveness.ts"
 import { OwnerLiveness } from "../../../lib/storage/Lease.ts"
 import { ObjectStore } from "../../../lib/storage/ObjectStore.ts"
+import { mainScope } from "../../../lib/storage/Signature.ts"
 import { openRuns, whileOpen } from "../../../lib/workflow/OpenRuns.ts"
 import { codeOf as digest, memoryStorage } from "../../support/toyStages.ts"
 
@@ -13,11 +14,13 @@ const gone = Layer.effect(
   Effect.map(OwnerLiveness, ({ self }) => ({ self, isGone: () => Effect.succeed(true) }))
 ).pipe(Layer.provide(ownerLivenessLayer))
 
+const named = (runId: string) => ({ runId, scope: mainScope })
+
 describe("a run that goes on", () => {
   it.effect("is known with what it reads, from when it says so until it ends, also by a failure", () =>
     Effect.gen(function* () {
       const [a, b, c] = [digest("a"), digest("b"), digest("c")]
-      const seen = yield* whileOpen("one", ({ reads }) =>
+      const seen = yield* whileOpen(named("one"), ({ reads }) =>
         Effect.gen(function* () {
           const silent = yield* openRuns
           yield* reads([a, b])
@@ -27,7 +30,9 @@ describe("a run that goes on", () => {
         })
       )
       assert.deepStrictEqual(seen, [[], [[a, b]], [[a, b, c]]])
-      yield* Effect.exit(whileOpen("two", ({ reads }) => Effect.andThen(reads([a]), Effect.fail("broken"))))
+      yield* Effect.exit(
+        whileOpen(named("two"), ({ reads }) => Effect.andThen(reads([a]), Effect.fail("broken")))
+      )
       assert.deepStrictEqual(yield* Stream.runCollect((yield* ObjectStore).list("")), [])
     }).pipe(Effect.provide(layer))
   )
@@ -35,11 +40,14 @@ describe("a run that goes on", () => {
   it.effect("is forgotten when its process is gone, or its record is unreadable", () =>
     Effect.gen(function* () {
       const store = yield* ObjectStore
-      yield* store.put("running/torn.json", new TextEncoder().encode('{"schema'))
-      const seen = yield* whileOpen("one", ({ reads }) =>
+      yield* store.put("running/main/torn.json", new TextEncoder().encode('{"schema'))
+      const seen = yield* whileOpen(named("one"), ({ reads }) =>
         Effect.andThen(reads([]), Effect.provide(openRuns, gone))
       )
-      assert.deepStrictEqual([seen.open, seen.forgotten], [[], ["running/one.json", "running/torn.json"]])
+      assert.deepStrictEqual(
+        [seen.open, seen.forgotten],
+        [[], ["running/main/one.json", "running/main/torn.json"]]
+      )
     }).pipe(Effect.provide(layer))
   )
 
@@ -47,19 +55,19 @@ describe("a run that goes on", () => {
     Effect.gen(function* () {
       const store = yield* ObjectStore
       const fiber = yield* Effect.forkChild(
-        whileOpen("long", ({ reads }) => Effect.andThen(reads([digest("a")]), Effect.never))
+        whileOpen(named("long"), ({ reads }) => Effect.andThen(reads([digest("a")]), Effect.never))
       )
       yield* TestClock.adjust("3 days")
       assert.lengthOf((yield* openRuns).open, 1)
-      const record = yield* store.get("running/long.json")
+      const record = yield* store.get("running/main/long.json")
       yield* Fiber.interrupt(fiber)
       assert.lengthOf((yield* openRuns).open, 0)
       // As of a machine that lost its power.
-      yield* store.put("running/long.json", record)
+      yield* store.put("running/main/long.json", record)
       yield* TestClock.adjust("59 minutes")
       assert.lengthOf((yield* openRuns).open, 1)
       yield* TestClock.adjust("2 minutes")
-      assert.deepStrictEqual((yield* openRuns).forgotten, ["running/long.json"])
+      assert.deepStrictEqual((yield* openRuns).forgotten, ["running/main/long.json"])
     }).pipe(Effect.provide(layer))
   )
 })

@@ -1,4 +1,5 @@
 /** Goal: exactly what depends on an edit runs again. Method: a toy pipeline, a table of edits, two runs. */
+
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, type Layer, Stream } from "effect"
 import { TestClock } from "effect/testing"
@@ -6,6 +7,7 @@ import { blobKey } from "../../../lib/storage/blobs.ts"
 import { ObjectStore } from "../../../lib/storage/ObjectStore.ts"
 import { mainScope } from "../../../lib/storage/Signature.ts"
 import { Runner, type RunOptions } from "../../../lib/workflow/Runner.ts"
+import { runReportKey } from "../../../lib/workflow/RunReport.ts"
 import { manifestKey } from "../../../lib/workflow/SignedManifest.ts"
 import {
   codeOf,
@@ -292,7 +294,7 @@ describe("the store", () => {
       Effect.gen(function* () {
         const { report } = yield* run(makeWorld())
         const store = yield* ObjectStore
-        const text = new TextDecoder().decode(yield* store.get(`runs/${report.runId}.json`))
+        const text = new TextDecoder().decode(yield* store.get(runReportKey(mainScope, report.runId)))
         assert.deepStrictEqual(JSON.parse(text), report)
         const left = yield* Stream.runCollect(store.list("resume/"))
         assert.deepStrictEqual(left, [])

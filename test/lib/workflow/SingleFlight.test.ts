@@ -1,9 +1,11 @@
 /** Goal: one key is computed once. Method: two engines in memory on one store, as two runs would be. */
+
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Layer, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { leaseKey } from "../../../lib/storage/Lease.ts"
 import { ObjectStore } from "../../../lib/storage/ObjectStore.ts"
+import { mainScope } from "../../../lib/storage/Signature.ts"
 import { Runner, type RunOptions, type RunOutcome } from "../../../lib/workflow/Runner.ts"
 import {
   makeWorld,
@@ -245,7 +247,7 @@ describe("a lease", () => {
         assert.deepStrictEqual(a.ran, ["numbers", "total", "scale", "scale", "table"])
         assert.include(
           (yield* leasesIn).map(({ key }) => key),
-          leaseKey((yield* Fiber.join(first)).manifests.total!.jobKey)
+          leaseKey(mainScope, (yield* Fiber.join(first)).manifests.total!.jobKey)
         )
       })
     )

@@ -1,4 +1,5 @@
 /** Sweeping beside those who read and publish, in many interleavings: nothing that is needed is lost. */
+
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Stream } from "effect"
 import { TestClock } from "effect/testing"
@@ -9,6 +10,7 @@ import type { Hasher } from "../../../lib/storage/Digest.ts"
 import { OwnerLiveness } from "../../../lib/storage/Lease.ts"
 import { memoryObjectStoreLayer } from "../../../lib/storage/MemoryObjectStore.ts"
 import { ObjectStore } from "../../../lib/storage/ObjectStore.ts"
+import { mainScope } from "../../../lib/storage/Signature.ts"
 import { trashKey } from "../../../lib/storage/trash.ts"
 import { findGarbage } from "../../../lib/workflow/Garbage.ts"
 import type { Manifest } from "../../../lib/workflow/Manifest.ts"
@@ -105,7 +107,7 @@ const readable = ({ ref }: World["old"]) =>
 
 /** As a run that plans with the old result as a hit: whether it was one, it must stay one. */
 const reader = (world: World) =>
-  whileOpen("reader", ({ reads }) =>
+  whileOpen({ runId: "reader", scope: mainScope }, ({ reads }) =>
     Effect.gen(function* () {
       const manifests = yield* ManifestStore
       const { jobKey } = world.old.manifest
@@ -122,7 +124,7 @@ const reader = (world: World) =>
 
 /** As a run that makes another result of equal bytes. */
 const publisher = () =>
-  whileOpen("publisher", ({ reads }) =>
+  whileOpen({ runId: "publisher", scope: mainScope }, ({ reads }) =>
     Effect.gen(function* () {
       yield* reads([])
       const ref = yield* (yield* BlobStore).put(bytesOf("old"))
@@ -136,7 +138,7 @@ const publisher = () =>
 
 /** As `adopt`: names the old blobs anew, writing none. */
 const adopter = (world: World) =>
-  whileOpen("adopter", ({ reads }) =>
+  whileOpen({ runId: "adopter", scope: mainScope }, ({ reads }) =>
     Effect.gen(function* () {
       const manifests = yield* ManifestStore
       yield* reads([world.old.manifest.jobKey])

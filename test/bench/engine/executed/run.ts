@@ -2,6 +2,7 @@
  * Runs so many jobs that do nothing, in an engine like the program's: `node run.ts <how> <jobs> <folder>`,
  * how being `in-process`, `warm` or `cold`.
  */
+
 import { join } from "node:path"
 import { Effect, Layer } from "effect"
 import { codeClosureLayer } from "../../../../infra/code/CodeClosure.ts"
@@ -15,6 +16,7 @@ import { passingSigningLayer } from "../../../../infra/signing/signing.ts"
 import { fileObjectStoreLayer } from "../../../../infra/stores/FileObjectStore.ts"
 import { blobStoreLayer } from "../../../../lib/storage/blobs.ts"
 import { leasesLayer } from "../../../../lib/storage/leases.ts"
+import { mainScope } from "../../../../lib/storage/Signature.ts"
 import { Capabilities } from "../../../../lib/workflow/CodeClosure.ts"
 import { manifestStoreLayer } from "../../../../lib/workflow/ManifestStore.ts"
 import * as Pipeline from "../../../../lib/workflow/Pipeline.ts"
@@ -60,7 +62,7 @@ const children = childProcessExecutorLayer({
 const executor = how === "in-process" ? inProcessExecutorLayer(Layer.empty) : children
 const engine = runnerLayer.pipe(
   Layer.provideMerge(executor),
-  Layer.provideMerge(leasesLayer(30_000)),
+  Layer.provideMerge(leasesLayer({ leaseMillis: 30_000, scope: mainScope })),
   Layer.provideMerge(ownerLivenessLayer),
   Layer.provideMerge(indexedExternalInputsLayer({ projectDir: folder, folder: join(folder, "inputs") })),
   Layer.provideMerge(recordingReporterLayer([])),
