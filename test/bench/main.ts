@@ -11,7 +11,8 @@ const areas: {
 } = {
   runtime: () => import("./runtime.bench.ts"),
   cli: () => import("./cli.bench.ts"),
-  engine: () => import("./engine.bench.ts")
+  engine: () => import("./engine.bench.ts"),
+  trust: () => import("./trust.bench.ts")
 }
 
 const [area, ...flags] = process.argv.slice(2)
