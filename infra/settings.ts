@@ -9,7 +9,13 @@ import { mainScope, Scope } from "../lib/storage/Signature.ts"
 import { type GitHubEvent, scopeOnGitHub } from "./signing/githubScope.ts"
 import type { SigningOptions } from "./signing/signing.ts"
 import { trustedKeyFrom } from "./signing/trustedKeys.ts"
-import { placeFrom, placeProblem, type StorePlace } from "./stores/storePlace.ts"
+import {
+  encryptionKinds,
+  placeFrom,
+  placeProblem,
+  type S3Encryption,
+  type StorePlace
+} from "./stores/storePlace.ts"
 import { cacheFolder, userFolder } from "./userFolders.ts"
 
 export interface SettingsValue {
@@ -117,8 +123,20 @@ const storePlace = checked("DISTILLERY_STORE", (text) => placeProblem(text) ?? t
   Config.map(Option.map(placeFrom))
 )
 
+const encryptionOf = (text: string) => encryptionKinds.find((kind) => kind === text)
+
+const encryption = Config.all({
+  kind: checked(
+    "DISTILLERY_S3_SSE",
+    (text) =>
+      text === "" || encryptionOf(text) !== undefined || `"${text}" is none of ${encryptionKinds.join(", ")}`
+  ).pipe(Config.withDefault(""), Config.map(encryptionOf)),
+  kmsKeyId: text("DISTILLERY_S3_SSE_KMS_KEY_ID")
+})
+
 const settings = Config.all({
   store: storePlace,
+  encryption,
   userFolders: Config.all({
     DISTILLERY_CACHE: text("DISTILLERY_CACHE"),
     XDG_CACHE_HOME: text("XDG_CACHE_HOME"),
@@ -180,16 +198,37 @@ const signingFrom = (
   })
 }
 
+interface EncryptionText {
+  readonly kind: S3Encryption["kind"] | undefined
+  readonly kmsKeyId: string | undefined
+}
+
+/** A key's name alone asks for the key service. */
+const encryptionFrom = ({
+  kind,
+  kmsKeyId
+}: EncryptionText): Effect.Effect<S3Encryption | undefined, SettingsInvalid> => {
+  if (kmsKeyId === undefined || kmsKeyId === "") {
+    return Effect.succeed(kind && { kind, kmsKeyId: undefined })
+  }
+  if (kind !== "AES256") return Effect.succeed({ kind: kind ?? "aws:kms", kmsKeyId })
+  const message =
+    "The environment variable DISTILLERY_S3_SSE_KMS_KEY_ID is wrong: with DISTILLERY_S3_SSE=AES256 the " +
+    "server uses keys of its own; unset one of them, or let DISTILLERY_S3_SSE be aws:kms"
+  return new SettingsInvalid({ message })
+}
+
 /** Reads the environment. Fails with `SettingsInvalid`, which names the variable and what it may be. */
 export const read: Effect.Effect<SettingsValue, SettingsInvalid> = Effect.gen(function* () {
   const found = yield* Effect.mapError(settings, (error) => new SettingsInvalid({ message: wordsOf(error) }))
+  const encryption = yield* encryptionFrom(found.encryption)
   const projectDir = process.cwd()
   return {
     projectDir,
-    store: Option.getOrElse(found.store, () => ({
-      kind: "folder" as const,
-      folder: join(projectDir, ".distillery", "store")
-    })),
+    store: Option.match(found.store, {
+      onNone: () => ({ kind: "folder" as const, folder: join(projectDir, ".distillery", "store") }),
+      onSome: (place) => (place.kind === "s3" && encryption ? { ...place, encryption } : place)
+    }),
     cacheDir: cacheFolder(found.userFolders),
     signing: yield* signingFrom(found.signing, found.event, userFolder(found.userFolders)),
     mirrorDir: Option.getOrUndefined(found.mirror),

@@ -5,17 +5,11 @@ import { oneLine, type Paint } from "../reporting/paint.ts"
 import { table } from "../reporting/table.ts"
 import { read, type SettingsValue } from "../settings.ts"
 import { s3Url } from "../stores/storePlace.ts"
-import {
-  folderChecks,
-  machineChecks,
-  nodeCheck,
-  roomCheck,
-  signingCheck,
-  storeCheck
-} from "./doctorChecks.ts"
+import { folderChecks, machineChecks, nodeCheck, roomCheck, signingCheck } from "./doctorChecks.ts"
 import { AlreadyReported, exitCodes } from "./errors.ts"
 import type { Finding } from "./finding.ts"
 import { Output, printJson } from "./Output.ts"
+import { storeChecks } from "./storeChecks.ts"
 
 interface ShownSetting {
   readonly variable: string
@@ -25,8 +19,11 @@ interface ShownSetting {
 
 const valuesOf = (settings: SettingsValue): ReadonlyArray<readonly [variable: string, value: string]> => {
   const { signing, store } = settings
+  const encryption = store.kind === "s3" ? store.encryption : undefined
   return [
     ["DISTILLERY_STORE", store.kind === "folder" ? store.folder : s3Url(store)],
+    ["DISTILLERY_S3_SSE", encryption?.kind ?? "as the bucket says"],
+    ["DISTILLERY_S3_SSE_KMS_KEY_ID", encryption?.kmsKeyId ?? "the server's default"],
     ["DISTILLERY_CACHE", settings.cacheDir],
     ["DISTILLERY_MIRROR", settings.mirrorDir ?? "none"],
     ["DISTILLERY_BACKEND", settings.backend],
@@ -97,10 +94,10 @@ const examined = Effect.gen(function* () {
     return { findings: [node, wrong], settings: [] }
   }
   const found = settings.success
-  const store = yield* storeCheck(found)
-  const ofStore = store.state === "fail" ? [] : [roomCheck(found), signingCheck(found)]
+  const store = yield* storeChecks(found)
+  const ofStore = store[0]!.state === "fail" ? [] : [roomCheck(found), signingCheck(found)]
   const rest = yield* Effect.all([...folderChecks(found), ...ofStore])
-  const findings = [node, store, ...rest, ...(yield* machineChecks(found))]
+  const findings = [node, ...store, ...rest, ...(yield* machineChecks(found))]
   return { findings, settings: shownSettings(found) }
 })
 

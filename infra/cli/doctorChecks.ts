@@ -5,16 +5,16 @@ import { availableParallelism, totalmem } from "node:os"
 import { join } from "node:path"
 import { Effect } from "effect"
 import { ImageCodec } from "../../lib/data/ImageCodec.ts"
-import { ObjectStore, type StoreError } from "../../lib/storage/ObjectStore.ts"
 import { Signer } from "../../lib/storage/Signature.ts"
 import { imageCodecLayer, storageLayer } from "../layers.ts"
 import { bytes } from "../reporting/numbers.ts"
 import type { SettingsValue } from "../settings.ts"
 import { cpuChecks } from "./cpuChecks.ts"
-import { type Finding, fail, ok, warn } from "./finding.ts"
+import { type Finding, fail, ok } from "./finding.ts"
 import { gpuCheck } from "./gpuChecks.ts"
 import { pipCheck, runtimeCheck } from "./runtimeChecks.ts"
 import { libraryFinding, runSelfTest, selfTestFinding } from "./selfTestCheck.ts"
+import { storeFix } from "./storeChecks.ts"
 
 const messageOf = (error: unknown): string => String((error as Error).message ?? error)
 
@@ -59,51 +59,6 @@ export const folderChecks = ({
   writableFolder("cache", cacheDir, "Make it writable, or let DISTILLERY_CACHE name another folder"),
   writableFolder("project", join(projectDir, ".distillery"), "Make the folder you are in writable")
 ]
-
-const storeFix = "See README, or let DISTILLERY_STORE name a folder that you can write to"
-const raceWriters = 8
-
-/** Written, read back, written by many at once (one may win), removed. */
-const tryStore = Effect.gen(function* () {
-  const store = yield* ObjectStore
-  const key = `doctor/${randomBytes(8).toString("hex")}`
-  const content = new TextEncoder().encode(key)
-  const remove = Effect.ignore(store.remove(key))
-  const use = Effect.gen(function* () {
-    const writers = Array.from({ length: raceWriters }, () =>
-      Effect.result(store.put(key, content, { _tag: "Absent" }))
-    )
-    const results = yield* Effect.all(writers, { concurrency: "unbounded" })
-    const winners = results.filter((result) => result._tag === "Success").length
-    const lost = results.find(
-      (result) => result._tag === "Failure" && result.failure._tag !== "PreconditionFailed"
-    )
-    if (lost?._tag === "Failure") return yield* lost.failure
-    const isSame = Buffer.compare(yield* store.get(key), content) === 0
-    return { isSame, winners, location: store.location, isConditional: store.isConditional }
-  })
-  return yield* Effect.ensuring(use, remove)
-})
-
-const storeFinding = ({
-  isConditional,
-  isSame,
-  location,
-  winners
-}: Effect.Success<typeof tryStore>): Finding => {
-  if (!isSame) return fail("store", `${location} gives back other bytes than were written`, storeFix)
-  if (!isConditional || winners !== 1) {
-    const text = `${location} decides no conditional writes (${winners} of ${raceWriters} won at once)`
-    return warn("store", text, "Use one machine at a time, or a server that honours If-None-Match")
-  }
-  return ok("store", `${location}: written, read, and of ${raceWriters} writers at once one won`)
-}
-
-export const storeCheck = (settings: SettingsValue): Effect.Effect<Finding> =>
-  Effect.map(tryStore, storeFinding).pipe(
-    Effect.provide(storageLayer(settings)),
-    Effect.catch((error: StoreError) => Effect.succeed(fail("store", error.message, storeFix)))
-  )
 
 export const roomCheck = ({ store }: SettingsValue): Effect.Effect<Finding> =>
   store.kind !== "folder"

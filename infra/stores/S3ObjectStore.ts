@@ -21,13 +21,15 @@ import {
 import { isObjectKey, keyRule } from "../../lib/storage/objectKeys.ts"
 import { connect, type S3Connection } from "./s3Client.ts"
 import { type DownloadSizes, download, downloadPart } from "./s3Download.ts"
+import { encryptWrites } from "./s3Encryption.ts"
 import { isAbsence, openingFailure, type S3Failure, type S3Server, translated } from "./s3Errors.ts"
+import { decidesConditions, formatOf } from "./s3Format.ts"
 import { s3Stamps } from "./s3Stamps.ts"
 import { abortUploads, moveObjects, removeObjects } from "./s3Upkeep.ts"
 import { ConditionLost, type UploadSizes, upload, uploadStream } from "./s3Upload.ts"
 import { fromSource, throwingChunks } from "./sourceFailures.ts"
 import type { Patience } from "./storeAbsence.ts"
-import { formatFile, formatProblem, formatText } from "./storeFormat.ts"
+import { formatFile, formatProblem } from "./storeFormat.ts"
 import { type S3Place, s3Url } from "./storePlace.ts"
 
 /** Parts are what a resumed transfer may lose, and what lies in memory twice. */
@@ -41,6 +43,8 @@ interface Opened {
   readonly connection: S3Connection
   readonly place: S3Place
   readonly server: S3Server
+  /** Whether the server decides conditional writes, as far as is known. */
+  readonly isConditional: boolean
 }
 
 const inPrefix = ({ prefix }: S3Place, name: string): string => (prefix === "" ? name : `${prefix}/${name}`)
@@ -103,14 +107,41 @@ const head = async (opened: Opened, key: string, abortSignal: AbortSignal): Prom
   }
 }
 
+interface PutOptions {
+  readonly condition: PutCondition | undefined
+  readonly signal: AbortSignal
+}
+
+/** What a condition comes to where the server does not decide it: of two at once the later one stays. */
+const looked = async (opened: Opened, key: string, { condition, signal }: PutOptions): Promise<void> => {
+  const found = await head(opened, key, signal).catch((error: unknown) => {
+    if (error instanceof ObjectNotFound) return undefined
+    throw error
+  })
+  const wanted = condition?._tag === "Version" ? condition.version : undefined
+  if (found?.version !== wanted) throw new ConditionLost()
+}
+
+const uploadTo = async (
+  opened: Opened,
+  key: string,
+  bytes: Uint8Array,
+  options: PutOptions
+): Promise<string> => {
+  const object = objectOf(opened, `objects/${key}`)
+  if (opened.isConditional || options.condition === undefined) return upload(object, bytes, sizes, options)
+  await looked(opened, key, options)
+  return upload(object, bytes, sizes, { ...options, condition: undefined })
+}
+
 const put = async (
   opened: Opened,
   key: string,
   bytes: Uint8Array,
-  options: { readonly condition: PutCondition | undefined; readonly signal: AbortSignal }
+  options: PutOptions
 ): Promise<ObjectInfo> => {
   try {
-    const version = await upload(objectOf(opened, `objects/${key}`), bytes, sizes, options)
+    const version = await uploadTo(opened, key, bytes, options)
     return infoFrom(key, { sizeBytes: bytes.length, version, modifiedAt: undefined })
   } catch (error) {
     if (!(error instanceof ConditionLost)) throw error
@@ -224,7 +255,7 @@ const make = (opened: Opened): ObjectStore["Service"] => {
     )
   return {
     location: server.location,
-    isConditional: true,
+    isConditional: opened.isConditional,
     isLocal: false,
     get: (key) => known("read", key, (signal) => get(opened, key, signal)),
     getStream: (key) =>
@@ -259,24 +290,6 @@ const make = (opened: Opened): ObjectStore["Service"] => {
   }
 }
 
-/** The text of `format.json`, written first where the store is new. */
-const formatOf = async (opened: Opened, signal: AbortSignal): Promise<string> => {
-  const object = objectOf(opened, formatFile)
-  const read = async () => new TextDecoder().decode(await download(object, sizes, signal))
-  try {
-    return await read()
-  } catch (error) {
-    if (!isAbsence(error as S3Failure, "GET")) throw error
-  }
-  try {
-    const condition = { _tag: "Absent" } as const
-    await upload(object, new TextEncoder().encode(formatText), sizes, { condition, signal })
-  } catch (error) {
-    if (!(error instanceof ConditionLost)) throw error
-  }
-  return read()
-}
-
 /** A command that cannot reach its store says so this soon. */
 const openingMillis = 8_000
 
@@ -300,11 +313,17 @@ const serverOf = ({ custom, server }: S3Connection, place: S3Place): S3Server =>
   custom
 })
 
-const check = async (opened: Opened): Promise<void> => {
+/** The format must be ours; resolves to whether the server decides conditional writes. */
+const check = async (opened: Opened): Promise<boolean> => {
   const late = () => Object.assign(new Error("no answer"), { code: "ETIMEDOUT" })
-  const text = await withinTime((signal) => formatOf(opened, signal), late)
-  const reason = formatProblem(text, "prefix")
-  if (reason !== undefined) throw new StoreUnusable({ location: opened.server.location, reason })
+  return withinTime(async (signal) => {
+    const { custom, location } = opened.server
+    const format = { object: objectOf(opened, formatFile), sizes, signal }
+    const text = await formatOf(format)
+    const reason = formatProblem(text, "prefix")
+    if (reason !== undefined) throw new StoreUnusable({ location, reason })
+    return decidesConditions(format, text, custom)
+  }, late)
 }
 
 export interface S3StoreOptions {
@@ -323,14 +342,15 @@ const open = async ({ checked, patience, place }: S3StoreOptions): Promise<Opene
   const connection = await connect().catch((error: unknown) => {
     throw openingFailure(unknown)(error)
   })
-  const opened = { connection, place, server: serverOf(connection, place) }
-  if (checked) {
-    await check(opened).catch((error: unknown) => {
+  if (place.encryption !== undefined) encryptWrites(connection.client, place.encryption)
+  const opened = { connection, place, server: serverOf(connection, place), isConditional: true }
+  const isConditional =
+    !checked ||
+    (await check(opened).catch((error: unknown) => {
       throw openingFailure(opened.server)(error)
-    })
-  }
+    }))
   connection.bePatient(patience)
-  return opened
+  return { ...opened, isConditional }
 }
 
 /** Fails with `StoreUnusable` for whatever keeps the store from being used now, if `checked`. */

@@ -105,7 +105,8 @@ const unusable: { readonly [code: string]: Words } = {
   AuthorizationHeaderMalformed: wrongRegion,
   PermanentRedirect: wrongRegion,
   IllegalLocationConstraintException: wrongRegion,
-  NotImplemented: () => "the server lacks something that is needed, probably conditional writes",
+  NotImplemented: () =>
+    "the server lacks something that is needed, probably conditional writes, or keys for DISTILLERY_S3_SSE",
   ERR_INVALID_URL: () =>
     "the server's address is no URL; let AWS_ENDPOINT_URL be http://host:port or https://host:port",
   EPROTO: (_, { server }) => `${server} does not speak TLS as expected; is it http:// in AWS_ENDPOINT_URL?`

@@ -4,13 +4,30 @@ import { Schema } from "effect"
 const formatVersion = 1
 
 const Format = Schema.fromJsonString(
-  Schema.Struct({ format: Schema.Literal("distillery-store"), version: Schema.Int })
+  Schema.Struct({
+    format: Schema.Literal("distillery-store"),
+    version: Schema.Int,
+    /** `false`: `doctor` has found writers at once that all believed they had won. */
+    conditionalWrites: Schema.optionalKey(Schema.Boolean)
+  })
 )
 
 export const formatFile = "format.json"
 
+const textOf = (more: { readonly conditionalWrites?: false }): string =>
+  `${JSON.stringify({ format: "distillery-store", version: formatVersion, ...more })}\n`
+
 /** What is written into a new store. */
-export const formatText = `${JSON.stringify({ format: "distillery-store", version: formatVersion })}\n`
+export const formatText = textOf({})
+
+/** Of a store on a server that was found not to decide conditional writes. */
+export const unconditionalFormatText = textOf({ conditionalWrites: false })
+
+/** Whether the record speaks against conditional writes. */
+export const forbidsConditions = (text: string): boolean => {
+  const format = Schema.decodeUnknownOption(Format)(text)
+  return format._tag === "Some" && format.value.conditionalWrites === false
+}
 
 /** Why a store with this record cannot be used. `kind` is what DISTILLERY_STORE might name instead. */
 export const formatProblem = (text: string, kind: "folder" | "prefix"): string | undefined => {

@@ -7,11 +7,22 @@ export interface FolderPlace {
   readonly folder: string
 }
 
+/** What servers call them: keys of the server's own, or of its key service, once or twice over. */
+export const encryptionKinds = ["AES256", "aws:kms", "aws:kms:dsse"] as const
+
+export interface S3Encryption {
+  readonly kind: (typeof encryptionKinds)[number]
+  /** The key service's default key where absent. */
+  readonly kmsKeyId: string | undefined
+}
+
 export interface S3Place {
   readonly kind: "s3"
   readonly bucket: string
   /** Without slashes at its ends; empty for the whole bucket. */
   readonly prefix: string
+  /** As the bucket says where absent. */
+  readonly encryption?: S3Encryption | undefined
 }
 
 export type StorePlace = FolderPlace | S3Place

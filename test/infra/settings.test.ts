@@ -18,6 +18,30 @@ describe("settings from the environment", () => {
     })
   )
 
+  it.effect("how a bucket's server encrypts is asked for in its own words", () =>
+    Effect.gen(function* () {
+      const from = (env: Record<string, string>) =>
+        Effect.map(readFrom({ DISTILLERY_STORE: "s3://bucket", ...env }), ({ store }) =>
+          store.kind === "s3" ? store.encryption : undefined
+        )
+      assert.isUndefined(yield* from({ DISTILLERY_S3_SSE: "" }))
+      const kmsKeyId = "alias/artifacts"
+      const named = { DISTILLERY_S3_SSE_KMS_KEY_ID: kmsKeyId }
+      assert.deepStrictEqual(yield* from({ DISTILLERY_S3_SSE: "AES256" }), {
+        kind: "AES256",
+        kmsKeyId: undefined
+      })
+      assert.deepStrictEqual(yield* from(named), { kind: "aws:kms", kmsKeyId })
+      assert.deepStrictEqual(yield* from({ ...named, DISTILLERY_S3_SSE: "aws:kms:dsse" }), {
+        kind: "aws:kms:dsse",
+        kmsKeyId
+      })
+      for (const wrong of [{ DISTILLERY_S3_SSE: "yes" }, { ...named, DISTILLERY_S3_SSE: "AES256" }]) {
+        assert.match((yield* Effect.flip(from(wrong))).message, /DISTILLERY_S3_SSE\S* is wrong: /)
+      }
+    })
+  )
+
   it.effect("a lease lasts half a minute, or 1 to 3600 s", () =>
     Effect.gen(function* () {
       assert.strictEqual((yield* readFrom({})).leaseSeconds, 30)

@@ -11,6 +11,9 @@ import { binary as versitygw } from "./versitygwBinary.ts"
 
 const binary = join(dirname(versitygw), "minio")
 
+/** A key of the server's own key service. */
+export const minioKmsKey = "test-key"
+
 export const minioMissing: boolean = !existsSync(binary)
 
 /** Runs from the first test of the file to the last. */
@@ -21,6 +24,7 @@ export const startMinio = (): Promise<S3TestServer> =>
     environment: {
       MINIO_ROOT_USER: keys.id,
       MINIO_ROOT_PASSWORD: keys.secret,
+      MINIO_KMS_SECRET_KEY: `${minioKmsKey}:${Buffer.alloc(32, 7).toString("base64")}`,
       MINIO_BROWSER: "off",
       MINIO_UPDATE: "off"
     }

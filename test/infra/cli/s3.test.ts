@@ -1,11 +1,13 @@
 /** Artifacts in a bucket, through the program as people call it. */
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { createServer as createHttpServer } from "node:http"
 import { type AddressInfo, createServer, type Server } from "node:net"
 import { join } from "node:path"
 import { afterAll, assert, describe, it } from "vitest"
+import { newSecret } from "../../../infra/signing/ed25519.ts"
 import { type FaultyProxy, startFaultyProxy } from "../../support/faultyProxy.ts"
 import { sleep } from "../../support/processes.ts"
+import { keys } from "../../support/s3Server.ts"
 import { temporaryFolder } from "../../support/temporaryFolder.ts"
 import { skipNote, startVersitygw, versitygwMissing } from "../../support/versitygw.ts"
 import { distillery, packageRoot, project, start } from "./builtProgram.ts"
@@ -167,7 +169,7 @@ describe.skipIf(server === undefined)(`a store on S3${skipNote}`, () => {
     // report its page, data and two images.
     const { GET = [], HEAD = [], PUT = [] } = Object.groupBy(proxy.passed, ({ method }) => method)
     const numBlobs = GET.filter(({ path }) => path.includes("/blobs/")).length
-    assert.deepStrictEqual([numBlobs, GET.length - numBlobs, PUT.length], [4, 2, 1])
+    assert.deepStrictEqual([numBlobs, GET.length - numBlobs, PUT.length], [4, 2, 2])
     assert.isAtMost(HEAD.length, states.length + 15)
   }, 60_000)
 
@@ -193,7 +195,42 @@ describe.skipIf(server === undefined)(`a store on S3${skipNote}`, () => {
     const doctor = JSON.parse((await called("doctor", "--json")).stdout)
     const store = doctor.checks.find((check: { name: string }) => check.name === "store")
     assert.strictEqual(store.state, "ok", store.text)
+    for (const name of ["store clock", "store transfer", "store races", "store checksums"]) {
+      const check = doctor.checks.find((one: { name: string }) => one.name === name)
+      assert.strictEqual(check?.state, "ok", `${name}: ${check?.text}`)
+    }
   }, 60_000)
+
+  it("tells nobody a secret: not what is printed, nor what is stored, nor what is logged", async () => {
+    const secrets = [keys.secret, newSecret(), "a-session-token"]
+    const secretly = { ...environment, DISTILLERY_KEY: secrets[1]!, DISTILLERY_SCOPE: "user/secret" }
+    const told: Array<string> = []
+    for (const args of [
+      ["run", "./reported.ts", "--force", "scenes"],
+      ["run", "./reported.ts", "--json"],
+      ["plan", "./reported.ts", "--json"],
+      ["show", "latest", "--json"],
+      ["doctor", "--json"],
+      ["gc", "--json"],
+      ["verify", "--json"]
+    ]) {
+      const { stderr, stdout } = await distillery(args, { environment: secretly })
+      told.push(stdout, stderr)
+    }
+    const wrong = { ...secretly, AWS_SESSION_TOKEN: secrets[2]!, AWS_ENDPOINT_URL: "http://127.0.0.1:1" }
+    const failed = await distillery(["run", "./reported.ts"], { environment: wrong })
+    assert.strictEqual(failed.code, 2)
+    told.push(failed.stderr)
+    for (const folder of [server!.folder, join(project, ".distillery")]) {
+      for (const file of readdirSync(folder, { recursive: true, encoding: "utf8" })) {
+        told.push(file)
+        const path = join(folder, file)
+        if (statSync(path).isFile()) told.push(readFileSync(path, "latin1"))
+      }
+    }
+    assert.isAbove(told.length, 50)
+    for (const text of told) for (const secret of secrets) assert.notInclude(text, secret)
+  }, 120_000)
 
   it("is found by a profile, too", async () => {
     const folder = temporaryFolder()
