@@ -112,7 +112,7 @@ const checksChecksums = async ({ bucket, clients, folder }: Probe): Promise<bool
   }
 }
 
-/** Rejects with an error of the SDK. What the race has shown is noted in `format.json`; the rest is removed. */
+/** Rejects with an error of the SDK. What the race shows is noted in `format.json`; the rest is removed. */
 export const probeS3 = async ({ bucket, encryption, prefix }: S3Place): Promise<S3Probed> => {
   const connections = [await connect(), await connect()] as const
   const clients = [connections[0].client, connections[1].client] as const
