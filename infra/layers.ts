@@ -3,7 +3,7 @@
  */
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { Effect, Layer } from "effect"
+import { Context, Effect, Layer, type Scope } from "effect"
 import type { ImageCodec } from "../lib/data/ImageCodec.ts"
 import type { SourceFiles } from "../lib/data/SourceFiles.ts"
 import type { BlobStore } from "../lib/storage/BlobStore.ts"
@@ -11,7 +11,7 @@ import { blobStoreLayer } from "../lib/storage/blobs.ts"
 import type { Hasher } from "../lib/storage/Digest.ts"
 import type { OwnerLiveness } from "../lib/storage/Lease.ts"
 import { type LeaseOptions, leasesLayer } from "../lib/storage/leases.ts"
-import type { ObjectStore, StoreError } from "../lib/storage/ObjectStore.ts"
+import { ObjectStore, type StoreError } from "../lib/storage/ObjectStore.ts"
 import { type KeyUnavailable, Signer, type Verifier } from "../lib/storage/Signature.ts"
 import type { TensorError } from "../lib/tensor/Runtime.ts"
 import { TensorRuntime } from "../lib/tensor/Runtime.ts"
@@ -36,7 +36,7 @@ import { ownerLivenessLayer } from "./ownerLiveness.ts"
 import { read, type SettingsValue } from "./settings.ts"
 import { signingLayer } from "./signing/signing.ts"
 import { fileObjectStoreLayer } from "./stores/FileObjectStore.ts"
-import { s3Url } from "./stores/storePlace.ts"
+import { type StorePlace, s3Url } from "./stores/storePlace.ts"
 import { unpublishedFilesLayer } from "./stores/unpublishedFiles.ts"
 import { strictExecutorLayer } from "./strict/StrictExecutor.ts"
 import { locateCpuLibrary } from "./tensorflow/cpu-library.ts"
@@ -72,6 +72,15 @@ const objectStoreLayer = (
           return s3ObjectStoreLayer({ place: store, checked: asking === "command", patience })
         })
       )
+
+/** Another store than that of the settings, as long as the scope lasts. */
+export const openStore = (
+  settings: SettingsValue,
+  store: StorePlace
+): Effect.Effect<ObjectStore["Service"], StoreError, Scope.Scope> =>
+  Effect.map(Layer.build(objectStoreLayer({ ...settings, store }, "command", undefined)), (context) =>
+    Context.get(context, ObjectStore)
+  )
 
 /** A store in a folder is on this machine itself. */
 const unpublishedLayer = ({ projectDir, store }: SettingsValue): Layer.Layer<never> =>

@@ -11,6 +11,7 @@ import { read, type SettingsValue } from "../settings.ts"
 import { UsageError } from "./errors.ts"
 import { findLocalGarbage, type LocalFile, removeLocal } from "./localGarbage.ts"
 import { Output, printJson } from "./Output.ts"
+import { millisFrom } from "./timeSpans.ts"
 
 export interface GcFlags {
   readonly keepRuns: number
@@ -19,17 +20,6 @@ export interface GcFlags {
   readonly restore: boolean
   readonly yes: boolean
   readonly json: boolean
-}
-
-const unitMillis: { readonly [unit: string]: number } = { d: 86_400_000, h: 3_600_000, m: 60_000, s: 1000 }
-
-/** `14d`, `12h`, `30m`, `0d`; days where no unit is given. */
-const millisFrom = (flag: string, text: string): Effect.Effect<number, UsageError> => {
-  const [, count, unit = "d"] = /^(\d+(?:\.\d+)?)([dhms])?$/.exec(text.trim()) ?? []
-  if (count !== undefined) return Effect.succeed(Number(count) * unitMillis[unit]!)
-  return Effect.fail(
-    new UsageError({ what: `${flag}: "${text}" is no time`, fix: "Write days or hours: 14d, 12h" })
-  )
 }
 
 interface Group {

@@ -1,5 +1,5 @@
 /** The part of the command line that keeps the store in order. */
-import { Effect, Schema } from "effect"
+import { Effect, Option, Schema } from "effect"
 import { Command, Flag } from "effect/cli"
 import { json } from "./flags.ts"
 
@@ -57,8 +57,27 @@ export const verify = Command.make(
   "verify",
   {
     repair: Flag.Boolean("repair").pipe(
-      Flag.withDescription("Remove what is damaged, so that its jobs run again"),
+      Flag.withDescription("Put what is damaged into quarantine, so that its jobs run again"),
       Flag.withDefault(false)
+    ),
+    from: Flag.String("from").pipe(
+      Flag.withMetavar("STORE"),
+      Flag.withDescription(
+        "Heal what is damaged from this store, a folder or s3://bucket/prefix (repeatable)"
+      ),
+      Flag.atLeast(0)
+    ),
+    sample: Flag.Int("sample").pipe(
+      Flag.withMetavar("PERCENT"),
+      Flag.withDescription("Read only so many of the blobs, others each time (default: 100)"),
+      Flag.withSchema(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 100 }))),
+      Flag.withDefault(100)
+    ),
+    since: Flag.String("since").pipe(
+      Flag.withMetavar("TIME"),
+      Flag.withDescription("Read only blobs written within this time, as 14d or 12h"),
+      Flag.optional,
+      Flag.map(Option.getOrUndefined)
     ),
     json
   },
@@ -69,12 +88,14 @@ export const verify = Command.make(
     )
 ).pipe(
   Command.withDescription(
-    "Read every result and every blob, and say what is damaged. Exit codes: 0 all is well, 4 damage was found"
+    "Read every result and every blob, and say what is damaged; with --repair or --from STORE mend it. " +
+      "Exit codes: 0 all is well, 4 damage was found"
   ),
   Command.withShortDescription("Check every result and blob for damage"),
   Command.withExamples([
     { command: "distillery verify", description: "Is the store sound?" },
-    { command: "distillery verify --repair", description: "Remove what is damaged" }
+    { command: "distillery verify --repair", description: "Set aside what is damaged" },
+    { command: "distillery verify --from s3://backup/distillery", description: "Heal it from a copy" }
   ])
 )
 

@@ -1,15 +1,24 @@
 /** `distillery verify` */
-import { Clock, Effect } from "effect"
-import { type Checked, check, type Damage, repair } from "../../lib/workflow/Integrity.ts"
-import { storageLayer } from "../layers.ts"
+import { Clock, Effect, Random } from "effect"
+import type { ObjectInfo } from "../../lib/storage/ObjectStore.ts"
+import { type Checked, check, type Damage } from "../../lib/workflow/Integrity.ts"
+import { type Repaired, repair } from "../../lib/workflow/Repair.ts"
+import { openStore, storageLayer } from "../layers.ts"
 import { bytes, number } from "../reporting/numbers.ts"
 import { oneLine, type Paint } from "../reporting/paint.ts"
-import { read } from "../settings.ts"
-import { AlreadyReported, exitCodes } from "./errors.ts"
+import { read, type SettingsValue } from "../settings.ts"
+import { placeFrom, placeProblem } from "../stores/storePlace.ts"
+import { AlreadyReported, exitCodes, UsageError } from "./errors.ts"
 import { Output, printJson } from "./Output.ts"
+import { millisFrom } from "./timeSpans.ts"
 
 export interface VerifyFlags {
   readonly repair: boolean
+  /** Stores with copies. */
+  readonly from: ReadonlyArray<string>
+  /** Of the blobs, in percent. */
+  readonly sample: number
+  readonly since: string | undefined
   readonly json: boolean
 }
 
@@ -19,16 +28,31 @@ const damageLines = ({ jobs, object, reason }: Damage, paint: Paint): ReadonlyAr
   `  ${jobs.length === 0 ? "no result needs it" : `of ${oneLine(jobs.join(", "))}`}`
 ]
 
-const fixLines = ({ damage }: Checked, repaired: boolean): ReadonlyArray<string> => {
-  if (repaired) return ["All of it was removed: its jobs run again when their pipelines do."]
+const fixLines = ({ damage }: Checked, repaired: Repaired | undefined): ReadonlyArray<string> => {
+  if (repaired !== undefined) {
+    const { healed, quarantined } = repaired
+    return [
+      ...(healed.length === 0 ? [] : [`${number(healed.length)} objects were healed from another copy.`]),
+      ...(quarantined.length === 0
+        ? []
+        : [
+            `${number(quarantined.length)} objects are under quarantine/ now: ` +
+              "their jobs run again when their pipelines do."
+          ])
+    ]
+  }
   const pipelines = [...new Set(damage.flatMap(({ jobs }) => jobs.map((job) => job.split("/")[0]!)))]
   return [
-    "npx distillery verify --repair removes it, so that its jobs run again:",
+    "npx distillery verify --repair sets it aside, so that its jobs run again (--from STORE: heals it):",
     ...pipelines.map((pipeline) => `  npx distillery run ${pipeline}`)
   ]
 }
 
-const checkedLines = (checked: Checked, repaired: boolean, paint: Paint): ReadonlyArray<string> => {
+const checkedLines = (
+  checked: Checked,
+  repaired: Repaired | undefined,
+  paint: Paint
+): ReadonlyArray<string> => {
   const { damage, numBlobs, numManifests, sizeBytes, untrusted } = checked
   const whole = `${number(numManifests)} results and ${number(numBlobs)} blobs (${bytes(sizeBytes)})`
   const others =
@@ -59,18 +83,43 @@ const makeProgress = Effect.gen(function* () {
   })
 })
 
+/** Every blob, some of them by chance, or those that were written within a time. */
+const selectionFrom = Effect.fn("verify.selection")(function* ({ sample, since }: VerifyFlags) {
+  const cutoff =
+    since === undefined ? 0 : (yield* Clock.currentTimeMillis) - (yield* millisFrom("--since", since))
+  // A blob's name is as good as chance, and where it begins another one each time.
+  const offset = yield* Random.nextIntBetween(0, 0xffff)
+  return ({ key, modifiedAtMillis }: ObjectInfo): boolean => {
+    const place = (Number.parseInt(key.slice(-4), 16) + offset) % 0x10000
+    return modifiedAtMillis >= cutoff && place < (sample / 100) * 0x10000
+  }
+})
+
+const copiesFrom = Effect.fn("verify.copies")(function* (
+  settings: SettingsValue,
+  from: ReadonlyArray<string>
+) {
+  for (const place of from) {
+    const problem = placeProblem(place)
+    if (problem !== undefined) return yield* new UsageError({ what: `--from is wrong: ${problem}` })
+  }
+  return yield* Effect.forEach(from, (place) => openStore(settings, placeFrom(place)))
+})
+
 export const verify = Effect.fn("verify")(function* (flags: VerifyFlags) {
   const { paint, print } = yield* Output
   const settings = yield* read
-  const onBlob = yield* makeProgress
-  const { checked, removed } = yield* Effect.gen(function* () {
-    const checked = yield* check(onBlob)
-    return { checked, removed: flags.repair ? yield* repair(checked.damage) : [] }
-  }).pipe(Effect.provide(storageLayer(settings)))
+  const options = { isRead: yield* selectionFrom(flags), onBlob: yield* makeProgress }
+  const isRepair = flags.repair || flags.from.length > 0
+  const { checked, repaired } = yield* Effect.gen(function* () {
+    const copies = yield* copiesFrom(settings, flags.from)
+    const checked = yield* check(options)
+    return { checked, repaired: isRepair ? yield* repair(checked.damage, copies) : undefined }
+  }).pipe(Effect.provide(storageLayer(settings)), Effect.scoped)
   yield* flags.json
-    ? printJson({ schemaVersion: 1, ...checked, removed })
-    : print(checkedLines(checked, flags.repair, paint))
-  if (checked.damage.length > 0 && !flags.repair) {
+    ? printJson({ schemaVersion: 1, ...checked, healed: [], quarantined: [], ...repaired })
+    : print(checkedLines(checked, repaired, paint))
+  if (checked.damage.length > 0 && repaired === undefined) {
     return yield* new AlreadyReported({ exitCode: exitCodes.integrity })
   }
 })

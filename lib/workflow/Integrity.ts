@@ -1,5 +1,5 @@
 /** Whether a store holds what it says: blobs their digests, manifests what they state, and their blobs. */
-import { Effect, Option } from "effect"
+import { Effect, Option, Stream } from "effect"
 import { blobKey } from "../storage/blobs.ts"
 import { type Digest, Hasher } from "../storage/Digest.ts"
 import { type ObjectInfo, ObjectStore } from "../storage/ObjectStore.ts"
@@ -54,8 +54,41 @@ const read = Effect.fn("Integrity.read")(function* (key: string) {
   )
 })
 
-/** Reads one blob whole and hashes it. */
-const blobDamage = Effect.fn("Integrity.blobDamage")(function* (
+type Hashed =
+  | { readonly _tag: "Hashed"; readonly digest: Digest; readonly sizeBytes: number }
+  | Exclude<Read, { readonly _tag: "Bytes" }>
+
+/** In chunks: of a blob of any size only the parts under way are held. */
+const hashed = Effect.fn("Integrity.hashed")(function* (key: string) {
+  const store = yield* ObjectStore
+  const hash = (yield* Hasher).incremental()
+  let sizeBytes = 0
+  const { chunks } = yield* store.getStream(key)
+  yield* Stream.runForEach(chunks, (chunk) =>
+    Effect.sync(() => {
+      hash.update(chunk)
+      sizeBytes += chunk.length
+    })
+  )
+  return { _tag: "Hashed", digest: hash.digest(), sizeBytes } satisfies Hashed as Hashed
+})
+
+const hashedOrNot = Effect.fn("Integrity.hashedOrNot")(function* (key: string) {
+  const { isLocal } = yield* ObjectStore
+  return yield* hashed(key).pipe(
+    // It may have been replaced while it was read.
+    Effect.retry({ times: 1, while: ({ _tag }) => _tag === "StoreUnavailable" }),
+    Effect.catchTag("ObjectNotFound", () => Effect.succeed<Hashed>({ _tag: "Gone" })),
+    Effect.catchTag("StoreUnavailable", (error) =>
+      isLocal
+        ? Effect.succeed<Hashed>({ _tag: "Unreadable", reason: `it cannot be read: ${error.reason}` })
+        : Effect.fail(error)
+    )
+  )
+})
+
+/** Reads one blob and hashes it. Bits also flip on the way here: what is wrong twice counts as damaged. */
+export const blobDamage = Effect.fn("Integrity.blobDamage")(function* (
   info: ObjectInfo,
   digest: Digest,
   users: ReadonlyArray<HeldManifest>
@@ -63,17 +96,20 @@ const blobDamage = Effect.fn("Integrity.blobDamage")(function* (
   const damage = (reason: string): ReadonlyArray<Damage> => [
     { object: info.key, kind: "blob", reason, jobs: jobsOf(users) }
   ]
-  const found = yield* read(info.key)
-  if (found._tag === "Gone") return []
-  if (found._tag === "Unreadable") return damage(found.reason)
-  const holds = (yield* Hasher).digest(found.bytes)
-  if (holds === digest) return []
-  return damage(`it holds other bytes than its name says (${found.bytes.length}, ${holds})`)
+  for (let numReads = 1; ; numReads++) {
+    const found = yield* hashedOrNot(info.key)
+    if (found._tag === "Gone") return []
+    if (found._tag === "Unreadable") return damage(found.reason)
+    if (found.digest === digest) return []
+    if (numReads === 2) {
+      return damage(`it holds other bytes than its name says (${found.sizeBytes}, ${found.digest})`)
+    }
+  }
 })
 
 const isOfTrust = (reason: string): boolean => /not trusted|not signed/.test(reason)
 
-const manifestDamage = Effect.fn("Integrity.manifestDamage")(function* (
+export const manifestDamage = Effect.fn("Integrity.manifestDamage")(function* (
   one: HeldManifest,
   present: ReadonlyMap<Digest, number>
 ) {
@@ -100,7 +136,7 @@ const manifestDamage = Effect.fn("Integrity.manifestDamage")(function* (
   return []
 })
 
-const usersByBlob = (manifests: ReadonlyArray<HeldManifest>) => {
+export const usersByBlob = (manifests: ReadonlyArray<HeldManifest>) => {
   const users = new Map<Digest, Array<HeldManifest>>()
   for (const one of manifests) {
     for (const { blob } of one.blobs) users.set(blob, [...(users.get(blob) ?? []), one])
@@ -108,17 +144,26 @@ const usersByBlob = (manifests: ReadonlyArray<HeldManifest>) => {
   return users
 }
 
-/** Reads everything. `onBlob` is told of each blob when it is done. */
-export const check = Effect.fn("Integrity.check")(function* (
-  onBlob: (done: number, total: number) => Effect.Effect<void>
-) {
+export interface CheckOptions {
+  /** Which blobs are read; of the others only whether they are there. */
+  readonly isRead: (blob: ObjectInfo) => boolean
+  /** Told of each blob when it is done. */
+  readonly onBlob: (done: number, total: number) => Effect.Effect<void>
+}
+
+/** Blobs read at once; each takes the memory of a few parts. */
+const numBlobsAtOnce = 3
+
+/** Reads every manifest, and the blobs that are wanted. */
+export const check = Effect.fn("Integrity.check")(function* ({ isRead, onBlob }: CheckOptions) {
   const objects = yield* everyObject
   const manifests = yield* manifestsAmong(objects)
   const users = usersByBlob(manifests)
-  const blobs = objects.flatMap((info) => {
+  const present = objects.flatMap((info) => {
     const digest = blobIn(info.key)
     return digest === undefined ? [] : [{ info, digest }]
   })
+  const blobs = present.filter(({ info }) => isRead(info))
   let done = 0
   const ofBlobs = yield* Effect.forEach(
     blobs,
@@ -127,10 +172,10 @@ export const check = Effect.fn("Integrity.check")(function* (
         done += 1
         return onBlob(done, blobs.length)
       }),
-    { concurrency: 4 }
+    { concurrency: numBlobsAtOnce }
   )
-  const present = new Map(blobs.map(({ digest, info }) => [digest, info.sizeBytes]))
-  const ofManifests = yield* Effect.forEach(manifests, (one) => manifestDamage(one, present), {
+  const sizes = new Map(present.map(({ digest, info }) => [digest, info.sizeBytes]))
+  const ofManifests = yield* Effect.forEach(manifests, (one) => manifestDamage(one, sizes), {
     concurrency: 8
   })
   const found = [...ofBlobs.flat(), ...ofManifests.flat()]
@@ -141,42 +186,4 @@ export const check = Effect.fn("Integrity.check")(function* (
     damage: found.filter(({ reason }) => !isOfTrust(reason)),
     untrusted: found.filter(({ reason }) => isOfTrust(reason))
   } satisfies Checked as Checked
-})
-
-/**
- * Removes what is damaged, and the manifests that need it: their jobs are misses then, and run again. Gives
- * the objects that were removed.
- */
-export const repair = Effect.fn("Integrity.repair")(function* (damage: ReadonlyArray<Damage>) {
-  const store = yield* ObjectStore
-  const removed: Array<string> = []
-  const objects = yield* everyObject
-  const manifests = yield* manifestsAmong(objects)
-  const users = usersByBlob(manifests)
-  const bad = new Set<Digest>()
-  for (const info of objects.filter(({ key }) => damage.some(({ object }) => object === key))) {
-    const digest = blobIn(info.key)
-    // Looked at again: a run may have stored it anew since.
-    if (digest === undefined || (yield* blobDamage(info, digest, users.get(digest) ?? [])).length === 0)
-      continue
-    bad.add(digest)
-    yield* store.remove(info.key)
-    removed.push(info.key)
-  }
-  const present = new Map(
-    objects.flatMap((info) => {
-      const digest = blobIn(info.key)
-      return digest === undefined || bad.has(digest) ? [] : [[digest, info.sizeBytes] as const]
-    })
-  )
-  const suspects = manifests.filter(({ info }) => damage.some(({ object }) => object === info.key))
-  const broken = yield* Effect.filter(suspects, (one) =>
-    Effect.map(manifestDamage(one, present), (found) => found.length > 0)
-  )
-  const needing = manifests.filter(({ blobs }) => blobs.some(({ blob }) => bad.has(blob)))
-  for (const object of new Set([...needing, ...broken].map(({ info }) => info.key))) {
-    yield* store.remove(object)
-    removed.push(object)
-  }
-  return removed
 })

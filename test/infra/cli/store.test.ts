@@ -1,7 +1,18 @@
 /** Keeping the store: what gc takes and leaves, also while a run goes on; what verify finds and repairs. */
 import { createHash } from "node:crypto"
-import { existsSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs"
-import { join } from "node:path"
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync
+} from "node:fs"
+import { dirname, join, relative } from "node:path"
 import { assert, beforeAll, describe, it } from "vitest"
 import { until } from "../../support/processes.ts"
 import { distillery, project, start } from "./builtProgram.ts"
@@ -163,10 +174,15 @@ describe("gc", () => {
 })
 
 describe("verify", () => {
-  const damage = (): string => {
+  const blobFiles = (): ReadonlyArray<string> => {
+    const found = filesIn("blobs")
     const { blobs } = JSON.parse(readFileSync(join(project, "shown.json"), "utf8"))
     const hex = blobs[0].blob.slice("sha256:".length)
-    const file = join(objects, "blobs", "sha256", hex.slice(0, 2), hex.slice(2))
+    const first = join(objects, "blobs", "sha256", hex.slice(0, 2), hex.slice(2))
+    return [first, ...found.filter((file) => file !== first)]
+  }
+  const damage = (): string => {
+    const file = blobFiles()[0]!
     const bytes = readFileSync(file)
     bytes[10]! ^= 1
     writeFileSync(file, bytes)
@@ -214,6 +230,53 @@ describe("verify", () => {
     assert.strictEqual((await distillery(["verify", "--repair"])).code, 0)
     assert.strictEqual((await distillery(["verify"])).code, 0)
   }, 30_000)
+
+  it("heals from another store and from the trash, and sets aside what neither has", async () => {
+    await run()
+    await remember()
+    const backup = join(project, "backup")
+    cpSync(join(project, ".distillery", "store"), backup, { recursive: true })
+    const flipped = damage()
+    const { manifests, gone } = { manifests: filesIn("manifests"), gone: blobFiles()[1]! }
+    const [torn] = manifests
+    writeFileSync(torn!, readFileSync(torn!, "utf8").slice(0, 100))
+    rmSync(gone)
+    const healed = await jsonOf("verify", "--from", backup)
+    assert.deepStrictEqual([healed.healed.length, healed.quarantined], [3, []])
+    assert.strictEqual((await distillery(["verify"])).code, 0)
+    assert.strictEqual(await pending(), 0)
+    mkdirSync(dirname(join(objects, "trash", relative(objects, gone))), { recursive: true })
+    renameSync(gone, join(objects, "trash", relative(objects, gone)))
+    assert.strictEqual((await distillery(["verify"])).code, 4)
+    assert.match((await distillery(["verify", "--repair"])).stdout, /^1 objects were healed/m)
+    // A copy that is damaged, too, heals nothing.
+    for (const file of [flipped, join(backup, "objects", relative(objects, flipped))]) {
+      writeFileSync(file, readFileSync(file).fill(3))
+    }
+    const left = await jsonOf("verify", "--from", backup)
+    assert.isEmpty(left.healed)
+    assert.include(left.quarantined, relative(objects, flipped))
+    assert.isTrue(existsSync(join(objects, "quarantine", relative(objects, flipped))))
+    assert.isAbove(await pending(), 0)
+    await run()
+    assert.strictEqual((await distillery(["verify"])).code, 0)
+  }, 60_000)
+
+  it("reads a part of the blobs where it is told so", async () => {
+    const all = (await jsonOf("verify")).numBlobs
+    const samples = await Promise.all([1, 2, 3, 4].map(() => jsonOf("verify", "--sample", "40")))
+    const read = samples.map(({ numBlobs }) => numBlobs)
+    assert.isBelow(Math.min(...read), all)
+    assert.isTrue(read.every((count) => count <= all))
+    age(30, filesIn("blobs"))
+    assert.strictEqual((await jsonOf("verify", "--since", "1d")).numBlobs, 0)
+    assert.strictEqual((await distillery(["verify", "--since", "soon"])).code, 2)
+    const wrong = await distillery(["verify", "--from", "gs://bucket"])
+    assert.deepStrictEqual(
+      [wrong.code, /--from is wrong: stores of the kind "gs:"/.test(wrong.stderr)],
+      [2, true]
+    )
+  }, 60_000)
 
   it("an empty store is sound", async () => {
     const environment = { DISTILLERY_STORE: join(project, "empty") }
