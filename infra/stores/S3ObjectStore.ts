@@ -36,7 +36,7 @@ import { type S3Place, s3Url } from "./storePlace.ts"
 const sizes = {
   partBytes: 8 * 2 ** 20,
   multipartBytesMin: 16 * 2 ** 20,
-  numParallel: 4
+  numParallel: 6
 } satisfies UploadSizes & DownloadSizes
 
 interface Opened {
@@ -51,6 +51,7 @@ const inPrefix = ({ prefix }: S3Place, name: string): string => (prefix === "" ?
 
 const objectOf = ({ connection, place }: Opened, name: string) => ({
   client: connection.client,
+  direct: connection.direct,
   bucket: place.bucket,
   objectKey: inPrefix(place, name)
 })
@@ -63,22 +64,27 @@ const get = async (opened: Opened, key: string, signal: AbortSignal): Promise<Ui
   }
 }
 
-const getPart = async (
-  opened: Opened,
-  { key, sizeBytes, version }: ObjectInfo,
-  start: number,
-  signal: AbortSignal
-): Promise<Uint8Array> => {
-  const end = Math.min(start + sizes.partBytes, sizeBytes)
-  try {
-    return await downloadPart(objectOf(opened, `objects/${key}`), version, { start, end }, signal)
-  } catch (error) {
-    throw isAbsence(error as S3Failure, "GET") ? new ObjectNotFound({ key }) : error
-  }
+/**
+ * The parts of an object, a few of them on their way while one is used. They take turns in the memory, which
+ * has room for two more than that: new memory for each costs the garbage collector more than the transfer.
+ */
+const partsOf = (opened: Opened, attempt: Attempt, { key, sizeBytes, version }: ObjectInfo) => {
+  const { numParallel, partBytes } = sizes
+  const object = objectOf(opened, `objects/${key}`)
+  const rooms: Array<Buffer> = []
+  const part = (nth: number) =>
+    attempt("read", key, 0, async (signal) => {
+      const start = nth * partBytes
+      rooms[nth % (numParallel + 2)] ??= Buffer.allocUnsafeSlow(partBytes)
+      const bytes = rooms[nth % (numParallel + 2)]!.subarray(0, sizeBytes - start)
+      await downloadPart(object, version, { bytes, start }, signal).catch((error: unknown) => {
+        throw isAbsence(error as S3Failure, "GET") ? new ObjectNotFound({ key }) : error
+      })
+      return bytes
+    })
+  const count = Math.ceil(sizeBytes / partBytes)
+  return Stream.fromIterable(Array(count).keys()).pipe(Stream.mapEffect(part, { concurrency: numParallel }))
 }
-
-const partStarts = (sizeBytes: number): ReadonlyArray<number> =>
-  Array.from({ length: Math.ceil(sizeBytes / sizes.partBytes) }, (_, nth) => nth * sizes.partBytes)
 
 interface Answer {
   readonly sizeBytes: number | undefined
@@ -261,12 +267,7 @@ const make = (opened: Opened): ObjectStore["Service"] => {
     getStream: (key) =>
       Effect.map(headOf(key), (info) => ({
         sizeBytes: info.sizeBytes,
-        chunks: Stream.fromIterable(partStarts(info.sizeBytes)).pipe(
-          Stream.mapEffect(
-            (start) => attempt("read", key, 0, (signal) => getPart(opened, info, start, signal)),
-            { concurrency: sizes.numParallel }
-          )
-        )
+        chunks: Stream.suspend(() => partsOf(opened, attempt, info))
       })),
     head: headOf,
     stamps: (keys) => s3Stamps({ head: headOf, list }, keys),
@@ -359,6 +360,10 @@ export const s3ObjectStoreLayer = (options: S3StoreOptions): Layer.Layer<ObjectS
     ObjectStore,
     Effect.acquireRelease(
       Effect.tryPromise({ try: () => open(options), catch: (error) => error as StoreError }),
-      ({ connection }) => Effect.sync(() => connection.client.destroy())
+      ({ connection: { client, direct } }) =>
+        Effect.sync(() => {
+          client.destroy()
+          direct.close()
+        })
     ).pipe(Effect.map(make))
   )

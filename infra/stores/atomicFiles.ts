@@ -45,13 +45,33 @@ export type Content =
   | AsyncIterable<Uint8Array>
   | { readonly copyOf: string; readonly copied: () => Promise<void> }
 
+const writeWhole = async (file: FileHandle, bytes: Uint8Array): Promise<void> => {
+  for (let at = 0; at < bytes.length; ) at += (await file.write(bytes, at)).bytesWritten
+}
+
+/** While one chunk is written, which another thread does, the next one is made. */
+const writeChunks = async (file: FileHandle, chunks: AsyncIterable<Uint8Array>): Promise<void> => {
+  let writing = Promise.resolve()
+  try {
+    for await (const chunk of chunks) {
+      await writing
+      writing = writeWhole(file, chunk)
+      // Told by whoever waits for it.
+      writing.catch(() => undefined)
+    }
+  } finally {
+    await writing
+  }
+}
+
 const fill = async (file: FileHandle, temporary: string, content: Content): Promise<void> => {
   if ("copyOf" in content) {
     // By the system itself: the bytes need not come into this process.
     await copyFile(content.copyOf, temporary, constants.COPYFILE_FICLONE)
     await file.chmod(0o644)
     await content.copied()
-  } else await file.writeFile(content)
+  } else if (content instanceof Uint8Array) await file.writeFile(content)
+  else await writeChunks(file, content)
 }
 
 const smallBytesMax = 65_536

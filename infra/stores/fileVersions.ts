@@ -59,10 +59,12 @@ export const chunksOf = (path: string): FileChunks => {
         if (ino !== seen.ino || mtimeMs !== seen.mtimeMs || size !== seen.size) {
           throw new Error("it was replaced while it was read")
         }
-        for (;;) {
-          const { buffer, bytesRead } = await handle.read(Buffer.allocUnsafeSlow(chunkBytes))
+        const rooms = [Buffer.allocUnsafeSlow(chunkBytes), Buffer.allocUnsafeSlow(chunkBytes)]
+        for (let nth = 0; ; nth++) {
+          const room = rooms[nth % rooms.length]!
+          const { bytesRead } = await handle.read(room)
           if (bytesRead === 0) return
-          yield buffer.subarray(0, bytesRead)
+          yield room.subarray(0, bytesRead)
         }
       } finally {
         await handle.close()

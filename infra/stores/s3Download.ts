@@ -6,10 +6,12 @@ import { createHash } from "node:crypto"
 import { setTimeout as delay } from "node:timers/promises"
 import { GetObjectCommand, type GetObjectCommandOutput, type S3Client } from "@aws-sdk/client-s3"
 import { backoffMillis } from "./s3Client.ts"
+import type { DirectBodies, Landing } from "./s3DirectBodies.ts"
 import { isPrecondition, isRangeEmpty, type S3Failure } from "./s3Errors.ts"
 
 export interface S3Object {
   readonly client: S3Client
+  readonly direct: DirectBodies
   readonly bucket: string
   /** The whole key, the store's prefix included. */
   readonly objectKey: string
@@ -51,23 +53,32 @@ interface Reading {
   readonly signal: AbortSignal
 }
 
-const getRange = ({ bucket, client, objectKey }: S3Object, range: string, options: GetOptions) =>
-  client.send(
-    new GetObjectCommand({
-      Bucket: bucket,
-      Key: objectKey,
-      Range: range,
-      ...(options.version !== undefined && { IfMatch: options.version })
-    }),
-    { abortSignal: options.signal }
-  )
-
 interface GetOptions {
   readonly version?: string | undefined
   readonly signal: AbortSignal
+  /** Where the bytes go to; without it the answer has a body. */
+  readonly landing?: Landing
+}
+
+const getRange = ({ bucket, client, direct, objectKey }: S3Object, range: string, options: GetOptions) => {
+  const { landing, signal, version } = options
+  const command = new GetObjectCommand({
+    Bucket: bucket,
+    Key: objectKey,
+    Range: range,
+    ...(version !== undefined && { IfMatch: version })
+  })
+  if (landing !== undefined) direct.route(command, landing, signal)
+  return client.send(command, { abortSignal: signal })
 }
 
 type Body = AsyncIterable<Uint8Array>
+
+/** Where it ended, and why there, if not with the last byte. */
+interface Copied {
+  readonly at: number
+  readonly error: unknown
+}
 
 /** Copies a body to its place; resolves to where it ended, whether it was whole or broke off. */
 const copyBody = async (
@@ -75,7 +86,7 @@ const copyBody = async (
   body: Body,
   start: number,
   end: number
-): Promise<{ readonly at: number; readonly error: unknown }> => {
+): Promise<Copied> => {
   let at = start
   try {
     for await (const chunk of body) {
@@ -90,16 +101,21 @@ const copyBody = async (
   }
 }
 
-/** Opens `bytes start-end` of the very version that is being read. */
-const reopen = async (reading: Reading, start: number, end: number): Promise<Body> => {
-  const { object, signal, version } = reading
-  const answer = await getRange(object, `bytes=${start}-${end - 1}`, { version, signal }).catch(
+/** Asks for `start` to `end` of the very version that is being read. */
+const ask = async (reading: Reading, start: number, end: number): Promise<Copied> => {
+  const { bytes, object, origin, signal, version } = reading
+  const room = bytes.subarray(start - origin, end - origin)
+  const landing: Landing = { bytes: room, start, landed: 0, error: undefined }
+  const answer = await getRange(object, `bytes=${start}-${end - 1}`, { version, signal, landing }).catch(
     (error: unknown) => {
       throw isPrecondition(error as S3Failure) ? new Replaced() : error
     }
   )
-  if (answer.ContentRange?.startsWith(`bytes ${start}-`) === true) return answer.Body as unknown as Body
-  throw new Error("the server does not give parts of an object, so a broken download cannot go on")
+  if (answer.ContentRange?.startsWith(`bytes ${start}-`) !== true) {
+    throw new Error("the server does not give parts of an object, so a broken download cannot go on")
+  }
+  if (landing.landed > 0) return { at: start + landing.landed, error: landing.error }
+  return copyBody(reading, answer.Body as unknown as Body, start, end)
 }
 
 /** Reads `start` to `end` of the object, from a body that is open already or from requests of its own. */
@@ -108,7 +124,9 @@ const fill = async (reading: Reading, start: number, end: number, opened?: Body)
   let body = opened
   let numFruitless = 0
   while (at < end) {
-    const copied = await copyBody(reading, body ?? (await reopen(reading, at, end)), at, end)
+    const copied: Copied = await (body === undefined
+      ? ask(reading, at, end)
+      : copyBody(reading, body, at, end))
     body = undefined
     numFruitless = copied.at > at ? 0 : numFruitless + 1
     at = copied.at
@@ -172,17 +190,13 @@ const readOnce = async (object: S3Object, sizes: DownloadSizes, outer: AbortSign
   return asRead(bytes, first)
 }
 
-/** Bytes `start` to `end` of this version of the object. */
-export const downloadPart = async (
+/** Fills `bytes` with those of this version of the object from `start` on. */
+export const downloadPart = (
   object: S3Object,
   version: string,
-  { end, start }: { readonly start: number; readonly end: number },
+  { bytes, start }: { readonly bytes: Uint8Array; readonly start: number },
   signal: AbortSignal
-): Promise<Uint8Array> => {
-  const bytes = Buffer.allocUnsafeSlow(end - start)
-  await fill({ object, bytes, origin: start, version, signal }, start, end)
-  return bytes
-}
+): Promise<void> => fill({ object, bytes, origin: start, version, signal }, start, start + bytes.length)
 
 /**
  * The bytes of one version of the object, as many as the server says. Bytes that are not what the object's

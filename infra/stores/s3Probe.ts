@@ -123,7 +123,8 @@ export const probeS3 = async ({ bucket, encryption, prefix }: S3Place): Promise<
   const signal = new AbortController().signal
   try {
     const problem = await raceProblem(probe)
-    const object = { client: clients[0], bucket, objectKey: `${root}${formatFile}` }
+    const { client, direct } = connections[0]
+    const object = { client, direct, bucket, objectKey: `${root}${formatFile}` }
     await recordConditions({ object, sizes, signal }, problem === undefined)
     const Key = `${folder}/plain`
     await put(clients[0], { Bucket: bucket, Key }, "x", {})

@@ -1,19 +1,16 @@
 /** Writing an object: in one request, or in parts side by side where it is large and no condition is set. */
 import { randomUUID } from "node:crypto"
-import { Readable } from "node:stream"
 import { setTimeout as delay } from "node:timers/promises"
-import { HeadObjectCommand, PutObjectCommand, type S3Client } from "@aws-sdk/client-s3"
-import { Upload } from "@aws-sdk/lib-storage"
+import { HeadObjectCommand, PutObjectCommand } from "@aws-sdk/client-s3"
 import type { PutCondition } from "../../lib/storage/ObjectStore.ts"
 import { backoffMillis } from "./s3Client.ts"
 import { contentName, type S3Object, sha256 } from "./s3Download.ts"
 import { isAbsence, isConflict, isPrecondition, isUploadGone, type S3Failure } from "./s3Errors.ts"
+import { gathered, type PartSizes, partsOf, uploadInParts } from "./s3UploadInParts.ts"
 
-export interface UploadSizes {
-  /** Larger objects are written in parts of this size. */
-  readonly partBytes: number
+export interface UploadSizes extends PartSizes {
+  /** Larger objects are written in parts. */
   readonly multipartBytesMin: number
-  readonly numParallel: number
 }
 
 /** Its condition did not hold; somebody else's object stands there, or none. */
@@ -82,39 +79,27 @@ const putWhole = async (
   }
 }
 
-interface Parts {
-  readonly body: Buffer | Readable
-  readonly sizeBytes: number
-}
+type Parts = Parameters<typeof uploadInParts>[2]
 
 const putInParts = async (
   object: S3Object,
-  { body, sizeBytes }: Parts,
+  parts: Parts,
   sizes: UploadSizes,
   signal: AbortSignal
 ): Promise<string> => {
   const nonce = randomUUID()
-  const abortController = new AbortController()
-  const abort = () => abortController.abort()
-  signal.addEventListener("abort", abort)
-  const upload = new Upload({
-    client: object.client as S3Client,
-    params: { ...target(object), Body: body, Metadata: { [nonceName]: nonce } },
-    partSize: Math.max(sizes.partBytes, Math.ceil(sizeBytes / numPartsMax)),
-    queueSize: sizes.numParallel,
-    abortController
-  })
   try {
-    return versionOf((await upload.done()).ETag)
+    return versionOf(await uploadInParts(object, { [nonceName]: nonce }, parts, sizes, signal))
   } catch (error) {
     // Completed by a request whose answer was lost, then asked to complete again.
     const version = isUploadGone(error as S3Failure) ? await ownVersion(object, nonce) : undefined
     if (version === undefined) throw error
     return version
-  } finally {
-    signal.removeEventListener("abort", abort)
   }
 }
+
+const partBytesFor = (sizeBytes: number, { partBytes }: UploadSizes): number =>
+  Math.max(partBytes, Math.ceil(sizeBytes / numPartsMax))
 
 /** Resolves to the new version. Rejects with `ConditionLost`, or with an error of the SDK. */
 export const upload = (
@@ -124,7 +109,7 @@ export const upload = (
   options: { readonly condition: PutCondition | undefined; readonly signal: AbortSignal }
 ): Promise<string> =>
   options.condition === undefined && bytes.length > sizes.multipartBytesMin
-    ? putInParts(object, { body: bufferOf(bytes), sizeBytes: bytes.length }, sizes, options.signal)
+    ? putInParts(object, partsOf(bufferOf(bytes), partBytesFor(bytes.length, sizes)), sizes, options.signal)
     : putWhole(object, bytes, options.condition, options.signal)
 
 export interface Arriving {
@@ -143,14 +128,9 @@ export const uploadStream = async (
   signal: AbortSignal
 ): Promise<string> => {
   if (sizeBytes > sizes.multipartBytesMin) {
-    return putInParts(
-      object,
-      { body: Readable.from(chunks, { objectMode: false }), sizeBytes },
-      sizes,
-      signal
-    )
+    return putInParts(object, gathered(chunks, partBytesFor(sizeBytes, sizes)), sizes, signal)
   }
   const whole: Array<Uint8Array> = []
-  for await (const chunk of chunks) whole.push(chunk)
+  for await (const chunk of chunks) whole.push(new Uint8Array(chunk))
   return putWhole(object, Buffer.concat(whole), undefined, signal)
 }

@@ -2,6 +2,7 @@
  * An `ObjectStore` that lives as long as its layer: for tests, and the plainest statement of the contract.
  */
 import { Clock, Effect, Layer, Stream } from "effect"
+import { wholeOf } from "./ByteSource.ts"
 import { Hasher } from "./Digest.ts"
 import {
   type Move,
@@ -71,8 +72,7 @@ const make = (hasher: Hasher["Service"]): ObjectStore["Service"] => {
       })),
     head: (key) => Effect.map(found(key), (held) => held.info),
     put,
-    putStream: (key, source) =>
-      Effect.flatMap(Stream.mkUint8Array(source.chunks), (bytes) => put(key, bytes)),
+    putStream: (key, source) => Effect.flatMap(wholeOf(source), (bytes) => put(key, bytes)),
     remove: (key) => Effect.sync(() => void objects.delete(key)),
     removeAll: (keys) => Effect.sync(() => keys.forEach((key) => void objects.delete(key))),
     moveAll: (moves) => Effect.map(Effect.forEach(moves, move), (moved) => moved.flat()),

@@ -5,6 +5,7 @@ import { Effect, Layer, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { hasherLayer } from "../../../infra/hashing.ts"
 import { BlobStore } from "../../../lib/storage/BlobStore.ts"
+import { wholeOf } from "../../../lib/storage/ByteSource.ts"
 import { blobKey, blobStoreLayer } from "../../../lib/storage/blobs.ts"
 import type { Hasher } from "../../../lib/storage/Digest.ts"
 import { OwnerLiveness } from "../../../lib/storage/Lease.ts"
@@ -228,7 +229,7 @@ describe("a sweep", () => {
         for (const isThere of [
           Effect.map(readable(latest), (text) => text === "latest"),
           Effect.flatMap(BlobStore, (blobs) => blobs.has(latest.ref)),
-          Effect.flatMap(BlobStore, (blobs) => Stream.mkUint8Array(blobs.getStream(latest.ref).chunks)).pipe(
+          Effect.flatMap(BlobStore, (blobs) => wholeOf(blobs.getStream(latest.ref))).pipe(
             Effect.map(({ length }) => length === latest.ref.sizeBytes)
           ),
           Effect.map(collected(0), ({ numRestored }) => numRestored === 1)
