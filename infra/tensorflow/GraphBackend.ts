@@ -30,10 +30,22 @@ export interface Stored {
   /** Where a constant was recorded, and in which low type. */
   graph?: Graph
   lowType?: LowType
+  /** Set on what a convolution of ours gives: how it was recorded, to be recorded with what follows it. */
+  convolution?: OwnConvolution
   /** Set on the input of a ReLU: what came out of it. */
   rectified?: Stored
   /** Set on `step(x)`: the tensor whose positive entries it marks (see `Multiply`). */
   marksPositive?: Stored
+}
+
+/** A convolution as an operation of ours. */
+export interface OwnConvolution {
+  /** After `Distillery`. */
+  readonly operation: string
+  readonly inputs: NodeInputs
+  readonly attributes: Attributes
+  /** Whether a residual can be added in the same operation. */
+  readonly takesResidual: boolean
 }
 
 /** Every tensor of tfjs has at least these. */

@@ -93,10 +93,7 @@ INLINE void sum_task(const gradient_work *work, element type, int residual, int6
 
 static void run_sum(void *context, int64_t index, int thread) {
   const gradient_work *work = context;
-  if (work->type == FLOAT32 && work->dresidual == NULL) sum_task(work, FLOAT32, 0, index, thread);
-  else if (work->type == FLOAT32) sum_task(work, FLOAT32, 1, index, thread);
-  else if (work->dresidual == NULL) sum_task(work, BFLOAT16, 0, index, thread);
-  else sum_task(work, BFLOAT16, 1, index, thread);
+  SPECIALISED(sum_task, work, work->dresidual != NULL, index, thread);
 }
 
 INLINE void apply_block(const gradient_work *work, element type, int residual, int64_t row, int64_t end,
@@ -143,10 +140,7 @@ INLINE void apply_task(const gradient_work *work, element type, int residual, in
 static void run_apply(void *context, int64_t index, int thread) {
   const gradient_work *work = context;
   (void)thread;
-  if (work->type == FLOAT32 && work->dresidual == NULL) apply_task(work, FLOAT32, 0, index);
-  else if (work->type == FLOAT32) apply_task(work, FLOAT32, 1, index);
-  else if (work->dresidual == NULL) apply_task(work, BFLOAT16, 0, index);
-  else apply_task(work, BFLOAT16, 1, index);
+  SPECIALISED(apply_task, work, work->dresidual != NULL, index);
 }
 
 /* Both passes. `given`: the statistics do not depend on x. */

@@ -127,10 +127,7 @@ INLINE void apply_task(const norm_work *work, element type, int residual, int64_
 static void run_apply(void *context, int64_t index, int thread) {
   const norm_work *work = context;
   (void)thread;
-  if (work->type == FLOAT32 && work->residual == NULL) apply_task(work, FLOAT32, 0, index);
-  else if (work->type == FLOAT32) apply_task(work, FLOAT32, 1, index);
-  else if (work->residual == NULL) apply_task(work, BFLOAT16, 0, index);
-  else apply_task(work, BFLOAT16, 1, index);
+  SPECIALISED(apply_task, work, work->residual != NULL, index);
 }
 
 static norm_work work_of(const batch_norm_shape *shape, const void *x, const void *residual, void *z) {
@@ -187,14 +184,17 @@ void batch_norm_training(const batch_norm_shape *shape, const void *x, const flo
   apply(&work);
 }
 
+void batch_norm_scales(int64_t channels, float epsilon, const float *gamma, const float *beta,
+                       const float *mean, const float *variance, float *scale, float *shift) {
+  for (int64_t c = 0; c < channels; c++)
+    scale_and_shift(gamma[c], beta[c], mean[c], 1 / sqrtf(variance[c] + epsilon), &scale[c], &shift[c]);
+}
+
 /* The same by given statistics, [C] each; `variance` goes under the root as it is. */
 void batch_norm_inference(const batch_norm_shape *shape, const void *x, const float *gamma, const float *beta,
                           const float *mean, const float *variance, const void *residual, void *z) {
   norm_work work = work_of(shape, x, residual, z);
   float *scales = work.scale + 2 * work.view.period, *shifts = scales + work.view.period;
-  for (int64_t c = 0; c < shape->channels; c++) {
-    float inverse_deviation = 1 / sqrtf(variance[c] + shape->epsilon);
-    scale_and_shift(gamma[c], beta[c], mean[c], inverse_deviation, &scales[c], &shifts[c]);
-  }
+  batch_norm_scales(shape->channels, shape->epsilon, gamma, beta, mean, variance, scales, shifts);
   apply(&work);
 }

@@ -1,8 +1,6 @@
 #include "conv.h"
 #include "conv-plan.h"
 
-#if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512VL__)
-
 /* Pixels far shorter than a line: a row of taps is read as one pixel of `filter_width * inputs` channels. */
 static int is_flattened(const window_shape *shape, int is_bf16) {
   return shape->filter_width > 1 && shape->dilation_width == 1 && shape->inputs * (is_bf16 ? 2 : 4) <= 16;
@@ -54,10 +52,12 @@ static conv_plan forward_plan(const window_shape *shape, int is_bf16) {
   return plan;
 }
 
-void conv_forward_keeping(
-  const window_shape *shape, const void *x, const float *filter, void *y, int is_bf16, kept_filter *kept
+void conv_forward(
+  const window_shape *shape, const void *x, const float *filter, void *y, int is_bf16, kept_filter *kept,
+  const channel_finish *finish
 ) {
   conv_plan plan = forward_plan(shape, is_bf16);
+  plan.finish = finish;
   conv_filter read = {
     .values = filter,
     .width = plan.columns.taps,
@@ -69,36 +69,10 @@ void conv_forward_keeping(
   conv_run(&plan, &read, x, y);
 }
 
-int conv_forward_supported(const window_shape *shape, int is_bf16) {
-#if !defined(__AVX512BF16__)
-  if (is_bf16) return 0;
-#endif
-  (void)shape;
-  (void)is_bf16;
-  return 1;
-}
-
-#else
-
-int conv_forward_supported(const window_shape *shape, int is_bf16) {
-  (void)shape;
-  (void)is_bf16;
-  return 0;
-}
-
-/* Never called where nothing is supported. */
-void conv_forward_keeping(
-  const window_shape *shape, const void *x, const float *filter, void *y, int is_bf16, kept_filter *kept
-) {
-  (void)shape, (void)x, (void)filter, (void)y, (void)is_bf16, (void)kept;
-}
-
-#endif
-
 void conv_forward_f32(const window_shape *shape, const float *x, const float *filter, float *y) {
-  conv_forward_keeping(shape, x, filter, y, 0, NULL);
+  conv_forward(shape, x, filter, y, 0, NULL, NULL);
 }
 
 void conv_forward_bf16(const window_shape *shape, const bf16 *x, const float *filter, bf16 *y) {
-  conv_forward_keeping(shape, x, filter, y, 1, NULL);
+  conv_forward(shape, x, filter, y, 1, NULL, NULL);
 }

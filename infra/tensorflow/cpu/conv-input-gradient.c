@@ -1,8 +1,6 @@
 #include "conv.h"
 #include "conv-plan.h"
 
-#if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512VL__)
-
 /*
  * Input pixels whose coordinates agree modulo the stride (a phase) are reached by the same taps, those h with
  * (phase + pad - h * dilation) divisible by the stride, and neighbours among them by neighbours of dy.
@@ -80,30 +78,6 @@ static void gradient(const window_shape *shape, const void *dy, const float *fil
     }
   }
 }
-
-int conv_input_gradient_supported(const window_shape *shape, int is_bf16) {
-#if !defined(__AVX512BF16__)
-  if (is_bf16) return 0;
-#endif
-  (void)shape;
-  (void)is_bf16;
-  return 1;
-}
-
-#else
-
-int conv_input_gradient_supported(const window_shape *shape, int is_bf16) {
-  (void)shape;
-  (void)is_bf16;
-  return 0;
-}
-
-/* Never called where nothing is supported. */
-static void gradient(const window_shape *shape, const void *dy, const float *filter, void *dx, int is_bf16) {
-  (void)shape, (void)dy, (void)filter, (void)dx, (void)is_bf16;
-}
-
-#endif
 
 void conv_input_gradient_f32(const window_shape *shape, const float *dy, const float *filter, float *dx) {
   gradient(shape, dy, filter, dx, 0);

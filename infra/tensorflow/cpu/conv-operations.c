@@ -1,6 +1,6 @@
 /* Dense convolutions as operations of TensorFlow: float32 filters, activations float32 or bfloat16. */
 #include "conv.h"
-#include "operations.h"
+#include "norm-finish.h"
 
 static void *activations(operation_call *call, const operation_params *params, int64_t height, int64_t width,
                          int64_t channels) {
@@ -15,7 +15,29 @@ static void forward(operation_call *call, const operation_params *params) {
   void *y = activations(call, params, shape->out_height, shape->out_width, shape->outputs);
   if (y == NULL) return;
   kept_filter *kept = params->numbers[0] != 0 ? call->kept : NULL;
-  conv_forward_keeping(shape, x, filter, y, params->is_bf16, kept);
+  conv_forward(shape, x, filter, y, params->is_bf16, kept, NULL);
+}
+
+/* The normalisation with it. */
+static void forward_norm(operation_call *call, const operation_params *params, int has_residual) {
+  const window_shape *shape = &params->window;
+  const void *x = operation_input(call, 0, NULL);
+  const float *filter = operation_input(call, 1, NULL);
+  channel_finish finish = norm_finish(call, params);
+  if (has_residual) finish.residual = operation_input(call, INPUT_RESIDUAL, NULL);
+  void *z = has_residual ? operation_output_over(call, 0, INPUT_RESIDUAL)
+                         : activations(call, params, shape->out_height, shape->out_width, shape->outputs);
+  if (z == NULL) return;
+  kept_filter *kept = params->numbers[NUMBERS_OF_FINISH] != 0 ? call->kept : NULL;
+  conv_forward(shape, x, filter, z, params->is_bf16, kept, &finish);
+}
+
+static void norm_plain(operation_call *call, const operation_params *params) {
+  forward_norm(call, params, 0);
+}
+
+static void norm_residual(operation_call *call, const operation_params *params) {
+  forward_norm(call, params, 1);
 }
 
 static void input_gradient(operation_call *call, const operation_params *params) {
@@ -42,6 +64,10 @@ static void filter_gradient(operation_call *call, const operation_params *params
 int conv_operations_register(TF_Status *status) {
   static const operation_definition definitions[] = {
       {"Conv2D", {"x: T", "filter: float"}, {"y: T"}, {"variable"}, 1, forward},
+      {"Conv2DNorm", {"x: T", "filter: float", FINISH_INPUTS}, {"z: T"}, {FINISH_NUMBERS, "variable"}, 1,
+       norm_plain},
+      {"Conv2DNormResidual", {"x: T", "filter: float", FINISH_INPUTS, "residual: T"}, {"z: T"},
+       {FINISH_NUMBERS, "variable"}, 1, norm_residual},
       {"Conv2DInputGradient", {"dy: T", "filter: float"}, {"dx: T"}, {0}, 1, input_gradient},
       {"Conv2DFilterGradient", {"x: T", "dy: T"}, {"dfilter: float"}, {0}, 1, filter_gradient},
   };

@@ -10,13 +10,14 @@
 #ifndef DISTILLERY_CONV_PLAN_H
 #define DISTILLERY_CONV_PLAN_H
 
+#include "channel-finish.h"
 #include "kept-filter.h"
 
 #define CONV_LINE 64
 /* Words of 32 bits in a line: 16 channels of float32, or 16 pairs of bf16 channels. */
 #define CONV_WORDS 16
 /* Output channels of a panel, the unit in which filters are packed: two vectors. */
-#define CONV_PANEL 32
+#define CONV_PANEL FINISH_PANEL
 /* Tasks enough for many threads, and long enough to look ahead; below the second, outputs are cut, too. */
 #define CONV_TASKS 64
 #define CONV_FEW_TASKS 16
@@ -37,6 +38,8 @@ typedef struct {
   /* Elements between the output's pixels, rows and images. */
   int64_t out_pixel, out_row, out_image;
   int is_bf16;
+  /* NULL: sums are stored as they are. */
+  const channel_finish *finish;
 } conv_plan;
 
 /* A line of source pixels, the words of it that count, and the bytes of one vector's filter before theirs. */
@@ -71,6 +74,19 @@ static inline int64_t conv_ceil(int64_t a, int64_t b) { return (a + b - 1) / b; 
 static inline int64_t conv_outputs_of_task(const conv_plan *plan, int64_t groups) {
   int64_t panels = conv_ceil(plan->outputs, CONV_PANEL);
   return conv_ceil(panels, conv_minimum(panels, conv_ceil(CONV_FEW_TASKS, groups))) * CONV_PANEL;
+}
+
+/* The finish of the panel that begins with output channel `panel`; its residual where an output lies. */
+static inline channel_finish conv_finish_of(const conv_plan *plan, int64_t panel) {
+  if (plan->finish == NULL) return (channel_finish){0};
+  channel_finish finish = *plan->finish;
+  finish.scale += panel;
+  finish.shift += panel;
+  return finish;
+}
+static inline const void *conv_residual_at(const conv_plan *plan, int64_t output) {
+  if (plan->finish == NULL || plan->finish->residual == NULL) return NULL;
+  return (const char *)plan->finish->residual + output * (plan->is_bf16 ? 2 : 4);
 }
 
 /* Words and lines that one source pixel takes. */

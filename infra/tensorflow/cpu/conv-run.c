@@ -1,4 +1,5 @@
 /* Cuts the output grid into blocks, and blocks into tiles. */
+#include "conv.h"
 #include "conv-prefetch.h"
 #include "conv-source.h"
 #include "conv-tile.h"
@@ -68,12 +69,14 @@ static void run_panel(
   int64_t last = left - 16 * (vectors - 1), by_images = layout->images > 1;
   int64_t width = by_images ? 1 : conv_tile_width(block->width);
   int64_t at = block->image * plan->out_image + block->row * plan->out_row + block->column * plan->out_pixel;
+  channel_finish finish = conv_finish_of(plan, panel);
   conv_tile tile = {
     .entries = taps->entries,
     .filter = job->filter + panel / 16 * taps_of(plan) * conv_words(plan) * CONV_LINE,
     .source_row = layout->row_step,
     .out_row = plan->out_row,
     .out_pixel = by_images ? plan->out_image : plan->out_pixel,
+    .finish = plan->finish == NULL ? NULL : &finish,
     .mask = (uint16_t)((1 << last) - 1)
   };
   for (int64_t row = 0, rows; row < block->height; row += rows) {
@@ -86,6 +89,7 @@ static void run_panel(
       tile.entry_count = taps->count;
       tile.source = packed + row * layout->row_step + column * layout->column_step;
       tile.out = job->out + to * element_of(plan);
+      finish.residual = conv_residual_at(plan, to);
       conv_prefetch_by(&tile, next);
       int64_t wide = by_images ? block->images : conv_minimum(width, block->width - column);
       conv_compute_tile(&tile, rows, wide, vectors, plan->is_bf16);
@@ -177,4 +181,36 @@ void conv_run(const conv_plan *plan, const conv_filter *filter, const void *sour
   parallel_run(conv_ceil(job.blocks, job.blocks_of_task) * parts, run_blocks, &job);
 }
 
+/* Both passes are taken wherever the vectors are that tiles are made of. */
+static int has_vectors(int is_bf16) {
+#if defined(__AVX512BF16__)
+  (void)is_bf16;
+  return 1;
+#else
+  return !is_bf16;
 #endif
+}
+
+#else
+
+static int has_vectors(int is_bf16) {
+  (void)is_bf16;
+  return 0;
+}
+
+/* Never called where nothing is supported. */
+void conv_run(const conv_plan *plan, const conv_filter *filter, const void *source, void *out) {
+  (void)plan, (void)filter, (void)source, (void)out;
+}
+
+#endif
+
+int conv_forward_supported(const window_shape *shape, int is_bf16) {
+  (void)shape;
+  return has_vectors(is_bf16);
+}
+
+int conv_input_gradient_supported(const window_shape *shape, int is_bf16) {
+  (void)shape;
+  return has_vectors(is_bf16);
+}

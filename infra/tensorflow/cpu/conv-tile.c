@@ -32,21 +32,60 @@ INLINE void store(void *out, int64_t at, __mmask16 mask, __m512 sum, int is_bf16
   _mm512_mask_storeu_ps((float *)out + at, mask, sum);
 }
 
+INLINE __m512 load(const void *values, int64_t at, __mmask16 mask, int is_bf16) {
+  if (!is_bf16) return _mm512_maskz_loadu_ps(mask, (const float *)values + at);
+  __m256i halves = _mm256_maskz_loadu_epi16(mask, (const bf16 *)values + at);
+  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(halves), 16));
+}
+
+/* Elements from the tile's first output to those of its pixel `p`. */
+INLINE int64_t place_of(const conv_tile *tile, int p, int width) {
+  return p < width ? p * tile->out_pixel : tile->out_row + (p - width) * tile->out_pixel;
+}
+
+INLINE __mmask16 mask_of(const conv_tile *tile, int v, int vectors) {
+  return v < vectors - 1 ? (__mmask16)0xffff : tile->mask;
+}
+
+INLINE void finish_sums(
+  const conv_tile *tile, __m512 sum[28][2], int rows, int width, int vectors, int is_bf16
+) {
+  const channel_finish *finish = tile->finish;
+  const __m512 low = _mm512_set1_ps(finish->low), high = _mm512_set1_ps(finish->high);
+  UNROLL for (int v = 0; v < vectors; v++) {
+    const __m512 scale = _mm512_loadu_ps(finish->scale + 16 * v);
+    const __m512 shift = _mm512_loadu_ps(finish->shift + 16 * v);
+    UNROLL for (int p = 0; p < rows * width; p++) sum[p][v] = _mm512_fmadd_ps(sum[p][v], scale, shift);
+    if (finish->residual != NULL) {
+      UNROLL for (int p = 0; p < rows * width; p++) {
+        int64_t at = place_of(tile, p, width) + 16 * v;
+        sum[p][v] = _mm512_add_ps(sum[p][v], load(finish->residual, at, mask_of(tile, v, vectors), is_bf16));
+      }
+    }
+    UNROLL for (int p = 0; p < rows * width; p++)
+      sum[p][v] = _mm512_min_ps(high, _mm512_max_ps(low, sum[p][v]));
+  }
+}
+
+/* Lines that lie far from one another are not fetched by the hardware before they are wanted. */
+INLINE void ask_for(const void *values, const conv_tile *tile, int width, int vectors, int is_bf16) {
+  for (int p = 0; p < width; p++) {
+    const char *pixel = (const char *)values + p * tile->out_pixel * (is_bf16 ? 2 : 4);
+    __builtin_prefetch(pixel, 1);
+    if (vectors > 1 && !is_bf16) __builtin_prefetch(pixel + CONV_LINE, 1);
+  }
+}
+
 /* Elements between output pixels. */
 #define FAR 768
 
 INLINE void compute(const conv_tile *tile, int rows, int width, int vectors, int is_bf16) {
   __m512 sum[28][2];
   const char *ahead = tile->ahead;
-  const int64_t ahead_lines = tile->ahead_lines, out_row = tile->out_row, out_pixel = tile->out_pixel;
-  /* Lines that lie far from one another are not fetched by the hardware before they are written. */
-  if (vectors > 1 && out_pixel >= FAR) {
-    for (int p = 0; p < width; p++) {
-      const char *pixel = (const char *)tile->out + p * out_pixel * (is_bf16 ? 2 : 4);
-      __builtin_prefetch(pixel, 1);
-      if (!is_bf16) __builtin_prefetch(pixel + CONV_LINE, 1);
-    }
-  }
+  const int64_t ahead_lines = tile->ahead_lines;
+  if (tile->finish != NULL && tile->finish->residual != NULL && tile->finish->residual != tile->out)
+    ask_for(tile->finish->residual, tile, width, vectors, is_bf16);
+  if (vectors > 1 && tile->out_pixel >= FAR) ask_for(tile->out, tile, width, vectors, is_bf16);
   UNROLL for (int p = 0; p < rows * width; p++) sum[p][0] = sum[p][1] = _mm512_setzero_ps();
   for (int64_t e = 0; e < tile->entry_count; e++) {
     const char *first = tile->source + tile->entries[e].offset, *second = first + tile->source_row;
@@ -65,12 +104,10 @@ INLINE void compute(const conv_tile *tile, int rows, int width, int vectors, int
       }
     }
   }
-  const __mmask16 mask = tile->mask;
-  void *out = tile->out;
+  if (tile->finish != NULL) finish_sums(tile, sum, rows, width, vectors, is_bf16);
   UNROLL for (int p = 0; p < rows * width; p++) {
-    int64_t at = p < width ? p * out_pixel : out_row + (p - width) * out_pixel;
-    store(out, at, vectors > 1 ? (__mmask16)0xffff : mask, sum[p][0], is_bf16);
-    if (vectors > 1) store(out, at + 16, mask, sum[p][1], is_bf16);
+    UNROLL for (int v = 0; v < vectors; v++)
+      store(tile->out, place_of(tile, p, width) + 16 * v, mask_of(tile, v, vectors), sum[p][v], is_bf16);
   }
 }
 

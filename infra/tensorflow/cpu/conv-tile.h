@@ -20,6 +20,8 @@ typedef struct {
   /* Bytes from the first row's source to the second's, and output elements between rows and pixels. */
   int64_t source_row, out_row, out_pixel;
   void *out;
+  /* Of this panel and tile, or NULL. */
+  const channel_finish *finish;
   /* Output channels of the last vector, a bit each. */
   uint16_t mask;
   /* Memory that will be read soon: so many lines of it are asked for with each entry. */

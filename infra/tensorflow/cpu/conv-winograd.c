@@ -142,11 +142,19 @@ static void multiply(
   }
 }
 
-/* 4 x 4 outputs of 16 channels, fewer at the image's ends. */
+INLINE __m512 finished(const channel_finish *finish, __m512 y, int64_t at, __mmask16 lanes) {
+  y = _mm512_fmadd_ps(y, _mm512_loadu_ps(finish->scale), _mm512_loadu_ps(finish->shift));
+  const float *residual = finish->residual;
+  if (residual != NULL) y = _mm512_add_ps(y, _mm512_maskz_loadu_ps(lanes, residual + at));
+  return _mm512_min_ps(_mm512_set1_ps(finish->high), _mm512_max_ps(_mm512_set1_ps(finish->low), y));
+}
+
+/* 4 x 4 outputs of 16 channels, fewer at the image's ends; `to` is the place of the first. */
 INLINE void finish_patch(
-  const conv_plan *plan, const float *products, int64_t step, float *out, int64_t height, int64_t width,
-  __mmask16 lanes
+  const winograd_job *job, const float *products, int64_t step, int64_t to, const channel_finish *finish,
+  int64_t height, int64_t width, __mmask16 lanes
 ) {
+  const conv_plan *plan = job->plan;
   __m512 half[TO][FROM];
   for (int column = 0; column < FROM; column++) {
     __m512 m[FROM], y[TO];
@@ -157,8 +165,11 @@ INLINE void finish_patch(
   for (int64_t row = 0; row < height; row++) {
     __m512 y[TO];
     transform_products(half[row], y);
-    for (int64_t column = 0; column < width; column++)
-      _mm512_mask_storeu_ps(out + row * plan->out_row + column * plan->out_pixel, lanes, y[column]);
+    for (int64_t column = 0; column < width; column++) {
+      int64_t at = to + row * plan->out_row + column * plan->out_pixel;
+      if (finish != NULL) y[column] = finished(finish, y[column], at, lanes);
+      _mm512_mask_storeu_ps(job->out + at, lanes, y[column]);
+    }
   }
 }
 
@@ -170,13 +181,15 @@ static void finish_panel(
   for (int64_t i = 0; i < count; i++) {
     int64_t index = first + i, image = index / (job->down * job->across);
     int64_t row = index / job->across % job->down * TO, column = index % job->across * TO;
-    float *out = job->out + image * plan->out_image + row * plan->out_row + column * plan->out_pixel + panel;
+    int64_t to = image * plan->out_image + row * plan->out_row + column * plan->out_pixel + panel;
     int64_t height = conv_minimum(TO, plan->rows.outputs - row);
     int64_t width = conv_minimum(TO, plan->columns.outputs - column);
     for (int64_t v = 0; v < vectors; v++) {
       int64_t left = plan->outputs - panel - v * 16;
       __mmask16 lanes = left >= 16 ? 0xffff : (__mmask16)((1 << left) - 1);
-      finish_patch(plan, products + (i * vectors + v) * 16, step, out + v * 16, height, width, lanes);
+      channel_finish finish = conv_finish_of(plan, panel + v * 16);
+      finish_patch(job, products + (i * vectors + v) * 16, step, to + v * 16,
+                   plan->finish == NULL ? NULL : &finish, height, width, lanes);
     }
   }
 }

@@ -1,6 +1,6 @@
 /* Depthwise convolutions as operations of TensorFlow: float32 filters, activations float32 or bfloat16. */
 #include "depthwise.h"
-#include "operations.h"
+#include "norm-finish.h"
 
 static void *activations(operation_call *call, const operation_params *params, int64_t height,
                          int64_t width) {
@@ -16,6 +16,15 @@ static void forward(operation_call *call, const operation_params *params) {
   if (y == NULL) return;
   if (params->is_bf16) depthwise_forward_bf16(shape, x, filter, y);
   else depthwise_forward_f32(shape, x, filter, y);
+}
+
+static void forward_norm(operation_call *call, const operation_params *params) {
+  const window_shape *shape = &params->window;
+  const void *x = operation_input(call, 0, NULL);
+  const float *filter = operation_input(call, 1, NULL);
+  const channel_finish finish = norm_finish(call, params);
+  void *z = activations(call, params, shape->out_height, shape->out_width);
+  if (z != NULL) depthwise_forward_finished(shape, x, filter, z, params->is_bf16, &finish);
 }
 
 static void input_gradient(operation_call *call, const operation_params *params) {
@@ -42,6 +51,8 @@ static void filter_gradient(operation_call *call, const operation_params *params
 int depthwise_operations_register(TF_Status *status) {
   static const operation_definition definitions[] = {
       {"DepthwiseConv2D", {"x: T", "filter: float"}, {"y: T"}, {0}, 1, forward},
+      {"DepthwiseConv2DNorm", {"x: T", "filter: float", FINISH_INPUTS}, {"z: T"}, {FINISH_NUMBERS}, 1,
+       forward_norm},
       {"DepthwiseConv2DInputGradient", {"dy: T", "filter: float"}, {"dx: T"}, {0}, 1, input_gradient},
       {"DepthwiseConv2DFilterGradient", {"x: T", "dy: T"}, {"dfilter: float"}, {0}, 1, filter_gradient},
   };

@@ -5,7 +5,7 @@
 #include "depthwise.h"
 #include "gather-rows.h"
 
-enum { SLOT_FILTER = 0 };
+enum { SLOT_FILTER = 0, SLOT_ORDERED_FINISH = 1 };
 
 int depthwise_supported(const window_shape *shape, int is_bf16) {
   (void)is_bf16;
@@ -27,7 +27,7 @@ static void run_bf16(void *context, int64_t index, int thread) {
 }
 
 static void convolve(const window_shape *shape, element type, int backward, const void *source,
-                     const float *filter, void *out) {
+                     const float *filter, void *out, const channel_finish *finish) {
   const int64_t c = shape->inputs, padded = padded_channels(c);
   const int64_t taps = shape->filter_height * shape->filter_width;
   float *ordered = shared_scratch(SLOT_FILTER, (size_t)(taps * padded) * sizeof(float));
@@ -41,22 +41,37 @@ static void convolve(const window_shape *shape, element type, int backward, cons
                           .filter = ordered,
                           .bands = bands_of(shape, backward ? shape->height : shape->out_height)};
   work.streamed = worth_streaming(&work);
+  channel_finish ordered_finish;
+  if (finish != NULL) {
+    ordered_finish = *finish;
+    float *numbers = shared_scratch(SLOT_ORDERED_FINISH, (size_t)(2 * padded) * sizeof(float));
+    channels_order(finish->scale, c, numbers, type);
+    channels_order(finish->shift, c, numbers + padded, type);
+    ordered_finish.scale = numbers;
+    ordered_finish.shift = numbers + padded;
+    work.finish = &ordered_finish;
+  }
   parallel_run(shape->batch * work.bands, type == FLOAT32 ? run_f32 : run_bf16, &work);
 }
 
 void depthwise_forward_f32(const window_shape *shape, const float *x, const float *filter, float *y) {
-  convolve(shape, FLOAT32, 0, x, filter, y);
+  convolve(shape, FLOAT32, 0, x, filter, y, NULL);
 }
 
 void depthwise_forward_bf16(const window_shape *shape, const bf16 *x, const float *filter, bf16 *y) {
-  convolve(shape, BFLOAT16, 0, x, filter, y);
+  convolve(shape, BFLOAT16, 0, x, filter, y, NULL);
+}
+
+void depthwise_forward_finished(const window_shape *shape, const void *x, const float *filter, void *z,
+                                int is_bf16, const channel_finish *finish) {
+  convolve(shape, is_bf16 ? BFLOAT16 : FLOAT32, 0, x, filter, z, finish);
 }
 
 void depthwise_input_gradient_f32(const window_shape *shape, const float *dy, const float *filter,
                                   float *dx) {
-  convolve(shape, FLOAT32, 1, dy, filter, dx);
+  convolve(shape, FLOAT32, 1, dy, filter, dx, NULL);
 }
 
 void depthwise_input_gradient_bf16(const window_shape *shape, const bf16 *dy, const float *filter, bf16 *dx) {
-  convolve(shape, BFLOAT16, 1, dy, filter, dx);
+  convolve(shape, BFLOAT16, 1, dy, filter, dx, NULL);
 }

@@ -13,6 +13,8 @@ typedef struct {
   void *out;
   /* MULTIPLIED: [KH, KW, padded C] in the order of lanes. */
   const float *filter;
+  /* MULTIPLIED: what becomes of the sums, its numbers in the order of lanes; or NULL. */
+  const channel_finish *finish;
   /*
    * AVERAGED and SHARED: [H'] and [W'], one over the cells of each window that exist in rows and in columns.
    */
@@ -95,6 +97,7 @@ INNER void gather_row_into(void *out, const gathered_tensor *t, int64_t image, i
   row.streamed = t->streamed;
   if (how == MULTIPLIED)
     row.filter = t->filter + tap * s->filter_width * padded;
+  row.finish = t->finish;
   row.filter_pitch = at.along.tap_step * s->filter_width * padded;
   if (how == AVERAGED)
     row.row_shares = t->row_shares + y;

@@ -6,6 +6,7 @@
 #ifndef DISTILLERY_GATHER_H
 #define DISTILLERY_GATHER_H
 
+#include "channel-finish.h"
 #include "channel-lanes.h"
 #include "sweep.h"
 
@@ -35,6 +36,7 @@ typedef struct {
   /* MULTIPLIED: the taps in the first row, each [padded C] in the order of lanes. */
   const float *filter;
   int64_t filter_pitch;
+  const channel_finish *finish;
   /*
    * AVERAGED: shares of this row and of the results' columns. SHARED: of the rows and columns that are read.
    */
@@ -188,6 +190,12 @@ INNER void look_ahead(const gathered_row *row, const sweep *along, int64_t i, in
   ask_for_cells(row->out, index, width * along->step, row->channels, c, 0, 1, type);
 }
 
+INNER channels finished(channels sum, const channel_finish *finish, int64_t c) {
+  const channels y = channels_fma(sum, ordered_load(finish->scale + c), ordered_load(finish->shift + c));
+  const lanes low = lanes_of(finish->low), high = lanes_of(finish->high);
+  return (channels){lanes_clamp(y.a, low, high), lanes_clamp(y.b, low, high)};
+}
+
 /* `width` results from i on; `checked` if not all their cells exist; windows of threes by stride, 0: any. */
 INNER void gather_tile(const gathered_row *row, const sweep *along, int64_t i, int width, int threes,
                         int checked, gathering how, element type) {
@@ -207,6 +215,8 @@ INNER void gather_tile(const gathered_row *row, const sweep *along, int64_t i, i
     FLAT for (int u = 0; u < width; u++) {
       const int64_t place = along->first + (i + u) * along->step;
       channels value = results[u].value;
+      if (how == MULTIPLIED && row->finish != NULL)
+        value = finished(value, row->finish, c);
       if (how == AVERAGED)
         value = channels_scale(value, row->row_shares[0] * row->column_shares[place]);
       if (how == MARKING)

@@ -10,10 +10,11 @@ import {
   BATCH_NORM_TRAINING_GRADIENT,
   type BatchNormAttrs
 } from "../../../lib/tensor/batch-norm.ts"
+import { tf } from "../../../lib/tensor/tf.ts"
 import { type Attributes, attribute } from "../attributes.ts"
 import { type Arithmetic, light } from "../autocast.ts"
 import { DataType, type Output } from "../capi.ts"
-import type { GraphBackend, TensorInfo } from "../GraphBackend.ts"
+import type { GraphBackend, OwnConvolution, TensorInfo } from "../GraphBackend.ts"
 import { type Kernel, kernel } from "./Kernel.ts"
 
 interface ForwardInputs {
@@ -125,6 +126,27 @@ const trainingGradient = kernel<GradientInputs, BatchNormAttrs>(
   }
 )
 
+/**
+ * The convolution that `x` comes from, if an operation of ours does both. Where gradients are taken `x` is
+ * wanted beside what is made of it, and it would be computed twice; elsewhere nobody runs the node of `x`.
+ */
+const normalisable = (
+  backend: GraphBackend,
+  x: TensorInfo,
+  { residual }: BatchNormAttrs
+): OwnConvolution | undefined => {
+  const { convolution } = backend.stored(x)
+  if (convolution === undefined || isOnTape()) return undefined
+  if (residual && !convolution.takesResidual) return undefined
+  return { ...convolution, operation: `${convolution.operation}Norm` }
+}
+
+/** Whether tfjs's gradient tape notes the kernel that is being recorded. */
+const isOnTape = (): boolean => {
+  const { gradientDepth, kernelDepth } = tf.engine().state
+  return gradientDepth > 0 && kernelDepth === 1
+}
+
 const inference = kernel<ForwardInputs & Given, BatchNormAttrs>(
   BATCH_NORM_INFERENCE,
   (backend, { beta, gamma, mean, residual, variance, x }, attrs) => {
@@ -132,9 +154,14 @@ const inference = kernel<ForwardInputs & Given, BatchNormAttrs>(
     const { type, input } = arithmetic
     const parameters = [gamma, beta, mean, variance].map((tensor) => backend.output(tensor))
     if (backend.cpu !== undefined) {
-      const all = [input(x), ...parameters, ...(residual === undefined ? [] : [input(residual)])]
-      const name = ownName("BatchNormInference", attrs)
-      return backend.emitOwn(name, all, ownAttributes(type, attrs), [x.shape])[0] as TensorInfo
+      const rest = [...parameters, ...(residual === undefined ? [] : [input(residual)])]
+      const { attributes, inputs, operation } = normalisable(backend, x, attrs) ?? {
+        operation: "BatchNormInference",
+        inputs: [input(x)],
+        attributes: {}
+      }
+      const all = { ...attributes, ...ownAttributes(type, attrs) }
+      return backend.emitOwn(ownName(operation, attrs), [...inputs, ...rest], all, [x.shape])[0] as TensorInfo
     }
     const attributes = normAttributes(type, attrs.epsilon, false)
     const y = backend.emit("FusedBatchNormV3", [input(x), ...parameters], attributes)

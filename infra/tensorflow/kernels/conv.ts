@@ -119,7 +119,13 @@ const filterGradient = ({ depthwise, filterGradient: pass }: Passes): Kernel =>
 const convolutions: ReadonlyArray<Passes> = [
   {
     depthwise: false,
-    forward: { name: "Conv2D", kernel: "convForward", operation: "Conv2D", keepsFilter: true },
+    forward: {
+      name: "Conv2D",
+      kernel: "convForward",
+      operation: "Conv2D",
+      keepsFilter: true,
+      norm: "residual"
+    },
     inputGradient: {
       name: "Conv2DBackpropInput",
       kernel: "convInputGradient",
@@ -133,7 +139,12 @@ const convolutions: ReadonlyArray<Passes> = [
   },
   {
     depthwise: true,
-    forward: { name: "DepthwiseConv2dNative", kernel: "depthwise", operation: "DepthwiseConv2D" },
+    forward: {
+      name: "DepthwiseConv2dNative",
+      kernel: "depthwise",
+      operation: "DepthwiseConv2D",
+      norm: "plain"
+    },
     inputGradient: {
       name: "DepthwiseConv2dNativeBackpropInput",
       kernel: "depthwise",

@@ -31,6 +31,8 @@ export interface OwnOperation {
   readonly operation: string
   /** Whether the operation is told that its filter is a variable, which may stand still from run to run. */
   readonly keepsFilter?: true
+  /** Whether there is an operation `…Norm` that normalises as well, and one `…NormResidual`. */
+  readonly norm?: "plain" | "residual"
 }
 
 export interface OwnOperands {
@@ -47,7 +49,7 @@ export const emitOwn = (
   backend: GraphBackend,
   { input, type }: Arithmetic,
   info: tf.backend_util.Conv2DInfo,
-  { keepsFilter, kernel, operation }: OwnOperation,
+  { keepsFilter, kernel, norm, operation }: OwnOperation,
   { activations, filters, shape }: OwnOperands
 ): TensorInfo | undefined => {
   const window = windowOf(info)
@@ -59,5 +61,10 @@ export const emitOwn = (
     window: attribute.ints(windowNumbers(window)),
     ...(keepsFilter && { variable: attribute.float(isVariable ? 1 : 0) })
   }
-  return backend.emitOwn(operation, inputs, attributes, [shape])[0]
+  const result = backend.emitOwn(operation, inputs, attributes, [shape])[0] as TensorInfo
+  if (norm !== undefined) {
+    const takesResidual = norm === "residual"
+    backend.stored(result).convolution = { operation, inputs, attributes, takesResidual }
+  }
+  return result
 }

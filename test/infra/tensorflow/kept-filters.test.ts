@@ -1,6 +1,7 @@
 /** Filters are kept as our kernels want them while variables stand still, and never longer. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { batchNormInference } from "../../../lib/tensor/batch-norm.ts"
 import { TensorRuntime } from "../../../lib/tensor/Runtime.ts"
 import { tf } from "../../../lib/tensor/tf.ts"
 import { kernels, native } from "../../support/runtimes.ts"
@@ -14,8 +15,14 @@ const noise = (size: number, seed: number) =>
 const cases = [
   { name: "Winograd's, 3x3", filter: [3, 3, 16, 16], precision: "float32" },
   { name: "direct, 3x3 with bfloat16", filter: [3, 3, 16, 16], precision: "bfloat16" },
-  { name: "pointwise", filter: [1, 1, 16, 40], precision: "float32" }
+  { name: "pointwise", filter: [1, 1, 16, 40], precision: "float32" },
+  { name: "pointwise and normalised", filter: [1, 1, 16, 40], precision: "float32", norm: true }
 ] as const
+
+const normalised = (y: tf.Tensor4D) => {
+  const [ones, zeros] = [tf.ones([40]) as tf.Tensor1D, tf.zeros([40]) as tf.Tensor1D]
+  return batchNormInference(y, ones, zeros, { mean: zeros, variance: ones }, 1e-3)
+}
 
 describe(`kept filters${native.skipped}`, () => {
   for (const kase of cases)
@@ -27,8 +34,10 @@ describe(`kept filters${native.skipped}`, () => {
         const inputs = { x: { shape: [2, 14, 14, 16], dtype: "float32" } } as const
         const options = { inputs, precision: kase.precision }
         const x = noise(2 * 14 * 14 * 16, 3)
-        const convolved = (image: tf.Tensor, kernel: tf.Tensor) =>
-          tf.conv2d(image as tf.Tensor4D, kernel as tf.Tensor4D, 1, "same")
+        const convolved = (image: tf.Tensor, kernel: tf.Tensor) => {
+          const y = tf.conv2d(image as tf.Tensor4D, kernel as tf.Tensor4D, 1, "same")
+          return "norm" in kase ? normalised(y) : y
+        }
         const kept = yield* runtime.jit(({ x }) => ({ y: convolved(x, filter) }), options)
         // The same sum by a filter that is no variable: it is made ready in every run.
         const fresh = yield* runtime.jit(({ x }) => ({ y: convolved(x, tf.add(filter, 0)) }), options)

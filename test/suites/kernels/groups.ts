@@ -5,6 +5,7 @@ import { convolutions } from "./convolution.ts"
 import { elementwise } from "./elementwise.ts"
 import { indexing } from "./indexing.ts"
 import type { KernelGroup } from "./KernelProperty.ts"
+import { normalisedConvolutions } from "./normalised-convolution.ts"
 import { pooling } from "./pooling.ts"
 import { matrixProducts } from "./products.ts"
 import { reduce } from "./reduce.ts"
@@ -17,6 +18,7 @@ export const groups: { readonly [name: string]: KernelGroup } = {
   array,
   indexing,
   convolutions,
+  "normalised convolutions": normalisedConvolutions,
   pooling,
   products: matrixProducts,
   training
