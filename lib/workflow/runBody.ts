@@ -2,14 +2,16 @@
  * Runs a stage's body for one job: decodes its params and inputs, offers it a `JobContext`, encodes its
  * output. Every executor does its work through this function, whatever the process it runs in.
  */
-import { Cause, Effect, Exit, Option, Ref, Schema } from "effect"
+import { Cause, Effect, Exit, Layer, Option, Ref, Schema } from "effect"
+import { BlobStore } from "../storage/BlobStore.ts"
 import type { Hasher } from "../storage/Digest.ts"
-import type { ObjectStore } from "../storage/ObjectStore.ts"
+import { ObjectStore } from "../storage/ObjectStore.ts"
 import { type JobError, JobInterrupted, type JobRequest, type JobSignal, StageFailed } from "./Executor.ts"
 import { externalDigests } from "./ExternalInputs.ts"
 import * as Fold from "./Fold.ts"
 import { JobContext } from "./JobContext.ts"
 import * as ResumePoint from "./ResumePoint.ts"
+import { readingAhead } from "./readAhead.ts"
 import type { AnyStage } from "./Stage.ts"
 
 export interface BodyLink {
@@ -109,6 +111,14 @@ const asJobError = (request: JobRequest, cause: Cause.Cause<unknown>): Effect.Ef
   return Effect.fail(failure(request, "Defect", stack))
 }
 
+/** Blobs of a store elsewhere are fetched ahead of the body that reads them. */
+const remoteBlobs = Effect.fnUntraced(function* ({ inputs }: JobRequest) {
+  const blobs = Option.getOrUndefined(yield* Effect.serviceOption(BlobStore))
+  return (yield* ObjectStore).isLocal || blobs === undefined
+    ? Layer.empty
+    : Layer.succeed(BlobStore, yield* readingAhead(blobs, inputs))
+})
+
 const run = Effect.fn("runBody.run")(function* (request: JobRequest, link: BodyLink) {
   const { stage } = request
   const params = yield* decoded(request, "params", stage.params, request.params)
@@ -124,14 +134,17 @@ const run = Effect.fn("runBody.run")(function* (request: JobRequest, link: BodyL
     unknown,
     unknown
   >
-  const output = yield* Effect.provideService(made, JobContext, context)
+  const output = yield* made.pipe(
+    Effect.provideService(JobContext, context),
+    Effect.provide(yield* remoteBlobs(request))
+  )
   const value = yield* Schema.encodeUnknownEffect(stage.output.schema)(output).pipe(
     Effect.mapError((error) =>
       failure(request, "OutputUnfit", `its output is no "${stage.output.name}": ${error.message}`)
     )
   )
   return { value: value as Schema.Json, provenance: yield* Ref.get(facts) }
-})
+}, Effect.scoped)
 
 /**
  * The body's services (`JobContext` apart) are taken from the surrounding context: stages forget which ones

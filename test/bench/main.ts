@@ -12,6 +12,7 @@ const areas: {
   runtime: () => import("./runtime.bench.ts"),
   cli: () => import("./cli.bench.ts"),
   engine: () => import("./engine.bench.ts"),
+  storage: () => import("./storage.bench.ts"),
   trust: () => import("./trust.bench.ts")
 }
 

@@ -27,7 +27,7 @@ import {
   type Storage
 } from "../suites/attacks/scene.ts"
 import { minioMissing, startMinio } from "../support/minio.ts"
-import type { S3TestServer } from "../support/s3Server.ts"
+import type { S3TestServer } from "../support/s3Process.ts"
 import { temporaryFolder } from "../support/temporaryFolder.ts"
 import { startVersitygw, versitygwMissing } from "../support/versitygw.ts"
 

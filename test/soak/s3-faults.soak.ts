@@ -8,7 +8,7 @@ import { themes } from "../support/faultSchedule.ts"
 import { type Chain, makeChain, type Place, surviveFaults } from "../support/faultyChain.ts"
 import { startFaultyProxy } from "../support/faultyProxy.ts"
 import { minioMissing, startMinio } from "../support/minio.ts"
-import type { S3TestServer } from "../support/s3Server.ts"
+import type { S3TestServer } from "../support/s3Process.ts"
 import { temporaryFolder } from "../support/temporaryFolder.ts"
 import { startVersitygw, versitygwMissing } from "../support/versitygw.ts"
 

@@ -8,7 +8,7 @@ import { fashionMnistSlice } from "./fashionMnistSlice.ts"
 import { faultSchedule, type ScheduleOptions } from "./faultSchedule.ts"
 import type { FaultyProxy } from "./faultyProxy.ts"
 import { sleep } from "./processes.ts"
-import { plainClient, type S3TestServer } from "./s3Server.ts"
+import { plainClient, type S3TestServer } from "./s3Process.ts"
 import { temporaryFolder } from "./temporaryFolder.ts"
 
 type Digests = { readonly [job: string]: string }

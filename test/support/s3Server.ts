@@ -1,110 +1,17 @@
-/** An S3 server as a process of its own, on a folder and port of a test file's own. */
-import { type ChildProcess, spawn } from "node:child_process"
+/** An S3 server for the tests of a file, on a folder and port of its own. */
 import { mkdirSync } from "node:fs"
-import { createServer } from "node:net"
 import { join } from "node:path"
-import { CreateBucketCommand, S3Client } from "@aws-sdk/client-s3"
 import { afterAll, beforeAll } from "vitest"
-import { sleep } from "./processes.ts"
+import { makeS3Process, type S3Program, type S3TestServer } from "./s3Process.ts"
 import { temporaryFolder } from "./temporaryFolder.ts"
-import { ended } from "./versitygwBinary.ts"
-
-export const keys = { id: "testkey", secret: "testsecret123" }
-const region = "us-east-1"
-
-const freePort = (): Promise<number> =>
-  new Promise((resolve) => {
-    const server = createServer().listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as { readonly port: number }
-      server.close(() => resolve(port))
-    })
-  })
-
-const answers = (url: string): Promise<boolean> =>
-  fetch(url).then(
-    () => true,
-    () => false
-  )
-
-export interface S3TestServer {
-  readonly url: string
-  /** What whoever uses it needs in the environment. */
-  readonly environment: { readonly [name: string]: string }
-  /** The bucket that exists. */
-  readonly bucket: string
-  /** What the server was given to keep its data in. */
-  readonly root: string
-  readonly kill: () => Promise<void>
-  /** On the same port and folder as before. */
-  readonly restart: () => Promise<void>
-}
-
-/** Of the SDK alone, nothing of ours. */
-export const plainClient = (url: string): S3Client => {
-  const credentials = { accessKeyId: keys.id, secretAccessKey: keys.secret }
-  return new S3Client({ endpoint: url, region, credentials, forcePathStyle: true })
-}
-
-const makeBucket = async (url: string, bucket: string): Promise<void> => {
-  const client = plainClient(url)
-  // A server that answers is not always ready.
-  for (let i = 0; ; i++) {
-    try {
-      await client.send(new CreateBucketCommand({ Bucket: bucket }))
-      return client.destroy()
-    } catch (error) {
-      if (i === 50) throw error
-      await sleep(100)
-    }
-  }
-}
-
-export interface S3Program {
-  readonly binary: string
-  readonly args: (address: string, root: string) => ReadonlyArray<string>
-  readonly environment: { readonly [name: string]: string }
-}
 
 /** Runs from the first test of the file to the last. */
 export const startS3Server = async (program: S3Program): Promise<S3TestServer> => {
   const root = join(temporaryFolder(), "data")
   mkdirSync(root)
-  const address = `127.0.0.1:${await freePort()}`
-  const url = `http://${address}`
-  let running: ChildProcess | undefined
-  const restart = async (): Promise<void> => {
-    const env = { ...process.env, ...program.environment }
-    const child = spawn(program.binary, program.args(address, root), { env, stdio: "ignore" })
-    running = child
-    for (let i = 0; !(await answers(url)); i++) {
-      if (i === 200 || child.exitCode !== null) throw new Error(`${program.binary} does not start`)
-      await sleep(50)
-    }
-  }
-  const kill = async (): Promise<void> => {
-    if (running === undefined || running.exitCode !== null || running.signalCode !== null) return
-    const gone = ended(running)
-    running.kill("SIGKILL")
-    await gone
-  }
-  const bucket = "artifacts"
+  const server = await makeS3Process(program, root)
   // Not at once: of a file whose tests are all left out no hook runs, and nobody would end the server.
-  beforeAll(async () => {
-    await restart()
-    await makeBucket(url, bucket)
-  }, 60_000)
-  afterAll(kill)
-  return {
-    url,
-    bucket,
-    root,
-    kill,
-    restart,
-    environment: {
-      AWS_ACCESS_KEY_ID: keys.id,
-      AWS_SECRET_ACCESS_KEY: keys.secret,
-      AWS_REGION: region,
-      AWS_ENDPOINT_URL: url
-    }
-  }
+  beforeAll(server.start, 60_000)
+  afterAll(server.kill)
+  return server
 }

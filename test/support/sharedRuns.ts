@@ -5,7 +5,7 @@ import { rmSync, writeFileSync } from "node:fs"
 import { GetObjectCommand, ListObjectsV2Command } from "@aws-sdk/client-s3"
 import { assert } from "vitest"
 import { until } from "./processes.ts"
-import { plainClient, type S3TestServer } from "./s3Server.ts"
+import { plainClient, type S3TestServer } from "./s3Process.ts"
 import type { makeUserProject } from "./userProject.ts"
 
 type UserProject = ReturnType<typeof makeUserProject>

@@ -4,7 +4,8 @@
  */
 import { existsSync } from "node:fs"
 import { join } from "node:path"
-import { keys, type S3TestServer, startS3Server } from "./s3Server.ts"
+import { type S3TestServer, versitygwProgram } from "./s3Process.ts"
+import { startS3Server } from "./s3Server.ts"
 import { binary } from "./versitygwBinary.ts"
 
 /** Whether the server can be started, in the words of a test's title. */
@@ -18,10 +19,6 @@ export interface Versitygw extends S3TestServer {
 
 /** Runs from the first test of the file to the last. */
 export const startVersitygw = async (): Promise<Versitygw> => {
-  const server = await startS3Server({
-    binary,
-    args: (address, root) => ["--port", address, "--region", "us-east-1", "--quiet", "posix", root],
-    environment: { ROOT_ACCESS_KEY: keys.id, ROOT_SECRET_KEY: keys.secret }
-  })
+  const server = await startS3Server(versitygwProgram)
   return { ...server, folder: join(server.root, server.bucket) }
 }

@@ -4,54 +4,14 @@
  * descendants.
  */
 import { execFileSync } from "node:child_process"
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { rmSync } from "node:fs"
 import { join } from "node:path"
 import { median, type Row, row } from "../Row.ts"
+import { makeProject, writeChains } from "./chains.ts"
 import { type PeerName, peerFigures } from "./peers.ts"
 
 const packageRoot = join(import.meta.dirname, "../../..")
 const numRuns = 7
-
-const contract = `import { Schema } from "effect"
-import { Artifact, BlobRef, Stage } from "distillery"
-const Text = Artifact.type("text", Schema.Struct({ bytes: BlobRef }))
-export const link = Stage.make("link", {
-  params: Schema.Struct({ index: Schema.Int }),
-  inputs: { before: Stage.many(Text) },
-  output: Text,
-  run: () => import("./link.run.ts")
-})
-`
-const body = `import { Effect } from "effect"
-import { BlobStore } from "distillery"
-export const run = Effect.fn("link")(function* ({ inputs, params }) {
-  const blobs = yield* BlobStore
-  const texts = yield* Effect.forEach(Object.values(inputs.before), ({ bytes }) => blobs.get(bytes))
-  const text = texts.map((bytes) => new TextDecoder().decode(bytes)).join("")
-  return { bytes: yield* blobs.put(new TextEncoder().encode(text + params.index + "\\n")) }
-})
-`
-const pipeline = (numJobs: number) => `import { Pipeline } from "distillery"
-import { link } from "./link.ts"
-const refs = {}
-for (let index = 0; index < ${numJobs}; index++) {
-  const before = index < 10 ? {} : { it: refs[\`link-\${index - 10}\`] }
-  refs[\`link-\${index}\`] = link({ params: { index }, inputs: { before } })
-}
-export const pipeline = Pipeline.make("chains-${numJobs}", "ten chains", refs)
-`
-
-const makeProject = (): string => {
-  const project = mkdtempSync(join(tmpdir(), "distillery-bench-"))
-  mkdirSync(join(project, "node_modules"))
-  symlinkSync(packageRoot, join(project, "node_modules", "distillery"))
-  symlinkSync(join(packageRoot, "node_modules", "effect"), join(project, "node_modules", "effect"))
-  writeFileSync(join(project, "package.json"), '{ "name": "chains", "type": "module" }\n')
-  writeFileSync(join(project, "link.ts"), contract)
-  writeFileSync(join(project, "link.run.ts"), body)
-  return project
-}
 
 const distillery = (project: string, ...args: ReadonlyArray<string>): number => {
   const command = [join(import.meta.dirname, "spent.py"), process.execPath, join(packageRoot, "dist/main.js")]
@@ -75,8 +35,7 @@ export const hitCases = async (): Promise<ReadonlyArray<Row>> => {
   try {
     for (const [numJobs, goal, peer] of cases) {
       const peerValue = (await peerFigures(peer, numJobs))?.noop ?? null
-      const file = `./chains-${numJobs}.ts`
-      writeFileSync(join(project, file), pipeline(numJobs))
+      const file = writeChains(project, numJobs)
       distillery(project, "run", file, "--in-process", "--quiet")
       for (const command of ["plan", "run"]) {
         // The first of them finds the code that the others have compiled.

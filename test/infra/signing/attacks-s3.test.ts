@@ -5,7 +5,7 @@ import { hasherLayer } from "../../../infra/hashing.ts"
 import { s3ObjectStoreLayer } from "../../../infra/stores/S3ObjectStore.ts"
 import { attackSuite } from "../../suites/attacks.ts"
 import { minioMissing, startMinio } from "../../support/minio.ts"
-import type { S3TestServer } from "../../support/s3Server.ts"
+import type { S3TestServer } from "../../support/s3Process.ts"
 import { skipNote, startVersitygw, versitygwMissing } from "../../support/versitygw.ts"
 
 const versitygw = versitygwMissing ? undefined : await startVersitygw()

@@ -9,7 +9,7 @@ import { ObjectStore } from "../../../lib/storage/ObjectStore.ts"
 import { leaseSuite } from "../../suites/lease.ts"
 import { assertSame, objectStoreSuite } from "../../suites/objectStore.ts"
 import { minioMissing, startMinio } from "../../support/minio.ts"
-import type { S3TestServer } from "../../support/s3Server.ts"
+import type { S3TestServer } from "../../support/s3Process.ts"
 import { skipNote, startVersitygw, versitygwMissing } from "../../support/versitygw.ts"
 
 const versitygw = versitygwMissing ? undefined : await startVersitygw()

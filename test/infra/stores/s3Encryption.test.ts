@@ -9,7 +9,8 @@ import type { S3Encryption } from "../../../infra/stores/storePlace.ts"
 import { ObjectStore } from "../../../lib/storage/ObjectStore.ts"
 import { counted } from "../../suites/byteSources.ts"
 import { startLooseS3 } from "../../support/looseS3.ts"
-import { minioKmsKey, minioMissing, startMinio } from "../../support/minio.ts"
+import { minioMissing, startMinio } from "../../support/minio.ts"
+import { minioKmsKey } from "../../support/s3Process.ts"
 
 const loose = await startLooseS3()
 const minio = minioMissing ? undefined : await startMinio()

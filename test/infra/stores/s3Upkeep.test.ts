@@ -10,7 +10,7 @@ import { connect } from "../../../infra/stores/s3Client.ts"
 import { moveObjects, removeObjects } from "../../../infra/stores/s3Upkeep.ts"
 import { ObjectStore } from "../../../lib/storage/ObjectStore.ts"
 import { minioMissing, startMinio } from "../../support/minio.ts"
-import type { S3TestServer } from "../../support/s3Server.ts"
+import type { S3TestServer } from "../../support/s3Process.ts"
 import { skipNote, startVersitygw, versitygwMissing } from "../../support/versitygw.ts"
 
 const versitygw = versitygwMissing ? undefined : await startVersitygw()
