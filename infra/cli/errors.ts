@@ -45,7 +45,8 @@ const usageTags = new Set([
   "CodeUnreadable",
   "SettingsInvalid",
   "KeyUnavailable",
-  "StoreUnusable"
+  "StoreUnusable",
+  "SweepUnderWay"
 ])
 const integrityTags = new Set([
   "BlobCorrupt",

@@ -1,4 +1,5 @@
 /** `distillery gc` */
+import { randomUUID } from "node:crypto"
 import { Effect } from "effect"
 import { ObjectStore } from "../../lib/storage/ObjectStore.ts"
 import { findGarbage, type Garbage, type GarbageFound } from "../../lib/workflow/Garbage.ts"
@@ -170,6 +171,8 @@ const checkAlone = Effect.fn("gc.checkAlone")(function* ({ numOpenRuns }: Garbag
   })
 })
 
+const sweeperOf = ({ signing: { scope } }: SettingsValue) => ({ id: randomUUID(), scope })
+
 const collect = Effect.fn("gc.collect")(function* (flags: GcFlags, settings: SettingsValue) {
   const options = {
     graceMillis: yield* millisFrom("--older-than", flags.olderThan),
@@ -189,14 +192,14 @@ const collect = Effect.fn("gc.collect")(function* (flags: GcFlags, settings: Set
     return { ...accountOf(found.garbage), swept: undefined, trashBytes } satisfies Account as Account
   }
   yield* checkAlone(found)
-  const swept = yield* sweep(found, { termMillis })
+  const swept = yield* sweep(found, { termMillis, sweeper: sweeperOf(settings) })
   yield* Effect.promise(() => removeLocal(local))
   return { ...accountOf(swept.removed), swept, trashBytes: swept.trashBytes } satisfies Account as Account
 })
 
-const putBack = Effect.fn("gc.putBack")(function* (flags: GcFlags) {
+const putBack = Effect.fn("gc.putBack")(function* (flags: GcFlags, settings: SettingsValue) {
   const { print } = yield* Output
-  const restored = yield* restore
+  const restored = yield* restore(sweeperOf(settings))
   if (flags.json) return yield* printJson({ schemaVersion: 1, ...restored })
   const { numObjects, numResults, sizeBytes } = restored
   yield* print([
@@ -209,7 +212,7 @@ const putBack = Effect.fn("gc.putBack")(function* (flags: GcFlags) {
 export const gc = Effect.fn("gc")(function* (flags: GcFlags) {
   const { paint, print, tell } = yield* Output
   const settings = yield* read
-  if (flags.restore) return yield* Effect.provide(putBack(flags), keepingLayer(settings))
+  if (flags.restore) return yield* Effect.provide(putBack(flags, settings), keepingLayer(settings))
   const account = yield* Effect.provide(collect(flags, settings), keepingLayer(settings))
   yield* flags.json ? printJson(accountDocument(account)) : print(accountLines(account, paint))
   if (!flags.yes && !flags.json && account.groups.length > 0) {

@@ -7,15 +7,31 @@
  * sweep and a user at least one sees the other, however they interleave: the sweep puts it back, or the user
  * takes it back (`blobs`) or plans anew.
  */
-import { Clock, Effect } from "effect"
+import { Clock, Effect, Schema } from "effect"
 import { freshMillis } from "../storage/blobs.ts"
 import type { Digest } from "../storage/Digest.ts"
 import { type Move, type ObjectInfo, ObjectStore } from "../storage/ObjectStore.ts"
+import type { Scope } from "../storage/Signature.ts"
 import { trashedKey, trashKey } from "../storage/trash.ts"
 import { type Garbage, type GarbageFound, reachable } from "./Garbage.ts"
-import { openRuns } from "./OpenRuns.ts"
+import { openRuns, whileOpen } from "./OpenRuns.ts"
 import { manifestPlaceOf } from "./SignedManifest.ts"
 import { allObjects, blobIn, everyObject, latestKeys, manifestsAmong } from "./StoreContents.ts"
+
+/** Two sweeps at once could each put back what the other is just moving. */
+export class SweepUnderWay extends Schema.TaggedError<SweepUnderWay>()("SweepUnderWay", {
+  host: Schema.String,
+  pid: Schema.Int,
+  since: Schema.String
+}) {
+  override get message() {
+    const { host, pid, since } = this
+    return (
+      `Another gc sweeps this store, on ${host} (pid ${pid}) since ${since}: ` +
+      "run it again when that has ended."
+    )
+  }
+}
 
 export interface Swept {
   /** What is in the trash now, or gone for good. */
@@ -41,20 +57,26 @@ const toTrash = ({ info }: Garbage): Move => ({
 
 const fromTrash = ({ key, sizeBytes }: ObjectInfo): Move => ({ from: trashKey(key), to: key, sizeBytes })
 
+/** Those that nobody has written, or put back, since they were looked at. */
+const asBefore = Effect.fn("Sweep.asBefore")(function* (garbage: ReadonlyArray<Garbage>) {
+  const now = new Map((yield* everyObject).map((info) => [info.key, info]))
+  return garbage.filter(({ info }) => {
+    const found = now.get(info.key)
+    return found !== undefined && !isRewritten(info, found)
+  })
+})
+
 /** Manifests before the blobs they name, but for what was written since it was looked at. */
 const moveToTrash = Effect.fn("Sweep.moveToTrash")(function* (garbage: ReadonlyArray<Garbage>) {
   const store = yield* ObjectStore
   const results = garbage.filter(({ kind }) => kind === "result")
   const others = garbage.filter(({ kind }) => kind === "blob" || kind === "state")
   const records = garbage.filter(({ kind }) => kind === "record")
-  const moved = yield* store.moveAll(results.map((one) => ({ ...toTrash(one), version: one.info.version })))
-  const now = new Map((yield* everyObject).map((info) => [info.key, info]))
-  const isAsBefore = ({ info }: Garbage): boolean => {
-    const found = now.get(info.key)
-    return found !== undefined && !isRewritten(info, found)
-  }
-  const movedToo = yield* store.moveAll(others.filter(isAsBefore).map(toTrash))
-  const gone = records.filter(isAsBefore)
+  const moved = yield* store.moveAll(
+    (yield* asBefore(results)).map((one) => ({ ...toTrash(one), version: one.info.version }))
+  )
+  const movedToo = yield* store.moveAll((yield* asBefore(others)).map(toTrash))
+  const gone = yield* asBefore(records)
   yield* store.removeAll(gone.map(({ info }) => info.key))
   const keys = new Set([...moved, ...movedToo].map(({ from }) => from))
   return [...garbage.filter(({ info }) => keys.has(info.key)), ...gone]
@@ -95,15 +117,47 @@ const secondLook = Effect.fn("Sweep.secondLook")(function* (
     const isMissed = digest !== undefined && needed.has(digest) && !standing.has(key!)
     return isMissed ? [{ ...info, key: key! }] : []
   })
-  return { numOpenRuns: open.length, needed: [...results.map(({ info }) => info), ...blobs] }
+  return [...results.map(({ info }) => info), ...blobs]
 })
 
+export interface SweepOptions {
+  /** How long what is swept can be put back. */
+  readonly termMillis: number
+  readonly sweeper: Sweeper
+}
+
+/** Under which others see the sweep. */
+export interface Sweeper {
+  /** Distinct from that of any other. */
+  readonly id: string
+  readonly scope: Scope
+}
+
+const prefix = "gc-"
+
+/** It says first that it is there, and looks for others then: of two at least one sees the other. */
+const alone = <A, E, R>({ id, scope }: Sweeper, act: Effect.Effect<A, E, R>) =>
+  whileOpen(
+    { runId: `${prefix}${id}`, scope },
+    Effect.fnUntraced(function* ({ reads }) {
+      yield* reads([])
+      const { open } = yield* openRuns
+      const other = open.find(
+        ({ owner: { runId } }) => runId.startsWith(prefix) && runId !== `${prefix}${id}`
+      )
+      if (other === undefined) return yield* act
+      const { host, pid } = other.owner
+      return yield* new SweepUnderWay({ host, pid, since: other.startedAt })
+    })
+  )
+
 /** Ends the term of what lies in the trash, or in quarantine. */
-const empty = Effect.fn("Sweep.empty")(function* (termMillis: number, numOpenRuns: number) {
+const empty = Effect.fn("Sweep.empty")(function* (termMillis: number) {
   const store = yield* ObjectStore
   const { setAside } = yield* allObjects
-  // Runs that go on may be about to need what was swept just now.
-  const ageMillis = Math.max(termMillis, numOpenRuns > 0 ? 2 * freshMillis : 0)
+  // Asked after the listing: whoever may still need, or put back, what is listed was known before that.
+  const others = (yield* openRuns).open.filter(({ owner }) => !owner.runId.startsWith(prefix))
+  const ageMillis = Math.max(termMillis, others.length > 0 ? 2 * freshMillis : 0)
   const cutoff = (yield* Clock.currentTimeMillis) - ageMillis
   const over = setAside.filter(({ modifiedAtMillis }) => ageMillis === 0 || modifiedAtMillis < cutoff)
   yield* store.removeAll(over.map(({ key }) => key))
@@ -112,17 +166,13 @@ const empty = Effect.fn("Sweep.empty")(function* (termMillis: number, numOpenRun
   return { freedBytes, trashBytes: heldBytes - freedBytes }
 })
 
-/** Moves what was found to the trash, and frees what has been there for its term. */
-export const sweep = Effect.fn("Sweep.sweep")(function* (
-  found: GarbageFound,
-  { termMillis }: { readonly termMillis: number }
-) {
+const sweepAlone = Effect.fn("Sweep.sweep")(function* (found: GarbageFound, termMillis: number) {
   const store = yield* ObjectStore
   const moved = yield* moveToTrash(found.garbage)
-  const { needed, numOpenRuns } = yield* secondLook(found, moved)
+  const needed = yield* secondLook(found, moved)
   const restored = yield* store.moveAll(needed.map(fromTrash))
   const back = new Set(restored.map(({ to }) => to))
-  const emptied = yield* empty(termMillis, numOpenRuns)
+  const emptied = yield* empty(termMillis)
   return {
     removed: moved.filter(({ info }) => !back.has(info.key)),
     numRestored: restored.length,
@@ -131,8 +181,11 @@ export const sweep = Effect.fn("Sweep.sweep")(function* (
   } satisfies Swept as Swept
 })
 
-/** Puts all that is in the trash back, but over nothing that stands there now. Gives what was put back. */
-export const restore = Effect.gen(function* () {
+/** Moves what was found to the trash, and frees what has been there for its term. */
+export const sweep = (found: GarbageFound, { sweeper, termMillis }: SweepOptions) =>
+  alone(sweeper, sweepAlone(found, termMillis))
+
+const restoreAlone = Effect.gen(function* () {
   const store = yield* ObjectStore
   const { objects, setAside } = yield* allObjects
   const standing = new Set(objects.map(({ key }) => key))
@@ -151,3 +204,6 @@ export const restore = Effect.gen(function* () {
     sizeBytes: moved.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
   }
 })
+
+/** Puts all that is in the trash back, but over nothing that stands there now. Gives what was put back. */
+export const restore = (sweeper: Sweeper) => alone(sweeper, restoreAlone)

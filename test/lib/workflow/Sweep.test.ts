@@ -11,15 +11,20 @@ import type { Hasher } from "../../../lib/storage/Digest.ts"
 import { OwnerLiveness } from "../../../lib/storage/Lease.ts"
 import { memoryObjectStoreLayer } from "../../../lib/storage/MemoryObjectStore.ts"
 import { ObjectStore } from "../../../lib/storage/ObjectStore.ts"
-import { mainScope } from "../../../lib/storage/Signature.ts"
 import { trashKey } from "../../../lib/storage/trash.ts"
-import { findGarbage } from "../../../lib/workflow/Garbage.ts"
 import type { Manifest } from "../../../lib/workflow/Manifest.ts"
 import { ManifestStore, manifestStoreLayer } from "../../../lib/workflow/ManifestStore.ts"
-import { whileOpen } from "../../../lib/workflow/OpenRuns.ts"
-import { restore, sweep } from "../../../lib/workflow/Sweep.ts"
-import { manifestOf } from "../../support/manifests.ts"
+import { restore } from "../../../lib/workflow/Sweep.ts"
 import { testSigning } from "../../support/signing.ts"
+import {
+  adopter,
+  collected,
+  published,
+  publisher,
+  readable,
+  reader,
+  sweeper
+} from "../../support/sweepUsers.ts"
 
 const liveness = Layer.succeed(OwnerLiveness, {
   self: { host: "here", pid: 1, incarnation: "this" },
@@ -72,15 +77,6 @@ const engineOn = (store: ObjectStore["Service"], below: (count: number) => numbe
   )
 }
 
-const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text)
-
-const published = Effect.fnUntraced(function* (text: string, params: Manifest["params"]) {
-  const ref = yield* (yield* BlobStore).put(bytesOf(text))
-  const manifest = yield* manifestOf(ref, params)
-  yield* (yield* ManifestStore).publish(manifest, { replace: false })
-  return { ref, manifest }
-})
-
 /** An old result that nothing names any more, in a store that also holds a later one. */
 const oldWorld = Effect.gen(function* () {
   const store = yield* Effect.provide(
@@ -94,61 +90,9 @@ const oldWorld = Effect.gen(function* () {
   return { store, calm, old, latest }
 })
 
-const collected = Effect.fnUntraced(function* (termMillis: number) {
-  const found = yield* findGarbage({ graceMillis: 0, keepRuns: 0 })
-  return yield* sweep(found, { termMillis })
-})
-
 type World = Effect.Success<typeof oldWorld>
 
-const readable = ({ ref }: World["old"]) =>
-  Effect.flatMap(BlobStore, (blobs) => blobs.get(ref)).pipe(
-    Effect.map((bytes) => new TextDecoder().decode(bytes))
-  )
-
-/** As a run that plans with the old result as a hit: whether it was one, it must stay one. */
-const reader = (world: World) =>
-  whileOpen({ runId: "reader", scope: mainScope }, ({ reads }) =>
-    Effect.gen(function* () {
-      const manifests = yield* ManifestStore
-      const { jobKey } = world.old.manifest
-      if ((yield* manifests.find(jobKey))._tag !== "Found") return undefined
-      yield* reads([jobKey])
-      if ((yield* manifests.find(jobKey))._tag !== "Found") return undefined
-      assert.strictEqual(yield* readable(world.old), "old")
-      yield* Effect.forEach(Array.from({ length: 100 }), () => Effect.yieldNow, { discard: true })
-      assert.strictEqual(yield* readable(world.old), "old")
-      assert.strictEqual((yield* manifests.find(jobKey))._tag, "Found")
-      return undefined
-    })
-  )
-
-/** As a run that makes another result of equal bytes. */
-const publisher = () =>
-  whileOpen({ runId: "publisher", scope: mainScope }, ({ reads }) =>
-    Effect.gen(function* () {
-      yield* reads([])
-      const ref = yield* (yield* BlobStore).put(bytesOf("old"))
-      // Its job has checked that the blob is there.
-      assert.isTrue(yield* (yield* BlobStore).has(ref))
-      const manifest = yield* manifestOf(ref, { of: "another" })
-      yield* (yield* ManifestStore).publish(manifest, { replace: false })
-      return manifest
-    })
-  )
-
-/** As `adopt`: names the old blobs anew, writing none. */
-const adopter = (world: World) =>
-  whileOpen({ runId: "adopter", scope: mainScope }, ({ reads }) =>
-    Effect.gen(function* () {
-      const manifests = yield* ManifestStore
-      yield* reads([world.old.manifest.jobKey])
-      if ((yield* manifests.find(world.old.manifest.jobKey))._tag !== "Found") return undefined
-      const manifest = yield* manifestOf(world.old.ref, { of: "adopted" })
-      yield* manifests.publish(manifest, { replace: false })
-      return manifest
-    })
-  )
+const working = Effect.forEach(Array.from({ length: 100 }), () => Effect.yieldNow, { discard: true })
 
 const numSeeds = 60
 
@@ -168,11 +112,12 @@ const race = (
     for (let seed = 0; seed < numSeeds; seed++) {
       const world = yield* oldWorld
       const below = chance(seed)
+      // Of two at once one is refused, or both are.
+      const sweeping = Effect.provide(collected(termMillis), engineOn(world.store, below)).pipe(
+        Effect.catchTag("SweepUnderWay", () => Effect.void)
+      )
       const [made] = yield* Effect.all(
-        [
-          Effect.provide(user(world), engineOn(world.store, below)),
-          Effect.provide(collected(termMillis), engineOn(world.store, below))
-        ],
+        [Effect.provide(user(world), engineOn(world.store, below)), sweeping, sweeping],
         { concurrency: "unbounded" }
       )
       yield* Effect.gen(function* () {
@@ -191,9 +136,15 @@ const race = (
 
 describe("a sweep", () => {
   for (const termMillis of [0, 86_400_000]) {
-    it.effect(`takes nothing from a run that reads (trash: ${termMillis} ms)`, () => race(reader, termMillis))
-    it.effect(`takes nothing from a publisher (trash: ${termMillis} ms)`, () => race(publisher, termMillis))
-    it.effect(`takes nothing from who adopts (trash: ${termMillis} ms)`, () => race(adopter, termMillis))
+    it.effect(`takes nothing from a run that reads (trash: ${termMillis} ms)`, () =>
+      race(({ old }) => reader(old, working), termMillis)
+    )
+    it.effect(`takes nothing from a publisher (trash: ${termMillis} ms)`, () =>
+      race(({ old }) => publisher(old, { of: "another" }), termMillis)
+    )
+    it.effect(`takes nothing from who adopts (trash: ${termMillis} ms)`, () =>
+      race(({ old }) => adopter(old, { of: "adopted" }), termMillis)
+    )
   }
 
   it.effect("keeps what it took for its term, gives it back, and frees it then", () =>
@@ -206,7 +157,7 @@ describe("a sweep", () => {
         assert.strictEqual(first.removed.length, 2)
         assert.isAbove(first.trashBytes, 3)
         yield* store.head(trashKey(key))
-        assert.strictEqual((yield* restore).numResults, 1)
+        assert.strictEqual((yield* restore(sweeper())).numResults, 1)
         assert.strictEqual((yield* (yield* ManifestStore).find(old.manifest.jobKey))._tag, "Found")
         // What was put back is young.
         assert.lengthOf((yield* collected(0)).removed, 0)
@@ -216,7 +167,7 @@ describe("a sweep", () => {
         const last = yield* collected(3 * 86_400_000)
         assert.isAbove(last.freedBytes, 0)
         assert.strictEqual(last.trashBytes, 0)
-        assert.strictEqual((yield* restore).numObjects, 0)
+        assert.strictEqual((yield* restore(sweeper())).numObjects, 0)
       }).pipe(Effect.provide(calm))
     })
   )
