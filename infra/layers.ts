@@ -33,10 +33,14 @@ import { indexedExternalInputsLayer } from "./files/IndexedExternalInputs.ts"
 import { hasherLayer } from "./hashing.ts"
 import { lateImageCodecLayer } from "./images/lateImageCodec.ts"
 import { ownerLivenessLayer } from "./ownerLiveness.ts"
-import { read, type SettingsValue } from "./settings.ts"
+import { encrypted, read, type SettingsValue } from "./settings.ts"
 import { signingLayer } from "./signing/signing.ts"
+import { cachedBlobStoreLayer } from "./stores/cachedBlobStore.ts"
 import { fileObjectStoreLayer } from "./stores/FileObjectStore.ts"
+import { meteredObjectStoreLayer } from "./stores/meteredObjectStore.ts"
+import type { Patience } from "./stores/storeAbsence.ts"
 import { type StorePlace, s3Url } from "./stores/storePlace.ts"
+import type { StoreTraffic, TrafficMeter } from "./stores/TrafficMeter.ts"
 import { unpublishedFilesLayer } from "./stores/unpublishedFiles.ts"
 import { strictExecutorLayer } from "./strict/StrictExecutor.ts"
 import { locateCpuLibrary } from "./tensorflow/cpu-library.ts"
@@ -57,28 +61,33 @@ type Asking = "command" | "job"
 /** What is told of a store that is away and waited for; absent: it is waited for but shortly. */
 type TellAbsence = ((line: string) => void) | undefined
 
+interface OpeningOptions {
+  readonly asking?: Asking
+  /** Where there is no store yet, none is made. */
+  readonly mustExist?: boolean
+  readonly patience?: Patience | undefined
+}
+
 /** The SDK is loaded only for a store on S3. */
 const objectStoreLayer = (
-  { store, storePatienceSeconds }: SettingsValue,
-  asking: Asking,
-  tell: TellAbsence
+  place: StorePlace,
+  { asking = "command", mustExist = false, patience }: OpeningOptions = {}
 ): Layer.Layer<ObjectStore, StoreError> =>
-  store.kind === "folder"
-    ? fileObjectStoreLayer(store.folder)
+  place.kind === "folder"
+    ? fileObjectStoreLayer(place.folder)
     : Layer.unwrap(
         Effect.promise(async () => {
           const { s3ObjectStoreLayer } = await import("./stores/S3ObjectStore.ts")
-          const patience = tell && { millis: storePatienceSeconds * 1000, tell }
-          return s3ObjectStoreLayer({ place: store, checked: asking === "command", patience })
+          return s3ObjectStoreLayer({ place, checked: asking === "command", mustExist, patience })
         })
       )
 
-/** Another store than that of the settings, as long as the scope lasts. */
+/** Another store than that of the settings, which is there, as long as the scope lasts. */
 export const openStore = (
-  settings: SettingsValue,
+  { encryption }: SettingsValue,
   store: StorePlace
 ): Effect.Effect<ObjectStore["Service"], StoreError, Scope.Scope> =>
-  Effect.map(Layer.build(objectStoreLayer({ ...settings, store }, "command", undefined)), (context) =>
+  Effect.map(Layer.build(objectStoreLayer(encrypted(store, encryption), { mustExist: true })), (context) =>
     Context.get(context, ObjectStore)
   )
 
@@ -88,18 +97,51 @@ const unpublishedLayer = ({ projectDir, store }: SettingsValue): Layer.Layer<nev
     ? Layer.empty
     : unpublishedFilesLayer(join(projectDir, ".distillery", "unpublished"), s3Url(store))
 
+export interface StorageOptions {
+  readonly asking?: Asking
+  readonly tellAbsence?: TellAbsence
+  /** Counts what is moved to and from the store. */
+  readonly meter?: TrafficMeter | undefined
+  /** Told why blobs are not kept on this machine, where they should be. */
+  readonly note?: (line: string) => void
+}
+
+/** The store, with this machine's copies of blobs in front of it. */
 export const storageLayer = (
   settings: SettingsValue,
-  asking: Asking = "command",
-  tell?: TellAbsence
-): Layer.Layer<Storage, StoreError> =>
-  manifestStoreLayer.pipe(
+  { asking = "command", meter, note = () => undefined, tellAbsence }: StorageOptions = {}
+): Layer.Layer<Storage, StoreError> => {
+  const { blobCache, store, storePatienceSeconds } = settings
+  const patience = tellAbsence && { millis: storePatienceSeconds * 1000, tell: tellAbsence }
+  const objects = objectStoreLayer(store, { asking, patience })
+  const onProblem = (reason: string) => note(`blobs are not kept on this machine: ${reason}`)
+  const blobs =
+    blobCache === undefined
+      ? blobStoreLayer
+      : Layer.provide(cachedBlobStoreLayer({ ...blobCache, onProblem, meter }), blobStoreLayer)
+  return manifestStoreLayer.pipe(
     Layer.provide(unpublishedLayer(settings)),
-    Layer.provideMerge(blobStoreLayer),
-    Layer.provideMerge(objectStoreLayer(settings, asking, tell)),
+    Layer.provideMerge(blobs),
+    Layer.provideMerge(
+      meter === undefined ? objects : Layer.provide(meteredObjectStoreLayer(meter), objects)
+    ),
     Layer.provideMerge(signingLayer(settings.signing)),
     Layer.provideMerge(hasherLayer)
   )
+}
+
+/** One side of a copy: a store by its address, with nothing in front of it. */
+export const sideLayer = (
+  place: StorePlace,
+  options: OpeningOptions
+): Layer.Layer<BlobStore | ObjectStore, StoreError> =>
+  blobStoreLayer.pipe(Layer.provideMerge(objectStoreLayer(place, options)), Layer.provide(hasherLayer))
+
+/** Whom the user trusts, and what tells whether somebody is at work. */
+export const copyingLayer = ({
+  signing
+}: SettingsValue): Layer.Layer<Hasher | OwnerLiveness | Signer | Verifier> =>
+  Layer.mergeAll(signingLayer(signing), hasherLayer, ownerLivenessLayer)
 
 /** For what looks after the store, runs that go on there included. */
 export const keepingLayer = (settings: SettingsValue): Layer.Layer<Storage | OwnerLiveness, StoreError> =>
@@ -169,6 +211,7 @@ interface BodyServicesOptions {
   /** A job of the pool `cpu` need not load the tensor runtime. */
   readonly tensors: boolean
   readonly note: (line: string) => void
+  readonly meter?: TrafficMeter
 }
 
 /** All that a body asks for beyond storage. */
@@ -183,7 +226,10 @@ const bodyServicesLayer = ({ note, settings, tensors }: BodyServicesOptions) =>
 export const stageServicesLayer = (
   options: BodyServicesOptions
 ): Layer.Layer<StageServices | ManifestStore, StoreError | TensorError | LibraryMissing> =>
-  Layer.provideMerge(bodyServicesLayer(options), storageLayer(options.settings, "job", options.note))
+  Layer.provideMerge(
+    bodyServicesLayer(options),
+    storageLayer(options.settings, { ...options, asking: "job", tellAbsence: options.note })
+  )
 
 /** For tests: computes alike on every machine. */
 export const testServicesLayer = ({ tensors }: Pick<BodyServicesOptions, "tensors">) =>
@@ -230,18 +276,23 @@ export interface PlanningOptions {
 export const planningLayer = (
   options: PlanningOptions
 ): Layer.Layer<Capabilities | CodeClosure | ExternalInputs | Storage, StoreError> =>
-  planningWith(options.settings, codeLayer(options), undefined)
+  planningWith(options.settings, codeLayer(options))
+
+interface RunsToo {
+  readonly notices?: RuntimeNotices
+  readonly meter?: TrafficMeter | undefined
+}
 
 const planningWith = (
   settings: SettingsValue,
   code: ReturnType<typeof codeLayer>,
-  notices: RuntimeNotices | undefined
+  { meter, notices }: RunsToo = {}
 ): Layer.Layer<Capabilities | CodeClosure | ExternalInputs | Storage, StoreError> =>
   Layer.mergeAll(
     capabilitiesLayer(settings, notices),
     code,
     indexedExternalInputsLayer(indexOptions(settings))
-  ).pipe(Layer.provideMerge(storageLayer(settings, "command", notices?.storeAbsence)))
+  ).pipe(Layer.provideMerge(storageLayer(settings, { meter, tellAbsence: notices?.storeAbsence })))
 
 /** The implementations whose code is part of a result's identity. */
 const serviceFiles = {
@@ -283,19 +334,23 @@ export interface EngineOptions extends PlanningOptions {
   /** The built entry of the child process. */
   readonly childFile: string
   readonly notices: RuntimeNotices
+  /** Counts what the run moves to and from the store, its jobs' part too. */
+  readonly meter?: TrafficMeter
 }
 
 const executorLayer = (
-  { childFile, executor, settings, strict }: EngineOptions,
+  { childFile, executor, meter, settings, strict }: EngineOptions,
   code: ReturnType<typeof codeLayer>
 ) => {
   if (executor === "in-process") {
-    return inProcessExecutorLayer(stageServicesLayer({ settings, tensors: true, note: () => undefined }))
+    const services = { settings, tensors: true, note: () => undefined, ...(meter !== undefined && { meter }) }
+    return inProcessExecutorLayer(stageServicesLayer(services))
   }
   const children = childProcessExecutorLayer({
     childFile,
     alwaysFresh: executor === "fresh",
-    environment: childEnvironment(settings.environment, numPoolThreads(settings.threads))
+    environment: childEnvironment(settings.environment, numPoolThreads(settings.threads)),
+    onTraffic: (traffic: StoreTraffic) => meter?.add(traffic)
   })
   return (strict ? strictExecutorLayer(children) : children).pipe(Layer.provide(code))
 }
@@ -323,6 +378,6 @@ export const engineLayer = (
     Layer.provide(ownerLivenessLayer),
     Layer.merge(signerIsReady),
     Layer.provideMerge(executorLayer(options, code)),
-    Layer.provideMerge(planningWith(options.settings, code, options.notices))
+    Layer.provideMerge(planningWith(options.settings, code, options))
   )
 }

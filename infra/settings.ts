@@ -4,11 +4,12 @@
  */
 import { availableParallelism } from "node:os"
 import { join, resolve } from "node:path"
-import { Config, Effect, Option, Schema } from "effect"
+import { Config, ConfigProvider, Effect, Option, Schema } from "effect"
 import { mainScope, Scope } from "../lib/storage/Signature.ts"
 import { type GitHubEvent, scopeOnGitHub } from "./signing/githubScope.ts"
 import type { SigningOptions } from "./signing/signing.ts"
 import { trustedKeyFrom } from "./signing/trustedKeys.ts"
+import { sizeForm, sizeFrom } from "./stores/cacheSize.ts"
 import {
   encryptionKinds,
   placeFrom,
@@ -23,8 +24,12 @@ export interface SettingsValue {
   readonly projectDir: string
   /** Where artifacts lie: a folder, or a prefix of a bucket. */
   readonly store: StorePlace
+  /** What stores in S3 that a command names by their address are asked for; `store` says it itself. */
+  readonly encryption: S3Encryption | undefined
   /** Shared by all projects of the user: native library, fetched files. */
   readonly cacheDir: string
+  /** Where blobs of a store on S3 are kept on this machine; `undefined` where none are. */
+  readonly blobCache: { readonly folder: string; readonly sizeBytesMax: number } | undefined
   /** Who signs what is made here, and whose results count. */
   readonly signing: SigningOptions
   /** Folder that is asked first for data files. */
@@ -123,6 +128,14 @@ const storePlace = checked("DISTILLERY_STORE", (text) => placeProblem(text) ?? t
   Config.map(Option.map(placeFrom))
 )
 
+const cacheSize = Config.schema(
+  Schema.String.check(Schema.makeFilter((text) => sizeFrom(text) !== undefined || `expected ${sizeForm}`)),
+  "DISTILLERY_CACHE_SIZE"
+).pipe(
+  Config.withDefault("20GB"),
+  Config.map((text) => sizeFrom(text)!)
+)
+
 const encryptionOf = (text: string) => encryptionKinds.find((kind) => kind === text)
 
 const encryption = Config.all({
@@ -137,6 +150,7 @@ const encryption = Config.all({
 const settings = Config.all({
   store: storePlace,
   encryption,
+  blobCache: Config.all({ folder: text("DISTILLERY_CACHE_DIR"), sizeBytesMax: cacheSize }),
   userFolders: Config.all({
     DISTILLERY_CACHE: text("DISTILLERY_CACHE"),
     XDG_CACHE_HOME: text("XDG_CACHE_HOME"),
@@ -218,18 +232,36 @@ const encryptionFrom = ({
   return new SettingsInvalid({ message })
 }
 
+/** As the server is asked to keep what is written there. */
+export const encrypted = (place: StorePlace, encryption: S3Encryption | undefined): StorePlace =>
+  place.kind === "s3" && encryption !== undefined ? { ...place, encryption } : place
+
+/** Of a store in a folder nothing is kept twice. */
+const blobCacheFor = (
+  store: StorePlace,
+  cacheDir: string,
+  { folder, sizeBytesMax }: { readonly folder: string | undefined; readonly sizeBytesMax: number }
+): SettingsValue["blobCache"] => {
+  if (store.kind === "folder" || folder === "off" || sizeBytesMax === 0) return undefined
+  return { folder: folder ? resolve(folder) : join(cacheDir, "blobs"), sizeBytesMax }
+}
+
 /** Reads the environment. Fails with `SettingsInvalid`, which names the variable and what it may be. */
 export const read: Effect.Effect<SettingsValue, SettingsInvalid> = Effect.gen(function* () {
   const found = yield* Effect.mapError(settings, (error) => new SettingsInvalid({ message: wordsOf(error) }))
   const encryption = yield* encryptionFrom(found.encryption)
   const projectDir = process.cwd()
+  const store = Option.match(found.store, {
+    onNone: () => ({ kind: "folder" as const, folder: join(projectDir, ".distillery", "store") }),
+    onSome: (place) => encrypted(place, encryption)
+  })
+  const cacheDir = cacheFolder(found.userFolders)
   return {
     projectDir,
-    store: Option.match(found.store, {
-      onNone: () => ({ kind: "folder" as const, folder: join(projectDir, ".distillery", "store") }),
-      onSome: (place) => (place.kind === "s3" && encryption ? { ...place, encryption } : place)
-    }),
-    cacheDir: cacheFolder(found.userFolders),
+    store,
+    encryption,
+    cacheDir,
+    blobCache: blobCacheFor(store, cacheDir, found.blobCache),
     signing: yield* signingFrom(found.signing, found.event, userFolder(found.userFolders)),
     mirrorDir: Option.getOrUndefined(found.mirror),
     tensorflowDir: Option.getOrUndefined(found.tensorflow),
@@ -246,6 +278,26 @@ export const read: Effect.Effect<SettingsValue, SettingsInvalid> = Effect.gen(fu
     environment: process.env
   }
 })
+
+export interface CacheFlags {
+  readonly cacheDir: string | undefined
+  readonly cacheSize: string | undefined
+}
+
+/** The same where flags of the command line stand for variables, for this process and its jobs. */
+export const readWith = ({
+  cacheDir,
+  cacheSize
+}: CacheFlags): Effect.Effect<SettingsValue, SettingsInvalid> => {
+  const given = {
+    ...(cacheDir !== undefined && { DISTILLERY_CACHE_DIR: cacheDir }),
+    ...(cacheSize !== undefined && { DISTILLERY_CACHE_SIZE: cacheSize })
+  }
+  if (Object.keys(given).length === 0) return read
+  const environment = { ...process.env, ...given }
+  const provided = Effect.provide(read, ConfigProvider.layer(ConfigProvider.fromEnv({ env: environment })))
+  return Effect.map(provided, (settings) => ({ ...settings, environment }))
+}
 
 /** What GitHub Actions asks of the programs that it runs. */
 export interface GitHubValue {

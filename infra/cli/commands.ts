@@ -5,7 +5,7 @@
 import { Effect, Option, Schema } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { completeNames, completion } from "./completionCommands.ts"
-import { json, pipeline, set } from "./flags.ts"
+import { cache, json, pipeline, set } from "./flags.ts"
 import { key } from "./keyCommands.ts"
 import { adopt, dag, explain } from "./pipelineCommands.ts"
 import { init } from "./projectCommands.ts"
@@ -50,6 +50,7 @@ export const run = Command.make(
     pipeline,
     ...selection,
     ...runSettings,
+    ...cache,
     json,
     quiet: Flag.Boolean("quiet").pipe(
       Flag.withAlias("q"),
@@ -133,6 +134,7 @@ export const predict = Command.make(
       Flag.optional,
       Flag.map(Option.getOrUndefined)
     ),
+    ...cache,
     json
   },
   (flags) =>

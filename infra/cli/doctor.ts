@@ -1,6 +1,7 @@
 /** `distillery doctor` */
 import { Effect } from "effect"
 import packageJson from "../../package.json" with { type: "json" }
+import { bytes } from "../reporting/numbers.ts"
 import { oneLine, type Paint } from "../reporting/paint.ts"
 import { table } from "../reporting/table.ts"
 import { read, type SettingsValue } from "../settings.ts"
@@ -18,13 +19,15 @@ interface ShownSetting {
 }
 
 const valuesOf = (settings: SettingsValue): ReadonlyArray<readonly [variable: string, value: string]> => {
-  const { signing, store } = settings
+  const { blobCache, signing, store } = settings
   const encryption = store.kind === "s3" ? store.encryption : undefined
   return [
     ["DISTILLERY_STORE", store.kind === "folder" ? store.folder : s3Url(store)],
     ["DISTILLERY_S3_SSE", encryption?.kind ?? "as the bucket says"],
     ["DISTILLERY_S3_SSE_KMS_KEY_ID", encryption?.kmsKeyId ?? "the server's default"],
     ["DISTILLERY_CACHE", settings.cacheDir],
+    ["DISTILLERY_CACHE_DIR", blobCache?.folder ?? "off"],
+    ["DISTILLERY_CACHE_SIZE", blobCache === undefined ? "none" : bytes(blobCache.sizeBytesMax)],
     ["DISTILLERY_MIRROR", settings.mirrorDir ?? "none"],
     ["DISTILLERY_BACKEND", settings.backend],
     ["DISTILLERY_TENSORFLOW", settings.tensorflowDir ?? "fetched by pip"],

@@ -1,5 +1,7 @@
 /** Arguments and flags that several commands take. */
+import { Option, Schema } from "effect"
 import { Argument, Flag } from "effect/cli"
+import { sizeForm, sizeFrom } from "../stores/cacheSize.ts"
 
 export const pipeline = Argument.String("PIPELINE").pipe(
   Argument.withDescription(
@@ -18,3 +20,29 @@ export const set = Flag.String("set").pipe(
   ),
   Flag.atLeast(0)
 )
+
+const Size = Schema.String.check(
+  Schema.makeFilter((text) => sizeFrom(text) !== undefined || `expected ${sizeForm}`)
+)
+
+/** Where a store on S3 is given copies on this machine. */
+export const cache = {
+  cacheDir: Flag.String("cache-dir").pipe(
+    Flag.withMetavar("DIR"),
+    Flag.withDescription(
+      "Where blobs of a store on S3 are kept on this machine, or off (default: DISTILLERY_CACHE_DIR, else " +
+        "the user's cache)"
+    ),
+    Flag.optional,
+    Flag.map(Option.getOrUndefined)
+  ),
+  cacheSize: Flag.String("cache-size").pipe(
+    Flag.withMetavar("SIZE"),
+    Flag.withDescription(
+      "How much is kept there, the least recently used goes first (default: DISTILLERY_CACHE_SIZE, else 20GB)"
+    ),
+    Flag.withSchema(Size),
+    Flag.optional,
+    Flag.map(Option.getOrUndefined)
+  )
+}

@@ -3,7 +3,7 @@ import { join, relative, resolve } from "node:path"
 import { Effect, Layer, Result } from "effect"
 import { imageCodecLayer, storageLayer } from "../layers.ts"
 import type { Paint } from "../reporting/paint.ts"
-import { read, type SettingsValue } from "../settings.ts"
+import { type CacheFlags, readWith, type SettingsValue } from "../settings.ts"
 import { AlreadyReported, errorLines, exitCodes, UsageError } from "./errors.ts"
 import { type FoundModel, findModel } from "./findModel.ts"
 import { Output, printJson } from "./Output.ts"
@@ -11,7 +11,7 @@ import { pictureNames } from "./predictionPictures.ts"
 import { type Prediction, predictionLines, predictionsOf } from "./predictions.ts"
 import { prepareImage } from "./preparedImage.ts"
 
-export interface PredictFlags {
+export interface PredictFlags extends CacheFlags {
   readonly model: string
   readonly images: ReadonlyArray<string>
   /** Folder of the pictures. */
@@ -77,7 +77,7 @@ const predictAll = Effect.fn("predictAll")(function* (
 
 export const predict = Effect.fn("predict")(function* (flags: PredictFlags) {
   const { errorPaint, paint, print, tell } = yield* Output
-  const settings = yield* read
+  const settings = yield* readWith(flags)
   const all = yield* Effect.gen(function* () {
     const found = yield* findModel(flags.model)
     yield* checkFlags(flags, found)

@@ -12,8 +12,9 @@ import { makePlainReporter } from "../reporting/plainReporter.ts"
 import { runDocument } from "../reporting/RunDocument.ts"
 import { quietReporter, type RunReporter } from "../reporting/RunReporter.ts"
 import { nodeScreen } from "../reporting/Screen.ts"
-import { countsLine, failedJobs, failureLines, resultLines } from "../reporting/summary.ts"
-import { read, type SettingsValue } from "../settings.ts"
+import { countsLine, failedJobs, failureLines, resultLines, trafficLine } from "../reporting/summary.ts"
+import { type CacheFlags, readWith, type SettingsValue } from "../settings.ts"
+import { TrafficMeter } from "../stores/TrafficMeter.ts"
 import { AlreadyReported, exitCodeOfTag, exitCodes, UsageError } from "./errors.ts"
 import { exportReport, reportFolder } from "./exportReport.ts"
 import { findPipeline, pipelineFileOf } from "./findPipeline.ts"
@@ -26,7 +27,7 @@ import { StopRequests } from "./stopRequests.ts"
 import { annotateError, tellGitHub } from "./tellGitHub.ts"
 import { timeLimitsFrom } from "./timeLimits.ts"
 
-export interface RunFlags extends SelectionFlags {
+export interface RunFlags extends SelectionFlags, CacheFlags {
   readonly pipeline: string
   readonly set: ReadonlyArray<string>
   readonly concurrency: number | undefined
@@ -72,13 +73,15 @@ const execute = Effect.fn("execute")(function* (
   const { errorPaint } = yield* Output
   const { onFirst } = yield* StopRequests
   const storeAbsence = (line: string): void => void Effect.runFork(reporter.emit({ _tag: "RunNote", line }))
+  const meter = new TrafficMeter()
   const engine = engineLayer({
     settings,
     pipelineFile: pipelineFileOf(flags.pipeline),
     executor: executorOf(flags),
     strict: flags.strict,
     childFile: childFile(),
-    notices: { ...runtimeNotices(reporter.announce), storeAbsence }
+    notices: { ...runtimeNotices(reporter.announce), storeAbsence },
+    meter
   }).pipe(Layer.provide(Layer.succeed(Reporter, reporter)))
   return yield* Effect.gen(function* () {
     const runner = yield* Runner
@@ -92,7 +95,7 @@ const execute = Effect.fn("execute")(function* (
       timeLimits,
       ...(flags.leaseTimeout !== undefined && { waitMillisMax: flags.leaseTimeout * 1000 })
     })
-    return { outcome, exported: yield* exportFrom(settings, outcome) }
+    return { outcome, exported: yield* exportFrom(settings, outcome), traffic: meter.traffic }
   }).pipe(Effect.provide(engine))
 }, Effect.scoped)
 
@@ -146,17 +149,18 @@ export const run = Effect.fn("run")(function* (flags: RunFlags) {
       why: "what a job reads is watched in a process of its own"
     })
   }
-  const settings = yield* read
+  const settings = yield* readWith(flags)
   const pipeline = yield* Effect.flatMap(findPipeline(flags.pipeline), (found) =>
     withOverrides(found, flags.set)
   )
-  const { exported, outcome } = yield* execute(flags, settings, pipeline)
+  const { exported, outcome, traffic } = yield* execute(flags, settings, pipeline)
   yield* tellFailures(flags, pipeline, outcome)
-  const document = runDocument(pipeline, outcome, exported?.html)
+  const document = runDocument(pipeline, outcome, { traffic, reportFile: exported?.html })
   if (flags.json) {
     yield* printJson(document)
   } else {
-    if (!flags.quiet) yield* tell(["", errorPaint.dim(countsLine(outcome.report))])
+    const moved = settings.store.kind === "s3" ? [trafficLine(traffic)] : []
+    if (!flags.quiet) yield* tell(["", ...[countsLine(outcome.report), ...moved].map(errorPaint.dim)])
     const results = resultLines(document.metrics, paint)
     yield* print([...(results.length > 0 ? ["", ...results] : []), ...nextSteps(pipeline, outcome, exported)])
   }

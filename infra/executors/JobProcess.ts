@@ -5,6 +5,7 @@
 import { type ChildProcess, spawn } from "node:child_process"
 import { createInterface } from "node:readline"
 import type { JobSignal } from "../../lib/workflow/Executor.ts"
+import type { StoreTraffic } from "../stores/TrafficMeter.ts"
 import { type ChildRequest, type FromChild, type JobEnding, outputEnd, type ToChild } from "./messages.ts"
 import type { OrphanGuard } from "./orphanGuard.ts"
 
@@ -15,6 +16,8 @@ export interface ChildProcessOptions {
   readonly nodeFlags?: ReadonlyArray<string>
   /** All the child sees; see `childEnvironment`. */
   readonly environment: { readonly [name: string]: string }
+  /** Told what each job moved to and from the store. */
+  readonly onTraffic?: (traffic: StoreTraffic) => void
 }
 
 /** The process is gone, and told nothing of how its job ended. */
@@ -55,12 +58,14 @@ interface Holding {
 export class JobProcess {
   readonly #child: ChildProcess
   readonly #guard: OrphanGuard
+  readonly #onTraffic: ChildProcessOptions["onTraffic"]
   #current: Current | undefined
   #gone: Lost | undefined
 
   /** It has its own process group, so that the terminal's Ctrl-C reaches only the parent. */
   constructor(options: ChildProcessOptions, guard: OrphanGuard) {
     this.#guard = guard
+    this.#onTraffic = options.onTraffic
     this.#child = spawn(process.execPath, [...(options.nodeFlags ?? []), options.childFile], {
       stdio: ["ignore", "pipe", "pipe", "ipc"],
       detached: true,
@@ -172,8 +177,9 @@ export class JobProcess {
 
   #onMessage(message: FromChild): void {
     const current = this.#current
-    if (current === undefined) return
-    if (message._tag === "Signal") this.#deliver(current, message.signal)
+    if (message._tag === "Traffic") this.#onTraffic?.(message.traffic)
+    else if (current === undefined) return
+    else if (message._tag === "Signal") this.#deliver(current, message.signal)
     else {
       current.ending = message
       this.#settleIfDone(current)

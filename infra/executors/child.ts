@@ -12,6 +12,7 @@ import type { ObjectStore } from "../../lib/storage/ObjectStore.ts"
 import type { JobError, JobResult } from "../../lib/workflow/Executor.ts"
 import type { Leak } from "../../lib/workflow/Leak.ts"
 import { runBody } from "../../lib/workflow/runBody.ts"
+import type { TrafficMeter } from "../stores/TrafficMeter.ts"
 import { type Baseline, clearLeftovers, takeBaseline } from "./leftovers.ts"
 import { loadStage } from "./loadStage.ts"
 import { type ChildRequest, type FromChild, type JobEnding, outputEnd, type ToChild } from "./messages.ts"
@@ -110,11 +111,20 @@ const runJob = async <R, E>(
 }
 
 /** Services are let go of before the job counts as ended: they may have something to write. */
-const endWith = async <R, E>(ending: JobEnding, serving: Serving<R, E> | undefined): Promise<void> => {
+const endWith = async <R, E>(
+  ending: JobEnding,
+  serving: Serving<R, E> | undefined,
+  meter: TrafficMeter | undefined
+): Promise<void> => {
   await serving?.services.dispose()
+  await tellTraffic(meter)
   await send(ending)
   // Not left to run out by itself: native libraries keep threads that would hold the process.
   process.exit(0)
+}
+
+const tellTraffic = async (meter: TrafficMeter | undefined): Promise<void> => {
+  if (meter !== undefined) await send({ _tag: "Traffic", traffic: meter.take() })
 }
 
 const endOutput = (): void => {
@@ -134,9 +144,9 @@ const endAsOrphan = (): void => {
 /**
  * The whole life of a child process. `layerFor` gives storage and all services that a body of this job may
  * ask for; it is called once, for the first job, so that a job of the pool `cpu` need not load what only
- * training needs.
+ * training needs. `meter` counts what these services move.
  */
-export const runChild = <R, E>(layerFor: LayerFor<R, E>): void => {
+export const runChild = <R, E>(layerFor: LayerFor<R, E>, meter?: TrafficMeter): void => {
   let stopping = false
   let serving: Serving<R, E> | undefined
   const serve = async (request: ChildRequest, isLast: boolean): Promise<void> => {
@@ -145,8 +155,9 @@ export const runChild = <R, E>(layerFor: LayerFor<R, E>): void => {
     serving.numJobs += 1
     const ending = await runJob(serving, watched, request, () => stopping)
     const livesOn = ending._tag === "Done" && !isLast && (await canServeOn(serving))
-    if (!livesOn) return endWith(ending, serving)
+    if (!livesOn) return endWith(ending, serving, meter)
     endOutput()
+    await tellTraffic(meter)
     await send({ ...ending, isReusable: true })
     flushCompileCache()
   }
@@ -156,7 +167,7 @@ export const runChild = <R, E>(layerFor: LayerFor<R, E>): void => {
     stopping = message._tag === "Stop"
     if (message._tag === "Stop") return
     serve(message.request, message.isLast).catch((error: unknown) =>
-      endWith(failed("BodyUnloadable", String((error as Error).stack ?? error)), serving)
+      endWith(failed("BodyUnloadable", String((error as Error).stack ?? error)), serving, meter)
     )
   })
 }

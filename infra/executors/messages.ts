@@ -1,6 +1,7 @@
 /** What parent and child say to each other over Node's IPC channel, one JSON message each. */
 import type { JobRequest, JobResult, JobSignal } from "../../lib/workflow/Executor.ts"
 import type { Pool } from "../../lib/workflow/Stage.ts"
+import type { StoreTraffic } from "../stores/TrafficMeter.ts"
 
 /** A job, and where its code lies: the bundle exports the stage, its packages resolve from `packageRoot`. */
 export interface ChildRequest extends Omit<JobRequest, "stage"> {
@@ -28,7 +29,11 @@ export type JobEnding =
     }
   | { readonly _tag: "Stopped" }
 
-export type FromChild = { readonly _tag: "Signal"; readonly signal: JobSignal } | JobEnding
+export type FromChild =
+  | { readonly _tag: "Signal"; readonly signal: JobSignal }
+  /** What the job moved to and from the store; told before its ending. */
+  | { readonly _tag: "Traffic"; readonly traffic: StoreTraffic }
+  | JobEnding
 
 /**
  * Ends what a job printed, on both streams, where the child lives on: the channel and the streams are read in

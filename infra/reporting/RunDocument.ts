@@ -5,6 +5,7 @@
 import type { Pipeline, PipelineJob } from "../../lib/workflow/Pipeline.ts"
 import type { RunOutcome } from "../../lib/workflow/Runner.ts"
 import type { JobRecord } from "../../lib/workflow/RunReport.ts"
+import type { StoreTraffic } from "../stores/TrafficMeter.ts"
 
 /** Scores by name; fractions 0…1, `params` and `macs` counts. */
 export interface Metrics {
@@ -30,6 +31,8 @@ export interface RunDocument {
   readonly seconds: number
   readonly jobs: ReadonlyArray<JobDocument>
   readonly metrics: { readonly [job: string]: Metrics }
+  /** What went to and from the store, for the run and its jobs together; absent where nobody counted. */
+  readonly store?: StoreTraffic
   /** Where the report was written; absent where the run made none. */
   readonly report?: string
 }
@@ -94,10 +97,15 @@ const jobDocument = ({ error, key, name, outputDigest, seconds, stage, state }: 
   ...(error === null ? {} : { error: { tag: error.tag, message: error.message } })
 })
 
+export interface RunExtras {
+  readonly traffic?: StoreTraffic
+  readonly reportFile: string | undefined
+}
+
 export const runDocument = (
   pipeline: Pipeline,
   outcome: RunOutcome,
-  reportFile: string | undefined
+  { reportFile, traffic }: RunExtras
 ): RunDocument => ({
   schemaVersion: 1,
   status: outcome.report.status,
@@ -106,5 +114,6 @@ export const runDocument = (
   seconds: outcome.report.seconds,
   jobs: outcome.report.jobs.map(jobDocument),
   metrics: metricsOf(pipeline, outcome),
+  ...(traffic === undefined ? {} : { store: traffic }),
   ...(reportFile === undefined ? {} : { report: reportFile })
 })

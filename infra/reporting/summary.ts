@@ -2,8 +2,9 @@
 import type { Schema } from "effect"
 import type { Pipeline } from "../../lib/workflow/Pipeline.ts"
 import type { JobRecord, RunReport } from "../../lib/workflow/RunReport.ts"
+import type { StoreTraffic } from "../stores/TrafficMeter.ts"
 import { chosenParams } from "./chosenParams.ts"
-import { duration, metric, number, percent } from "./numbers.ts"
+import { bytes, duration, metric, number, percent } from "./numbers.ts"
 import { type Paint, printable } from "./paint.ts"
 import type { Metrics, RunDocument } from "./RunDocument.ts"
 import { type Column, table } from "./table.ts"
@@ -80,6 +81,17 @@ export const resultLines = (metrics: RunDocument["metrics"], paint: Paint): Read
       paint
     )
   ])
+
+/** `store: 12 objects read (3.4 MB), 5 written (1.2 MB), 40 looked up; 7 blobs (1.1 GB) were here already` */
+export const trafficLine = (traffic: StoreTraffic): string => {
+  const { bytesRead, bytesWritten, cacheBytes, cacheHits, objectsRead, objectsWritten } = traffic
+  const here = cacheHits === 0 ? "" : `; ${number(cacheHits)} blobs (${bytes(cacheBytes)}) were here already`
+  return (
+    `store: ${number(objectsRead)} objects read (${bytes(bytesRead)}), ` +
+    `${number(objectsWritten)} written (${bytes(bytesWritten)}), ` +
+    `${number(traffic.objectsLookedUp)} looked up${here}`
+  )
+}
 
 /** `9 jobs in 2:05: 3 ran, 6 hits`. */
 export const countsLine = ({ jobs, seconds }: RunReport): string => {

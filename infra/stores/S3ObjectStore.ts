@@ -314,13 +314,18 @@ const serverOf = ({ custom, server }: S3Connection, place: S3Place): S3Server =>
   custom
 })
 
+const noStore = "there is no store there; correct the address"
+
 /** The format must be ours; resolves to whether the server decides conditional writes. */
-const check = async (opened: Opened): Promise<boolean> => {
+const check = async (opened: Opened, mustExist: boolean): Promise<boolean> => {
   const late = () => Object.assign(new Error("no answer"), { code: "ETIMEDOUT" })
   return withinTime(async (signal) => {
     const { custom, location } = opened.server
     const format = { object: objectOf(opened, formatFile), sizes, signal }
-    const text = await formatOf(format)
+    const text = await formatOf(
+      format,
+      mustExist ? new StoreUnusable({ location, reason: noStore }) : undefined
+    )
     const reason = formatProblem(text, "prefix")
     if (reason !== undefined) throw new StoreUnusable({ location, reason })
     return decidesConditions(format, text, custom)
@@ -334,11 +339,13 @@ export interface S3StoreOptions {
    * and the server may be away for a moment.
    */
   readonly checked: boolean
+  /** Where there is no store yet, none is made. */
+  readonly mustExist?: boolean
   /** How long it is waited for while it is away; without it for half a minute, in silence. */
   readonly patience?: Patience | undefined
 }
 
-const open = async ({ checked, patience, place }: S3StoreOptions): Promise<Opened> => {
+const open = async ({ checked, mustExist = false, patience, place }: S3StoreOptions): Promise<Opened> => {
   const unknown = { location: s3Url(place), bucket: place.bucket, server: "Amazon S3", custom: false }
   const connection = await connect().catch((error: unknown) => {
     throw openingFailure(unknown)(error)
@@ -347,7 +354,7 @@ const open = async ({ checked, patience, place }: S3StoreOptions): Promise<Opene
   const opened = { connection, place, server: serverOf(connection, place), isConditional: true }
   const isConditional =
     !checked ||
-    (await check(opened).catch((error: unknown) => {
+    (await check(opened, mustExist).catch((error: unknown) => {
       throw openingFailure(opened.server)(error)
     }))
   connection.bePatient(patience)

@@ -1,4 +1,5 @@
 /** `format.json` in a bucket, and whether the server that keeps it decides conditional writes. */
+import type { StoreUnusable } from "../../lib/storage/ObjectStore.ts"
 import { type DownloadSizes, download, type S3Object } from "./s3Download.ts"
 import { isAbsence, isLacking, type S3Failure } from "./s3Errors.ts"
 import { ConditionLost, type UploadSizes, upload } from "./s3Upload.ts"
@@ -14,13 +15,17 @@ const absent = { _tag: "Absent" } as const
 
 const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text)
 
-/** Its text, written first where the store is new. */
-export const formatOf = async ({ object, signal, sizes }: FormatObject): Promise<string> => {
+/** Its text, written first where the store is new; that is `refusal` where none is to be made. */
+export const formatOf = async (
+  { object, signal, sizes }: FormatObject,
+  refusal?: StoreUnusable
+): Promise<string> => {
   const read = async () => new TextDecoder().decode(await download(object, sizes, signal))
   try {
     return await read()
   } catch (error) {
     if (!isAbsence(error as S3Failure, "GET")) throw error
+    if (refusal !== undefined) throw refusal
   }
   try {
     await upload(object, bytesOf(formatText), sizes, { condition: absent, signal })

@@ -37,6 +37,8 @@ const settings: SettingsValue = {
   projectDir: join(base, "project"),
   store: { kind: "folder", folder: join(base, "store") },
   cacheDir: join(base, "cache"),
+  blobCache: undefined,
+  encryption: undefined,
   signing: signingOptions,
   mirrorDir: undefined,
   backend: "auto",

@@ -154,7 +154,7 @@ describe.skipIf(server === undefined)(`a store on S3${skipNote}`, () => {
     assert.strictEqual(first.code, 0, first.stderr)
     assert.deepStrictEqual(new Set(statesIn(first.stdout)), new Set(["ran"]))
 
-    const watched = { ...environment, AWS_ENDPOINT_URL: proxy.url }
+    const watched = { ...environment, AWS_ENDPOINT_URL: proxy.url, DISTILLERY_CACHE_DIR: "off" }
     const again = await distillery(["run", join(project, "reported.ts"), "--json"], {
       environment: watched,
       folder: second
@@ -171,6 +171,31 @@ describe.skipIf(server === undefined)(`a store on S3${skipNote}`, () => {
     const numBlobs = GET.filter(({ path }) => path.includes("/blobs/")).length
     assert.deepStrictEqual([numBlobs, GET.length - numBlobs, PUT.length], [4, 2, 2])
     assert.isAtMost(HEAD.length, states.length + 15)
+    const { store } = JSON.parse(again.stdout)
+    assert.deepInclude(store, { objectsRead: 5, objectsWritten: 1, cacheHits: 0 })
+  }, 60_000)
+
+  it("reads nothing from the bucket that was made or read on this machine, and says so", async () => {
+    const watched = { ...environment, AWS_ENDPOINT_URL: proxy.url }
+    const blobsRead = async (...flags: ReadonlyArray<string>) => {
+      const before = proxy.passed.length
+      const run = await distillery(["run", join(project, "reported.ts"), ...flags], {
+        environment: watched,
+        folder: second
+      })
+      assert.strictEqual(run.code, 0, run.stderr)
+      const [, here] = /store: .* looked up(?:; (\d+) blobs .* were here already)?$/m.exec(run.stderr) ?? [""]
+      const passed = proxy.passed.slice(before)
+      const fetched = passed.filter(({ method, path }) => method === "GET" && path.includes("/blobs/"))
+      return [fetched.length, here]
+    }
+    assert.deepStrictEqual(await blobsRead(), [0, "4"])
+    // Weights and images are here; what is stored once more is read back, which is asked of the store.
+    assert.strictEqual((await blobsRead("--force=evaluation"))[0], 1)
+    const elsewhere = ["--cache-dir", join(second, "kept"), "--cache-size", "50MB"]
+    assert.deepStrictEqual(await blobsRead(...elsewhere), [4, undefined])
+    assert.deepStrictEqual(await blobsRead(...elsewhere), [0, "4"])
+    assert.deepStrictEqual(await blobsRead("--cache-dir", "off"), [4, undefined])
   }, 60_000)
 
   it("serves its models", async () => {

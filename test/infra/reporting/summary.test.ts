@@ -23,7 +23,11 @@ const manifests = {
 
 describe("the document of a run", () => {
   it("lists scores under the job whose model was evaluated, with its size", () => {
-    const document = runDocument(pipeline, { report: reportOf("ok", jobs), manifests }, "/x/report.html")
+    const document = runDocument(
+      pipeline,
+      { report: reportOf("ok", jobs), manifests },
+      { reportFile: "/x/report.html" }
+    )
     assert.deepStrictEqual(document.metrics, {
       teacher: { top1: 0.93125, top5: 0.999, loss: 0.21348, params: 272_474, macs: 31_021_952 }
     })
@@ -37,12 +41,20 @@ describe("the document of a run", () => {
         perClass: [{ name: "x", ap50: null }]
       })
     }
-    const { metrics } = runDocument(pipeline, { report: reportOf("ok", jobs), manifests: made }, undefined)
+    const { metrics } = runDocument(
+      pipeline,
+      { report: reportOf("ok", jobs), manifests: made },
+      { reportFile: undefined }
+    )
     assert.deepStrictEqual(metrics, { teacher: { ap50: 0.75, ap: 0.5, params: 10, macs: 20 } })
   })
 
   it("has this shape", () => {
-    const document = runDocument(pipeline, { report: reportOf("failed", jobs), manifests: {} }, undefined)
+    const document = runDocument(
+      pipeline,
+      { report: reportOf("failed", jobs), manifests: {} },
+      { reportFile: undefined }
+    )
     assert.deepStrictEqual(JSON.parse(JSON.stringify(document)), {
       schemaVersion: 1,
       status: "failed",
