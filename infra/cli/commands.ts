@@ -13,6 +13,7 @@ import { diff, lineage, log, show } from "./resultCommands.ts"
 import { runSettings } from "./runFlags.ts"
 import { runtime } from "./runtimeCommands.ts"
 import { schedule, scheduler } from "./scheduleCommands.ts"
+import { copy, du, ls, pull, push } from "./sharingCommands.ts"
 import { doctor, gc, selfTest, verify } from "./storeCommands.ts"
 
 const jobs = (name: string, description: string) =>
@@ -174,7 +175,8 @@ export const distillery = Command.make("distillery").pipe(
     { group: "Begin", commands: [init] },
     { group: "Run", commands: [run, plan, explain, dag] },
     { group: "Look at results", commands: [log, show, diff, lineage, predict] },
-    { group: "Keep the store", commands: [adopt, gc, verify, key] },
+    { group: "Share results", commands: [push, pull, copy] },
+    { group: "Keep the store", commands: [ls, du, adopt, gc, verify, key] },
     { group: "Schedule", commands: [schedule, scheduler] },
     { group: "Find out", commands: [list, doctor, runtime, completion, completeNames, selfTest] }
   ])

@@ -55,6 +55,8 @@ _distillery_with_names()
         fi ;;
       show|lineage|predict)
         [[ -z "$pipeline" && "$prev" != -* ]] && { _distillery_names results; return; } ;;
+      push|ls)
+        [[ "$prev" != -* ]] && { _distillery_names results; return; } ;;
       log|diff)
         [[ "$prev" != -* ]] && { _distillery_names runs; return; } ;;
     esac

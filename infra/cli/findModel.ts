@@ -80,6 +80,13 @@ const modelIn = Effect.fn("findModel.modelIn")(function* (
   })
 })
 
+/** One that no recorded run has made or found: it was copied from another store. */
+const published = Effect.fn("findModel.published")(function* (pipeline: string | undefined, job: string) {
+  if (pipeline === undefined) return undefined
+  const [latest] = yield* (yield* ManifestStore).recent(pipeline, job)
+  return latest && ({ pipeline, job, key: latest.jobKey } satisfies FinishedJob)
+})
+
 /** Fails with `UsageError` where no run has such a model, or a job alone stands for several. */
 export const findModel = Effect.fn("findModel")(function* (given: string) {
   const text = yield* recordedName(given)
@@ -88,7 +95,7 @@ export const findModel = Effect.fn("findModel")(function* (given: string) {
   const matching = known.filter(
     (one) => one.job === job && (pipeline === undefined || one.pipeline === pipeline)
   )
-  const [candidate] = matching
+  const [candidate = yield* published(pipeline, job)] = matching
   if (candidate === undefined) return yield* noSuchModel(text, known)
   if (matching.length > 1) {
     return yield* new UsageError({

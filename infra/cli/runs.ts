@@ -16,7 +16,7 @@ export const runLogFolder = ({ projectDir }: SettingsValue): string =>
   join(projectDir, ".distillery", "logs", "runs")
 
 /** Ids of the runs recorded in the scopes that are read, the latest first. */
-const recordedRuns = Effect.gen(function* () {
+export const recordedRuns = Effect.gen(function* () {
   const store = yield* ObjectStore
   const { scopes } = yield* Verifier
   const ids = yield* Effect.forEach(scopes, (scope) => {

@@ -3,9 +3,10 @@
  */
 import { Effect, Option, Schema } from "effect"
 import { Digest } from "../storage/Digest.ts"
-import { ObjectStore } from "../storage/ObjectStore.ts"
+import { type ObjectInfo, ObjectStore, type PutCondition } from "../storage/ObjectStore.ts"
 import type { Scope } from "../storage/Signature.ts"
 import { ifPresent, readJson, writeJson } from "./jsonObjects.ts"
+import { manifestKey } from "./SignedManifest.ts"
 
 export interface JobName {
   readonly scope: Scope
@@ -17,6 +18,17 @@ const RecentKeys = Schema.Struct({ schemaVersion: Schema.Literal(1), keys: Schem
 const numRecent = 20
 
 const recentKey = ({ job, pipeline, scope }: JobName): string => `latest/${scope}/${pipeline}/${job}.json`
+
+/** The part of a manifest that says when it was made. */
+const Dated = Schema.Struct({
+  payload: Schema.Struct({ provenance: Schema.Struct({ createdAt: Schema.String }) })
+})
+
+const conditionOf = (head: Option.Option<ObjectInfo>): PutCondition =>
+  Option.match(head, {
+    onNone: () => ({ _tag: "Absent" as const }),
+    onSome: ({ version }) => ({ _tag: "Version" as const, version })
+  })
 
 /** Latest first. */
 export const recentKeys = Effect.fn("RecentJobs.recentKeys")(function* (name: JobName) {
@@ -32,11 +44,47 @@ export const remember = Effect.fn("RecentJobs.remember")(function* (name: JobNam
     RecentKeys,
     recentKey(name),
     { schemaVersion: 1, keys: [key, ...others].slice(0, numRecent) },
-    Option.match(head, {
-      onNone: () => ({ _tag: "Absent" as const }),
-      onSome: ({ version }) => ({ _tag: "Version" as const, version })
-    }),
+    conditionOf(head),
     // It only serves explanations.
     "volatile"
+  )
+})
+
+/** A key of a job, and when its result was made; ISO 8601, UTC. */
+export interface DatedKey {
+  readonly key: Digest
+  readonly createdAt: string
+}
+
+const createdAtOf = Effect.fn("RecentJobs.createdAtOf")(function* (scope: Scope, key: Digest) {
+  const read = yield* ifPresent(readJson(Dated, manifestKey({ scope, key })))
+  return Option.match(Option.flatten(read), {
+    onNone: () => "",
+    onSome: ({ payload }) => payload.provenance.createdAt
+  })
+})
+
+/**
+ * Takes keys of results made elsewhere in among the job's recent ones, the latest first: before those that
+ * are there if they are younger than the first of them, else behind. Nothing is written that changes nothing.
+ */
+export const mergeRecent = Effect.fn("RecentJobs.mergeRecent")(function* (
+  name: JobName,
+  latestFirst: ReadonlyArray<DatedKey>
+) {
+  const attempt = Effect.gen(function* () {
+    const head = yield* ifPresent((yield* ObjectStore).head(recentKey(name)))
+    const there = yield* recentKeys(name)
+    const [first] = there
+    const isNewer =
+      first === undefined || (latestFirst[0]?.createdAt ?? "") > (yield* createdAtOf(name.scope, first))
+    const taken = latestFirst.map(({ key }) => key)
+    const merged = isNewer ? [...taken, ...there] : [...there, ...taken]
+    const keys = [...new Set(merged)].slice(0, numRecent)
+    if (keys.length === there.length && keys.every((key, at) => key === there[at])) return
+    yield* writeJson(RecentKeys, recentKey(name), { schemaVersion: 1, keys }, conditionOf(head), "volatile")
+  })
+  yield* Effect.ignore(
+    Effect.retry(attempt, { times: 5, while: ({ _tag }) => _tag === "PreconditionFailed" })
   )
 })

@@ -57,7 +57,8 @@ const held = Effect.fn("StoreContents.held")(function* (info: ObjectInfo, key: D
 })
 
 /** What was swept, and what was found damaged: kept for a while, needed by nobody. */
-const isSetAside = (key: string): boolean => trashedKey(key) !== undefined || key.startsWith(quarantinePrefix)
+export const isSetAside = (key: string): boolean =>
+  trashedKey(key) !== undefined || key.startsWith(quarantinePrefix)
 
 /** All objects, in the order of their keys; `setAside` are those in the trash and in quarantine. */
 export const allObjects = Effect.gen(function* () {
