@@ -14,10 +14,10 @@ import {
   copy,
   planCopy
 } from "../../lib/workflow/StoreCopy.ts"
-import { copyingLayer, sideLayer } from "../layers.ts"
 import { bytes, number } from "../reporting/numbers.ts"
 import { oneLine, type Paint } from "../reporting/paint.ts"
-import { read, type SettingsValue } from "../settings.ts"
+import { encrypted, read, type SettingsValue } from "../settings.ts"
+import { copyingLayer, sideLayer } from "../storageLayers.ts"
 import { formatFile } from "../stores/storeFormat.ts"
 import { placeFrom, placeProblem, type StorePlace, s3Url } from "../stores/storePlace.ts"
 import { copyTargets } from "./copyTargets.ts"
@@ -46,7 +46,7 @@ const placeOf = Effect.fn("copy.placeOf")(function* (address: string | undefined
   if (address === undefined) return settings.store
   const problem = address === "" ? "it is empty" : placeProblem(address)
   return problem === undefined
-    ? placeFrom(address)
+    ? encrypted(placeFrom(address), settings.encryption)
     : yield* new UsageError({ what: `"${address}" is no store: ${problem}` })
 })
 

@@ -3,7 +3,6 @@ import { Effect } from "effect"
 import { changesSince, describedBy } from "../../lib/workflow/Explain.ts"
 import type { Manifest } from "../../lib/workflow/Manifest.ts"
 import type { JobRecord, RunReport } from "../../lib/workflow/RunReport.ts"
-import { storageLayer } from "../layers.ts"
 import {
   differenceDocument,
   differenceLines,
@@ -11,6 +10,7 @@ import {
   scoreDifferences
 } from "../reporting/runDifferences.ts"
 import { read, type SettingsValue } from "../settings.ts"
+import { storageLayer } from "../storageLayers.ts"
 import { UsageError } from "./errors.ts"
 import { Output, printJson } from "./Output.ts"
 import { findRun, knownRuns, runRecord } from "./runs.ts"

@@ -9,11 +9,11 @@ import {
   type Usage,
   usageBy
 } from "../../lib/workflow/StoreUsage.ts"
-import { keepingLayer } from "../layers.ts"
 import { bytes, number } from "../reporting/numbers.ts"
 import { oneLine, type Paint } from "../reporting/paint.ts"
 import { table } from "../reporting/table.ts"
 import { read } from "../settings.ts"
+import { keepingLayer } from "../storageLayers.ts"
 import { cachedBytesIn } from "../stores/BlobCache.ts"
 import { Output, printJson } from "./Output.ts"
 

@@ -1,9 +1,9 @@
 /** `distillery lineage` */
 import { Effect } from "effect"
 import { lineage as ancestorsOf } from "../../lib/workflow/Lineage.ts"
-import { storageLayer } from "../layers.ts"
 import { lineageDocument, lineageLines, lineageMermaid } from "../reporting/lineageTree.ts"
 import { read } from "../settings.ts"
+import { storageLayer } from "../storageLayers.ts"
 import { findResult } from "./findResult.ts"
 import { Output, printJson } from "./Output.ts"
 

@@ -1,7 +1,6 @@
 /** `distillery log` */
 import { Effect } from "effect"
 import { suggestion } from "../../lib/workflow/suggestions.ts"
-import { storageLayer } from "../layers.ts"
 import type { LoggedEvent } from "../reporting/LoggedEvent.ts"
 import { chronicle, dateAndTime, logByJob, runHeadline } from "../reporting/logLines.ts"
 import type { Paint } from "../reporting/paint.ts"
@@ -9,6 +8,7 @@ import { followEventLog, type RunLog, type RunStatus, readEventLog } from "../re
 import { countsLine } from "../reporting/summary.ts"
 import { table } from "../reporting/table.ts"
 import { read, type SettingsValue } from "../settings.ts"
+import { storageLayer } from "../storageLayers.ts"
 import { UsageError } from "./errors.ts"
 import { Output, printJson } from "./Output.ts"
 import { findRun, knownRuns, noRunYet, runLogFolder, runRecord } from "./runs.ts"

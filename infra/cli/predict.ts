@@ -1,9 +1,10 @@
 /** `distillery predict` */
 import { join, relative, resolve } from "node:path"
 import { Effect, Layer, Result } from "effect"
-import { imageCodecLayer, storageLayer } from "../layers.ts"
+import { imageCodecLayer } from "../layers.ts"
 import type { Paint } from "../reporting/paint.ts"
 import { type CacheFlags, readWith, type SettingsValue } from "../settings.ts"
+import { storageLayer } from "../storageLayers.ts"
 import { AlreadyReported, errorLines, exitCodes, UsageError } from "./errors.ts"
 import { type FoundModel, findModel } from "./findModel.ts"
 import { Output, printJson } from "./Output.ts"

@@ -2,9 +2,9 @@
 import { randomBytes } from "node:crypto"
 import { Clock, Effect } from "effect"
 import { ObjectStore, type StoreError } from "../../lib/storage/ObjectStore.ts"
-import { storageLayer } from "../layers.ts"
 import { bytes, duration } from "../reporting/numbers.ts"
 import type { SettingsValue } from "../settings.ts"
+import { storageLayer } from "../storageLayers.ts"
 import { type S3Place, s3Url } from "../stores/storePlace.ts"
 import { type Finding, fail, ok, warn } from "./finding.ts"
 
