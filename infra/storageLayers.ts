@@ -87,7 +87,8 @@ export const storageLayer = (
       ? blobStoreLayer
       : Layer.provide(cachedBlobStoreLayer({ ...blobCache, onProblem, meter }), blobStoreLayer)
   return manifestStoreLayer.pipe(
-    Layer.provide(unpublishedLayer(settings)),
+    // What it says of a blob counts for other machines, too: it looks at the store's, not at a copy.
+    Layer.provide(Layer.merge(unpublishedLayer(settings), blobStoreLayer)),
     Layer.provideMerge(blobs),
     Layer.provideMerge(
       meter === undefined ? objects : Layer.provide(meteredObjectStoreLayer(meter), objects)

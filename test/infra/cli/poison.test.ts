@@ -168,7 +168,9 @@ const readThrough = (place: Place) =>
     }
     yield* store.remove("index/main/poisoned.json")
     yield* store.remove(manifestKey({ scope: mainScope, key: prepared!.key }))
-    const first = yield* call(place, ["run", "./poisoned.ts"], main)
+    // This machine has the bytes that it made.
+    const elsewhere = { ...main, DISTILLERY_CACHE_DIR: "off" }
+    const first = yield* call(place, ["run", "./poisoned.ts"], elsewhere)
     const states = yield* runStates(place, main)
     return { first, states }
   }).pipe(Effect.provide(place.layer))
