@@ -152,7 +152,7 @@ export interface CheckOptions {
 }
 
 /** Blobs read at once; each takes the memory of a few parts. */
-const numBlobsAtOnce = 3
+const numBlobsAtOnce = 2
 
 /** Reads every manifest, and the blobs that are wanted. */
 export const check = Effect.fn("Integrity.check")(function* ({ isRead, onBlob }: CheckOptions) {
