@@ -14,6 +14,9 @@ export const blobKey = (digest: Digest): string => {
 /** A blob older than this is written again when it is put: what is swept goes by age. */
 export const freshMillis = 30 * 60_000
 
+/** Over a network a question costs as much as so many bytes. */
+const smallBytesMax = 256 * 1024
+
 const make = (store: ObjectStore["Service"], hasher: Hasher["Service"]): BlobStore["Service"] => {
   /** Takes it back where it was swept but is needed after all. Who may not write sees it as gone. */
   const takeBack = ({ blob, sizeBytes }: BlobRef) => {
@@ -60,6 +63,11 @@ const make = (store: ObjectStore["Service"], hasher: Hasher["Service"]): BlobSto
     has,
     put: Effect.fn("BlobStore.put")(function* (bytes) {
       const ref: BlobRef = { blob: hasher.digest(bytes), sizeBytes: bytes.length }
+      // Sending it takes no longer than asking for it, and mends what may be damaged there.
+      if (!store.isLocal && bytes.length <= smallBytesMax) {
+        yield* store.put(blobKey(ref.blob), bytes)
+        return ref
+      }
       // What is there is read, not trusted: else a damaged blob could never be repaired by rerunning its job.
       // On a remote store that is one download in place of one upload, and only where a job ran once more.
       if (yield* isThere(ref)) return ref

@@ -1,4 +1,5 @@
 /** What is measured of us: blobs by way of `BlobStore`, verified on both ways. */
+import { readFileSync, writeFileSync } from "node:fs"
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises"
 import { dirname, join } from "node:path"
 import { Effect, Stream } from "effect"
@@ -51,11 +52,7 @@ const publish: Act<unknown> = Effect.fnUntraced(function* (folder, record) {
   const names = (yield* Effect.promise(() => readdir(folder))).sort()
   const refs = yield* Effect.forEach(
     names,
-    (name) =>
-      Effect.flatMap(
-        Effect.promise(() => readFile(join(folder, name))),
-        blobs.put
-      ),
+    (name) => Effect.suspend(() => blobs.put(readFileSync(join(folder, name)))),
     { concurrency: numParallel }
   )
   yield* Effect.promise(() => writeFile(record, JSON.stringify(refs)))
@@ -67,10 +64,7 @@ const read: Act<unknown> = Effect.fnUntraced(function* (record, folder) {
   yield* Effect.promise(() => mkdir(folder, { recursive: true }))
   yield* Effect.forEach(
     refs.entries(),
-    ([nth, ref]) =>
-      Effect.flatMap(blobs.get(ref), (bytes) =>
-        Effect.promise(() => writeFile(join(folder, String(nth)), bytes))
-      ),
+    ([nth, ref]) => Effect.map(blobs.get(ref), (bytes) => writeFileSync(join(folder, String(nth)), bytes)),
     { concurrency: numParallel, discard: true }
   )
 })
@@ -82,7 +76,7 @@ const images: Act<unknown> = Effect.fnUntraced(function* (folder) {
   const found = yield* Effect.promise(() => readdir(folder, { recursive: true, withFileTypes: true }))
   const files = found.filter((entry) => entry.isFile()).map(({ name, parentPath }) => join(parentPath, name))
   for (const name of files.sort()) {
-    const bytes = yield* Effect.promise(() => readFile(name))
+    const bytes = readFileSync(name)
     const full = writer.add({ name, bytes, label: 0 })
     if (full !== undefined) yield* blobs.put(full)
   }

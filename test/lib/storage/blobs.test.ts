@@ -71,3 +71,25 @@ it.layer(layer)("blobs", (it) => {
     })
   )
 })
+
+it.effect("of a store elsewhere nothing is asked before a small blob is sent, but before a large one", () =>
+  Effect.gen(function* () {
+    const store = yield* ObjectStore
+    const asked: Array<string> = []
+    const head: ObjectStore["Service"]["head"] = (key) => {
+      asked.push(key)
+      return store.head(key)
+    }
+    const remote = Layer.succeed(ObjectStore, { ...store, head, isLocal: false })
+    const put = (bytes: Uint8Array) =>
+      Effect.flatMap(BlobStore, (blobs) => blobs.put(bytes)).pipe(
+        Effect.provide(Layer.provide(Layer.fresh(blobStoreLayer), remote))
+      )
+    const small = yield* put(new Uint8Array(1000))
+    const large = yield* put(new Uint8Array(1_000_000))
+    assert.deepStrictEqual(asked, [blobKey(large.blob)])
+    yield* store.put(blobKey(small.blob), new Uint8Array(1000).fill(1))
+    yield* put(new Uint8Array(1000))
+    assert.deepStrictEqual(yield* store.get(blobKey(small.blob)), new Uint8Array(1000))
+  }).pipe(Effect.provide(layer))
+)
