@@ -9,6 +9,7 @@ import { blobKey } from "../storage/blobs.ts"
 import type { Digest, Hasher } from "../storage/Digest.ts"
 import type { ObjectStamp, ObjectStore, StoreError } from "../storage/ObjectStore.ts"
 import type { KeyId, Scope, Verifier } from "../storage/Signature.ts"
+import { Glance } from "./Glance.ts"
 import { ifPresent } from "./jsonObjects.ts"
 import { blobsOf, type Manifest } from "./Manifest.ts"
 import type { KnownManifest, ResultIndex } from "./ResultIndex.ts"
@@ -27,7 +28,7 @@ export interface FinderServices {
 }
 
 /** What objects look like, by key. */
-export type Stamps = ReadonlyMap<string, ObjectStamp>
+type Stamps = ReadonlyMap<string, ObjectStamp>
 
 const absent: Lookup = { _tag: "Absent" }
 const broken = (reason: string): Lookup => ({ _tag: "Broken", reason })
@@ -85,27 +86,31 @@ export class ManifestFinder {
   }
 
   /** How all that is known looks now, asked in one go. */
-  readonly glance: Effect.Effect<Stamps, StoreError> = Effect.suspend(() =>
-    this.stampsOf([...this.manifests.values()].flatMap(objectsOf))
-  )
+  readonly glance: Effect.Effect<Glance, StoreError> = Effect.suspend(() => {
+    const glance = new Glance(this.services.store)
+    return Effect.as(glance.take([...this.manifests.values()].flatMap(objectsOf)), glance)
+  })
 
-  /** `stamps` is how things looked a moment ago, where that was asked already. */
-  find(key: Digest, stamps?: Stamps): Effect.Effect<Lookup, StoreError> {
+  /** `glance` is how things looked a moment ago, where that was asked already. */
+  find(key: Digest, glance?: Glance): Effect.Effect<Lookup, StoreError> {
     const known = this.manifests.get(key)
-    if (known === undefined) return this.findAnew(key)
-    if (stamps !== undefined) return this.answer(known, stamps) ?? this.findAnew(key)
+    if (known === undefined) return this.findAnew(key, glance)
+    if (glance !== undefined) {
+      return this.answer(known, (object) => glance.known(object)) ?? this.findAnew(key, glance)
+    }
     return Effect.flatMap(
       this.stampsOf(objectsOf(known)),
-      (now) => this.answer(known, now) ?? this.findAnew(key)
+      (now) => this.answer(known, (object) => now.get(object)) ?? this.findAnew(key)
     )
   }
 
   /** In one scope only, whatever is known. */
-  readonly findIn = Effect.fnUntraced({ self: this }, function* (place: ManifestPlace) {
+  readonly findIn = Effect.fnUntraced({ self: this }, function* (place: ManifestPlace, glance?: Glance) {
     const { store } = this.services
+    const stamps = glance?.of ?? store.stamps
     const objectKey = manifestKey(place)
     // Asked before it is read: what is replaced meanwhile looks different the next time.
-    const [stamp] = yield* store.stamps([objectKey])
+    const [stamp] = yield* stamps([objectKey])
     if (stamp !== undefined && stamp.sizeBytes > manifestBytesMax) return broken("its manifest is too large")
     const bytes = stamp && Option.getOrUndefined(yield* ifPresent(store.get(objectKey)))
     if (bytes === undefined) return absent
@@ -113,7 +118,7 @@ export class ManifestFinder {
     if (opened._tag === "Refused") return broken(opened.reason)
     const { keyId, manifest } = opened
     const refs = blobsOf(manifest.output.value)
-    const looks = yield* store.stamps(refs.map((ref) => blobKey(ref.blob)))
+    const looks = yield* stamps(refs.map((ref) => blobKey(ref.blob)))
     for (const [index, ref] of refs.entries()) {
       const problem = yield* this.blobProblem(ref, looks[index])
       if (problem !== undefined) return broken(problem)
@@ -168,14 +173,17 @@ export class ManifestFinder {
   }
 
   /** `undefined` where it cannot be said without opening something. */
-  private answer(known: KnownManifest, stamps: Stamps): Effect.Effect<Lookup> | undefined {
+  private answer(
+    known: KnownManifest,
+    look: (objectKey: string) => ObjectStamp | undefined
+  ): Effect.Effect<Lookup> | undefined {
     const { manifest, scope, stamp } = known
     const { scopes } = this.services.verifier
-    const now = stamps.get(manifestKey({ scope, key: manifest.jobKey }))
+    const now = look(manifestKey({ scope, key: manifest.jobKey }))
     if (stamp === undefined || now?.stamp !== stamp || !scopes.includes(scope)) return undefined
     const isSame = ({ blob, sizeBytes }: BlobRef): boolean => {
-      const look = stamps.get(blobKey(blob))
-      return look?.sizeBytes === sizeBytes && look.stamp !== undefined && look.stamp === this.blobs.get(blob)
+      const { sizeBytes: found, stamp: seen } = look(blobKey(blob)) ?? {}
+      return found === sizeBytes && seen !== undefined && seen === this.blobs.get(blob)
     }
     return blobsOf(manifest.output.value).every(isSame)
       ? Effect.succeed({ _tag: "Found", manifest })
@@ -183,11 +191,11 @@ export class ManifestFinder {
   }
 
   /** In every scope, until one has it; if none has, the first reason why not. */
-  private readonly findAnew = Effect.fnUntraced({ self: this }, function* (key: Digest) {
+  private readonly findAnew = Effect.fnUntraced({ self: this }, function* (key: Digest, glance?: Glance) {
     this.changed = this.manifests.delete(key) || this.changed
     let found = absent
     for (const scope of this.services.verifier.scopes) {
-      const here = yield* this.findIn({ scope, key })
+      const here = yield* this.findIn({ scope, key }, glance)
       if (here._tag === "Found") return here
       if (found._tag === "Absent") found = here
     }

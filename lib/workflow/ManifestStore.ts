@@ -146,8 +146,8 @@ const survey = Effect.fn("ManifestStore.survey")(function* (finder: ManifestFind
     const index = bytes && readIndex(bytes, { scope, pipeline }, verifier)
     if (index !== undefined) finder.recall(index)
   }
-  const stamps = yield* finder.glance
-  return ((key) => finder.find(key, stamps)) satisfies Find as Find
+  const glance = yield* finder.glance
+  return ((key) => finder.find(key, glance)) satisfies Find as Find
 })
 
 /** Room in an index for what other params, or earlier code, have made. */
