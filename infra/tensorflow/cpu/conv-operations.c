@@ -25,8 +25,7 @@ static void forward_norm(operation_call *call, const operation_params *params, i
   const float *filter = operation_input(call, 1, NULL);
   channel_finish finish = norm_finish(call, params);
   if (has_residual) finish.residual = operation_input(call, INPUT_RESIDUAL, NULL);
-  void *z = has_residual ? operation_output_over(call, 0, INPUT_RESIDUAL)
-                         : activations(call, params, shape->out_height, shape->out_width, shape->outputs);
+  void *z = activations(call, params, shape->out_height, shape->out_width, shape->outputs);
   if (z == NULL) return;
   kept_filter *kept = params->numbers[NUMBERS_OF_FINISH] != 0 ? call->kept : NULL;
   conv_forward(shape, x, filter, z, params->is_bf16, kept, &finish);
