@@ -3,19 +3,24 @@
  */
 import { Effect, Layer } from "effect"
 import { type CliError, CliOutput } from "effect/cli"
+import { nearest } from "../../lib/workflow/suggestions.ts"
 import { type Paint, printable } from "../reporting/paint.ts"
 import { errorLines } from "./errors.ts"
 import { Output } from "./Output.ts"
 
-const didYouMean = (suggestions: ReadonlyArray<string>): string =>
-  suggestions.length === 0 ? "" : `: did you mean ${suggestions.map((name) => `"${name}"`).join(" or ")}?`
+/** The nearest of the suggestions; all of them where none is near. */
+const didYouMean = (text: string, suggestions: ReadonlyArray<string>): string => {
+  const near = nearest(text, suggestions)
+  const meant = near === undefined ? suggestions : [near]
+  return meant.length === 0 ? "" : `: did you mean ${meant.map((name) => `"${name}"`).join(" or ")}?`
+}
 
 const messageOf = (error: CliError.NonShowHelpErrors): string => {
   switch (error._tag) {
     case "UnrecognizedOption":
-      return `there is no flag "${error.option}"${didYouMean(error.suggestions)}`
+      return `there is no flag "${error.option}"${didYouMean(error.option, error.suggestions)}`
     case "UnknownSubcommand":
-      return `there is no command "${error.subcommand}"${didYouMean(error.suggestions)}`
+      return `there is no command "${error.subcommand}"${didYouMean(error.subcommand, error.suggestions)}`
     case "UnexpectedArgument":
       return `there is no place for ${error.arguments.map((one) => `"${one}"`).join(", ")}`
     case "MissingArgument":

@@ -25,7 +25,8 @@ describe("a pipeline by its path", () => {
       "pipeline",
       "seconds",
       "jobs",
-      "metrics"
+      "metrics",
+      "store"
     ])
     assert.deepStrictEqual([document.schemaVersion, document.status], [1, "ok"])
     assert.deepStrictEqual(

@@ -6,7 +6,9 @@ describe("editDistance", () => {
   it.each([
     ["", "", 0],
     ["kitten", "sitting", 3],
-    ["student", "studnet", 2],
+    ["student", "studnet", 1],
+    ["run", "rnu", 1],
+    ["ca", "abc", 3],
     ["", "abc", 3]
   ] as const)("%s → %s is %i", (from, to, distance) => {
     assert.strictEqual(editDistance(from, to), distance)
