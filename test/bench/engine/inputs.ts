@@ -32,7 +32,7 @@ const spent = (folder: string, args: ReadonlyArray<string>): Spent => {
 }
 
 /** A JPEG by its first bytes, as far as `ingest` looks. */
-const writeImages = (folder: string, count: number, sizeBytes: (index: number) => number): void => {
+export const writeImages = (folder: string, count: number, sizeBytes: (index: number) => number): void => {
   for (let index = 0; index < count; index++) {
     const bytes = randomFillSync(Buffer.allocUnsafe(sizeBytes(index)))
     bytes.set([0xff, 0xd8, 0xff])
@@ -42,7 +42,7 @@ const writeImages = (folder: string, count: number, sizeBytes: (index: number) =
   }
 }
 
-const writePipeline = (project: string): void =>
+export const writePipeline = (project: string): void =>
   writeFileSync(
     join(project, "images.ts"),
     `import * as Pipeline from "${packageRoot}/lib/workflow/Pipeline.ts"

@@ -86,8 +86,9 @@ const peer = (
 
 const rcloneCommands = (rclone: string, { bucket, url }: S3TestServer): Omit<Contender, "name"> => {
   const place = (key: string) => `:s3,provider=Other,env_auth=true,endpoint="${url}":${bucket}/${key}`
+  // Or it leaves out what lies there from the round before.
   const copying = (command: string, from: string, to: string) => [
-    ...[rclone, "--config", "", command, from, to],
+    ...[rclone, "--config", "", command, from, to, "--ignore-times"],
     ...["--transfers", "32", "--checkers", "32"]
   ]
   return {

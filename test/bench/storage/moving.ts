@@ -8,7 +8,6 @@ import { writeAtomically } from "../../../infra/stores/atomicFiles.ts"
 import { chunksOf } from "../../../infra/stores/fileVersions.ts"
 import { s3ObjectStoreLayer } from "../../../infra/stores/S3ObjectStore.ts"
 import { throwingChunks } from "../../../infra/stores/sourceFailures.ts"
-import { ShardWriter } from "../../../lib/data/shards.ts"
 import { type BlobRef, BlobStore } from "../../../lib/storage/BlobStore.ts"
 import { blobStoreLayer } from "../../../lib/storage/blobs.ts"
 import { Hasher } from "../../../lib/storage/Digest.ts"
@@ -69,22 +68,7 @@ const read: Act<unknown> = Effect.fnUntraced(function* (record, folder) {
   )
 })
 
-/** Images of a folder in tar shards, as `ingest` stores them. */
-const images: Act<unknown> = Effect.fnUntraced(function* (folder) {
-  const blobs = yield* BlobStore
-  const writer = new ShardWriter()
-  const found = yield* Effect.promise(() => readdir(folder, { recursive: true, withFileTypes: true }))
-  const files = found.filter((entry) => entry.isFile()).map(({ name, parentPath }) => join(parentPath, name))
-  for (const name of files.sort()) {
-    const bytes = readFileSync(name)
-    const full = writer.add({ name, bytes, label: 0 })
-    if (full !== undefined) yield* blobs.put(full)
-  }
-  const last = writer.finish()
-  if (last !== undefined) yield* blobs.put(last)
-})
-
-export const acts = { up, down, publish, read, images }
+export const acts = { up, down, publish, read }
 
 export const within = (prefix: string, act: Effect.Effect<void, unknown, BlobStore | Hasher>) =>
   Effect.runPromise(

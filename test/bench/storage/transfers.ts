@@ -2,6 +2,7 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import type { S3TestServer } from "../../support/s3Process.ts"
+import { writeImages, writePipeline } from "../engine/inputs.ts"
 import { median, type Row, row } from "../Row.ts"
 import { builtOurs, type Contender, dvc, peersOn, type Spent, spent } from "./contenders.ts"
 import { refOf } from "./moving.ts"
@@ -155,6 +156,7 @@ export const smallRows = (place: Place): ReadonlyArray<Row> => {
   ]
 }
 
+const program = join(import.meta.dirname, "../../../dist/main.js")
 const numImages = 10_000
 
 /** `dvc push` of images that are in its cache already; once, for it takes a minute. */
@@ -173,28 +175,23 @@ const dvcPush = ({ folder, server }: Place, images: string): number | undefined 
   return run(program, "push", "--quiet").wallSeconds
 }
 
-/** Ours reads the images, packs them into shards, hashes and stores these. */
+/** Ours were ingested before, as dvc's were added: their shards lie in the store of the project. */
 export const imageRows = (place: Place): ReadonlyArray<Row> => {
-  const { folder } = place
-  const images = join(folder, "images")
-  for (let nth = 0; nth < numImages; nth++) {
-    const inside = join(images, `class-${nth % 10}`)
-    mkdirSync(inside, { recursive: true })
-    const bytes = pseudoRandomFill(3000 + (nth % 2000), nth)
-    bytes.set([0xff, 0xd8, 0xff])
-    writeFileSync(join(inside, `${String(nth).padStart(5, "0")}.jpg`), bytes)
-  }
-  const ours = [process.execPath, builtOurs()]
-  const [measured] = inTurns(
-    place,
-    [["ours", (round) => [...ours, "images", `images/${round}`, images]]],
-    () => undefined
-  )
-  const peerValue = dvcPush(place, images)
+  const { folder, label, server } = place
+  const project = join(folder, "project")
+  writeImages(project, numImages, (nth) => 3000 + (nth % 2000))
+  writePipeline(project)
+  const distillery = (...args: ReadonlyArray<string>) => [process.execPath, program, ...args]
+  spent(distillery("run", "images.ts", "--quiet"), server, project)
+  const times = Array.from({ length: place.repeats }, (_, round) => {
+    const to = `s3://${server.bucket}/images/${round}`
+    return spent(distillery("push", "images", "--to", to), server, project).wallSeconds
+  })
+  const peerValue = dvcPush(place, join(project, "images"))
   return [
     row({
-      name: `${place.label}10,000 images packed and pushed`,
-      value: wall(measured!),
+      name: `${label}push of 10,000 images`,
+      value: median(times),
       unit: "s",
       ...(peerValue !== undefined && { goal: peerValue, peer: "dvc push", peerValue })
     })
