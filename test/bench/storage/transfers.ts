@@ -179,7 +179,7 @@ const dvcPush = ({ folder, server }: Place, images: string): number | undefined 
 export const imageRows = (place: Place): ReadonlyArray<Row> => {
   const { folder, label, server } = place
   const project = join(folder, "project")
-  writeImages(project, numImages, (nth) => 3000 + (nth % 2000))
+  writeImages(join(project, "images"), numImages, (nth) => 3000 + (nth % 2000))
   writePipeline(project)
   const distillery = (...args: ReadonlyArray<string>) => [process.execPath, program, ...args]
   spent(distillery("run", "images.ts", "--quiet"), server, project)
