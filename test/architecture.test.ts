@@ -1,7 +1,8 @@
 /**
  * The architecture, as a test: who may import whom, how long a file may be, which words mean what.
  */
-import { existsSync, readdirSync, readFileSync } from "node:fs"
+import { spawnSync } from "node:child_process"
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs"
 import { basename, join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import {
@@ -84,6 +85,29 @@ describe("the architecture", () => {
       assert.include(source, `import("./${name}.run.ts")`, file)
     }
   })
+})
+
+const topLevel = new Set([
+  ...["infra", "lib", "pipelines", "stages", "test", ".ci", ".gitignore", ".npmrc", "biome.json"],
+  ...["package.json", "package-lock.json", "tsconfig.json", "vitest.config.ts"],
+  ...["ARCHITECTURE.md", "CHANGELOG.md", "LICENSE", "README.md"]
+])
+const fileBytesMax = 2 ** 20
+const tracked = spawnSync("git", ["ls-files", "-z"], { cwd: root, encoding: "utf8" })
+const noCheckout = tracked.status !== 0
+
+describe.skipIf(noCheckout)(`the checkout${noCheckout ? " (skipped: git does not know it)" : ""}`, () => {
+  const files = (tracked.stdout ?? "").split("\0").filter((file) => existsSync(join(root, file)) && file)
+  it("has nothing new at the top level", () =>
+    assert.deepStrictEqual(
+      [...new Set(files.map((file) => file.split("/")[0]!))].sort(),
+      [...topLevel].sort()
+    ))
+  it("holds no large file: what stays in a history is everybody's to fetch", () =>
+    assert.deepStrictEqual(
+      files.filter((file) => statSync(join(root, file)).size > fileBytesMax),
+      []
+    ))
 })
 
 describe("the rules reject", () => {

@@ -9,6 +9,7 @@ import { minioProgram, type S3TestServer } from "./s3Process.ts"
 import { startS3Server } from "./s3Server.ts"
 
 export const minioMissing: boolean = !existsSync(minioProgram.binary)
+export const minioSkipNote = minioMissing ? " (skipped: its binary is not there)" : ""
 
 /** Runs from the first test of the file to the last. */
 export const startMinio = (): Promise<S3TestServer> => startS3Server(minioProgram)

@@ -63,11 +63,12 @@ export const distillery = (args: ReadonlyArray<string>, options: Options = {}): 
     child.on("close", (code) => resolve({ code, stdout, stderr }))
   })
 
-const imports = ["ingest", "preprocess", "pretrain", "evaluate"]
+const imports = ["ingest", "preprocess", "pretrain", "evaluate", "report"]
   .map((stage) => `import * as ${stage} from "${packageRoot}/stages/${stage}.ts"`)
   .join("\n")
 
-const pipelineFile = (name: string, refs: string): void =>
+/** A pipeline of scenes, `prepared` and a `model` of so many epochs, made of these by `refs`. */
+export const pipelineFile = (name: string, refs: string): void =>
   writeFileSync(
     join(project, `${name}.ts`),
     `import * as Pipeline from "${packageRoot}/lib/workflow/Pipeline.ts"
@@ -111,6 +112,7 @@ export const pipeline = Pipeline.make("toy", "a toy", refs)`
 const missing = ingest.Ingest({ params: { source }, inputs: {} })
 export const pipeline = Pipeline.make("broken", "a toy", { scenes, missing })`
   )
+  pipelineFile("scenes", 'export const pipeline = Pipeline.make("scenes", "a toy", { scenes, prepared })')
   pipelineFile("nameless", 'export const pipeline = Pipeline.make("nameless", "a toy", { prepared })')
   pipelineFile("unexported", "export const nothing = 1")
   pipelineFile("unmade", 'export const pipeline = { name: "x", jobs: 3 }')

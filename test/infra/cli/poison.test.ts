@@ -1,9 +1,7 @@
 /** What somebody tries who can write into a store: refused by the real program, on files and real servers. */
-import { writeFileSync } from "node:fs"
-import { join } from "node:path"
 import { it as effectIt } from "@effect/vitest"
 import { Effect, Layer } from "effect"
-import { assert, beforeAll, describe } from "vitest"
+import { assert, describe } from "vitest"
 import { hasherLayer } from "../../../infra/hashing.ts"
 import { newSecret } from "../../../infra/signing/ed25519.ts"
 import { fileObjectStoreLayer } from "../../../infra/stores/FileObjectStore.ts"
@@ -14,33 +12,17 @@ import { ObjectStore, type StoreError } from "../../../lib/storage/ObjectStore.t
 import { mainScope, type Scope } from "../../../lib/storage/Signature.ts"
 import { blobsOf, type Manifest } from "../../../lib/workflow/Manifest.ts"
 import { manifestKey } from "../../../lib/workflow/SignedManifest.ts"
-import { minioMissing, startMinio } from "../../support/minio.ts"
+import { minioMissing, minioSkipNote, startMinio } from "../../support/minio.ts"
 import type { S3TestServer } from "../../support/s3Process.ts"
 import { temporaryFolder } from "../../support/temporaryFolder.ts"
 import { skipNote, startVersitygw, versitygwMissing } from "../../support/versitygw.ts"
-import { distillery, packageRoot, project } from "./builtProgram.ts"
+import { distillery } from "./builtProgram.ts"
 
 const versitygw = versitygwMissing ? undefined : await startVersitygw()
 const minio = minioMissing ? undefined : await startMinio()
 
 const pr = "pr/7" as Scope
 const [ownKey, prKey] = [newSecret(), newSecret()]
-
-beforeAll(() =>
-  writeFileSync(
-    join(project, "poisoned.ts"),
-    `import * as Pipeline from "${packageRoot}/lib/workflow/Pipeline.ts"
-import { Ingest } from "${packageRoot}/stages/ingest.ts"
-import { Preprocess } from "${packageRoot}/stages/preprocess.ts"
-const source = { _tag: "Scenes", seed: 7, size: 16, numTrain: 64, numTest: 16 } as const
-const scenes = Ingest({ params: { source }, inputs: {} })
-const prepared = Preprocess({
-  params: { height: 16, width: 16, channels: 3, validation: 0 }, inputs: { dataset: scenes }
-})
-export const pipeline = Pipeline.make("poisoned", "a toy", { scenes, prepared })
-`
-  )
-)
 
 interface Place {
   readonly name: string
@@ -55,13 +37,13 @@ const files: Place = {
   layer: fileObjectStoreLayer(folder).pipe(Layer.provide(hasherLayer))
 }
 
-const onServer = (name: string, server: S3TestServer): Place => ({
+const onServer = (name: string, server: S3TestServer | undefined): Place => ({
   name,
-  environment: { ...server.environment, DISTILLERY_STORE: `s3://${server.bucket}/poison` },
+  environment: { ...server?.environment, DISTILLERY_STORE: `s3://${server?.bucket}/poison` },
   layer: Layer.suspend(() => {
-    Object.assign(process.env, server.environment)
+    Object.assign(process.env, server!.environment)
     return s3ObjectStoreLayer({
-      place: { kind: "s3", bucket: server.bucket, prefix: "poison" },
+      place: { kind: "s3", bucket: server!.bucket, prefix: "poison" },
       checked: true
     })
   })
@@ -81,13 +63,13 @@ const call = (
 ) => Effect.promise(() => distillery(args, { environment: { ...environment, ...more } }))
 
 const planOf = Effect.fnUntraced(function* (place: Place, more: { readonly [name: string]: string }) {
-  const { code, stderr, stdout } = yield* call(place, ["plan", "./poisoned.ts", "--json"], more)
+  const { code, stderr, stdout } = yield* call(place, ["plan", "./scenes.ts", "--json"], more)
   assert.strictEqual(code, 0, stderr)
   return JSON.parse(stdout).jobs as ReadonlyArray<Job>
 })
 
 const runStates = Effect.fnUntraced(function* (place: Place, more: { readonly [name: string]: string }) {
-  const { code, stderr, stdout } = yield* call(place, ["run", "./poisoned.ts", "--json"], more)
+  const { code, stderr, stdout } = yield* call(place, ["run", "./scenes.ts", "--json"], more)
   assert.strictEqual(code, 0, stderr)
   return (JSON.parse(stdout).jobs as ReadonlyArray<Job>).map(({ state }) => state)
 })
@@ -138,7 +120,7 @@ const poisonedStore = (place: Place) =>
     assert.deepStrictEqual(yield* runStates(place, pullRequest), ["ran", "ran"])
     const job = (yield* planOf(place, main))[0]!
     assert.strictEqual(job.state, "hit")
-    const index = "index/main/poisoned.json"
+    const index = "index/main/scenes.json"
     const honestIndex = yield* store.get(index)
     for (const [what, object, bytes, reason] of yield* attacks(job.key)) {
       const before = yield* store.get(object)
@@ -166,11 +148,11 @@ const readThrough = (place: Place) =>
         whole.map((byte) => byte ^ 1)
       )
     }
-    yield* store.remove("index/main/poisoned.json")
+    yield* store.remove("index/main/scenes.json")
     yield* store.remove(manifestKey({ scope: mainScope, key: prepared!.key }))
     // This machine has the bytes that it made.
     const elsewhere = { ...main, DISTILLERY_CACHE_DIR: "off" }
-    const first = yield* call(place, ["run", "./poisoned.ts"], elsewhere)
+    const first = yield* call(place, ["run", "./scenes.ts"], elsewhere)
     const states = yield* runStates(place, main)
     return { first, states }
   }).pipe(Effect.provide(place.layer))
@@ -187,25 +169,21 @@ const onEveryStore = (place: Place) => {
 
 describe("a store of files", () => onEveryStore(files))
 
-const onS3 = (name: string, server: S3TestServer) =>
-  describe(name, () => {
-    const place = onServer(name, server)
-    onEveryStore(place)
+const onS3 = (name: string, server: S3TestServer | undefined) => {
+  const place = onServer(name, server)
+  onEveryStore(place)
 
-    effectIt.effect(
-      "a blob that is found to be another one while a job reads it makes its result a miss",
-      () =>
-        Effect.map(readThrough(place), ({ first, states }) => {
-          assert.strictEqual(first.code, 4, first.stderr)
-          assert.match(first.stdout + first.stderr, told)
-          assert.deepStrictEqual(states, ["ran", "ran"])
-        }),
-      60_000
-    )
-  })
+  effectIt.effect(
+    "a blob that is found to be another one while a job reads it makes its result a miss",
+    () =>
+      Effect.map(readThrough(place), ({ first, states }) => {
+        assert.strictEqual(first.code, 4, first.stderr)
+        assert.match(first.stdout + first.stderr, told)
+        assert.deepStrictEqual(states, ["ran", "ran"])
+      }),
+    60_000
+  )
+}
 
-if (versitygw === undefined) describe.skip(`versitygw${skipNote}`, () => onEveryStore(files))
-else onS3("versitygw", versitygw)
-if (minio === undefined || minioMissing)
-  describe.skip("MinIO: its binary is not there", () => onEveryStore(files))
-else onS3("MinIO", minio)
+describe.skipIf(versitygw === undefined)(`versitygw${skipNote}`, () => onS3("versitygw", versitygw))
+describe.skipIf(minio === undefined)(`MinIO${minioSkipNote}`, () => onS3("MinIO", minio))

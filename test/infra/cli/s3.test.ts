@@ -3,14 +3,14 @@ import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "n
 import { createServer as createHttpServer } from "node:http"
 import { type AddressInfo, createServer, type Server } from "node:net"
 import { join } from "node:path"
-import { afterAll, assert, describe, it } from "vitest"
+import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import { newSecret } from "../../../infra/signing/ed25519.ts"
 import { type FaultyProxy, startFaultyProxy } from "../../support/faultyProxy.ts"
 import { sleep } from "../../support/processes.ts"
 import { keys } from "../../support/s3Process.ts"
 import { temporaryFolder } from "../../support/temporaryFolder.ts"
 import { skipNote, startVersitygw, versitygwMissing } from "../../support/versitygw.ts"
-import { distillery, packageRoot, project, start } from "./builtProgram.ts"
+import { distillery, pipelineFile, project, start } from "./builtProgram.ts"
 
 const server = versitygwMissing ? undefined : await startVersitygw()
 const proxy = (server === undefined ? undefined : await startFaultyProxy(server.url)) as FaultyProxy
@@ -116,36 +116,18 @@ describe.skipIf(server === undefined)(`a store on S3 that cannot be used${skipNo
 const second = temporaryFolder()
 
 /** From images to a page: what a stage of each pool makes goes through the bucket. */
-writeFileSync(
-  join(project, "reported.ts"),
-  `import * as Pipeline from "${packageRoot}/lib/workflow/Pipeline.ts"
-import { Evaluate } from "${packageRoot}/stages/evaluate.ts"
-import { Ingest } from "${packageRoot}/stages/ingest.ts"
-import { Preprocess } from "${packageRoot}/stages/preprocess.ts"
-import { Pretrain } from "${packageRoot}/stages/pretrain.ts"
-import { WriteReport } from "${packageRoot}/stages/report.ts"
-const source = { _tag: "Scenes", seed: 7, size: 16, numTrain: 64, numTest: 16 } as const
-const scenes = Ingest({ params: { source }, inputs: {} })
-const prepared = Preprocess({
-  params: { height: 16, width: 16, channels: 3, validation: 0 }, inputs: { dataset: scenes }
-})
-const teacher = Pretrain({
-  params: {
-    architecture: { family: "resnet-cifar", depth: 8, width: 2, shortcut: "B" },
-    training: {
-      epochs: 1, batchSize: 16, learningRate: 0.05, warmupEpochs: 0, weightDecay: 0, seed: 0,
-      augment: { pad: 0, flip: false }, precision: "float32"
-    }
-  },
-  inputs: { dataset: prepared }
-})
-const evaluation = Evaluate({ params: {}, inputs: { model: teacher, dataset: prepared } })
-const report = WriteReport({
+beforeAll(() =>
+  pipelineFile(
+    "reported",
+    `const teacher = model(1)
+const evaluation = evaluate.Evaluate({ params: {}, inputs: { model: teacher, dataset: prepared } })
+const page = report.WriteReport({
   params: { title: "A toy", samples: 2 },
   inputs: { evaluations: { teacher: evaluation }, models: { teacher }, datasets: { teacher: prepared } }
 })
-export const pipeline = Pipeline.make("reported", "a toy", { scenes, prepared, teacher, evaluation, report })
-`
+const refs = { scenes, prepared, teacher, evaluation, report: page }
+export const pipeline = Pipeline.make("reported", "a toy", refs)`
+  )
 )
 
 describe.skipIf(server === undefined)(`a store on S3${skipNote}`, () => {

@@ -1,6 +1,6 @@
 /** The sample policies on real servers: what a pull request's runner can do, and what it cannot. */
 import { execFile } from "node:child_process"
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, readFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { promisify } from "node:util"
 import {
@@ -11,7 +11,7 @@ import {
   PutObjectCommand,
   S3Client
 } from "@aws-sdk/client-s3"
-import { assert, beforeAll, describe, it } from "vitest"
+import { assert, describe, it } from "vitest"
 import { keyPairFrom, newSecret } from "../../../infra/signing/ed25519.ts"
 import { minioMissing, startMinio } from "../../support/minio.ts"
 import { keys, type S3TestServer } from "../../support/s3Process.ts"
@@ -19,7 +19,7 @@ import { startS3Server } from "../../support/s3Server.ts"
 import { temporaryFolder } from "../../support/temporaryFolder.ts"
 import { skipNote, versitygwMissing } from "../../support/versitygw.ts"
 import { binary as versitygwBinary } from "../../support/versitygwBinary.ts"
-import { distillery, packageRoot, project } from "../cli/builtProgram.ts"
+import { distillery, packageRoot } from "../cli/builtProgram.ts"
 
 const call = promisify(execFile)
 const policyFile = join(packageRoot, "infra", "deploy", "pull-requests.json")
@@ -80,22 +80,6 @@ const startVersitygwWithUsers = async (): Promise<S3TestServer> => {
     environment: { ROOT_ACCESS_KEY: keys.id, ROOT_SECRET_KEY: keys.secret }
   })
 }
-
-beforeAll(() =>
-  writeFileSync(
-    join(project, "scenes.ts"),
-    `import * as Pipeline from "${packageRoot}/lib/workflow/Pipeline.ts"
-import { Ingest } from "${packageRoot}/stages/ingest.ts"
-import { Preprocess } from "${packageRoot}/stages/preprocess.ts"
-const source = { _tag: "Scenes", seed: 7, size: 16, numTrain: 64, numTest: 16 } as const
-const scenes = Ingest({ params: { source }, inputs: {} })
-const prepared = Preprocess({
-  params: { height: 16, width: 16, channels: 3, validation: 0 }, inputs: { dataset: scenes }
-})
-export const pipeline = Pipeline.make("scenes", "a toy", { scenes, prepared })
-`
-  )
-)
 
 const statesIn = (stdout: string): ReadonlyArray<string> =>
   JSON.parse(stdout).jobs.map(({ state }: { readonly state: string }) => state)

@@ -4,7 +4,7 @@ import { describe } from "vitest"
 import { hasherLayer } from "../../../infra/hashing.ts"
 import { s3ObjectStoreLayer } from "../../../infra/stores/S3ObjectStore.ts"
 import { attackSuite } from "../../suites/attacks.ts"
-import { minioMissing, startMinio } from "../../support/minio.ts"
+import { minioMissing, minioSkipNote, startMinio } from "../../support/minio.ts"
 import type { S3TestServer } from "../../support/s3Process.ts"
 import { skipNote, startVersitygw, versitygwMissing } from "../../support/versitygw.ts"
 
@@ -26,7 +26,4 @@ const freshStore = (server: S3TestServer | undefined) =>
 describe.skipIf(versitygw === undefined)(`versitygw${skipNote}`, () =>
   attackSuite("versitygw", freshStore(versitygw))
 )
-describe.skipIf(minio === undefined)(
-  `MinIO${minioMissing ? " (skipped: its binary is not there)" : ""}`,
-  () => attackSuite("MinIO", freshStore(minio))
-)
+describe.skipIf(minio === undefined)(`MinIO${minioSkipNote}`, () => attackSuite("MinIO", freshStore(minio)))

@@ -40,6 +40,19 @@ const held = Effect.gen(function* () {
 /** So that what was started has begun. */
 const settle = Effect.forEach([1, 2, 3, 4, 5], () => Effect.yieldNow)
 
+/** Reads a blob to its end, and lets begin what that brings. */
+const readNow = Effect.fnUntraced(function* (
+  blobs: Pick<BlobStore["Service"], "get">,
+  answer: (ref: BlobRef) => Effect.Effect<unknown>,
+  ref: BlobRef
+) {
+  const read = yield* Effect.forkChild(blobs.get(ref))
+  yield* settle
+  yield* answer(ref)
+  yield* Fiber.join(read)
+  yield* settle
+})
+
 describe("reading ahead", () => {
   it.effect("the next shards come while the first is used, as many as there is room for", () =>
     Effect.gen(function* () {
@@ -66,11 +79,7 @@ describe("reading ahead", () => {
       const { answer, asked, fail, store } = yield* held
       const shards = refs(2)
       const blobs = yield* readingAhead(store, { shards } as never)
-      const first = yield* Effect.forkChild(blobs.get(shards[0]!))
-      yield* settle
-      yield* answer(shards[0]!)
-      yield* Fiber.join(first)
-      yield* settle
+      yield* readNow(blobs, answer, shards[0]!)
       yield* fail(shards[1]!)
       const second = yield* Effect.forkChild(Effect.flip(blobs.get(shards[1]!)))
       yield* settle
@@ -85,13 +94,7 @@ describe("reading ahead", () => {
       const { answer, asked, store } = yield* held
       const [alone, ...list] = refs(6)
       const blobs = yield* readingAhead(store, { alone, list } as never)
-      for (const ref of [alone!, list[3]!]) {
-        const read = yield* Effect.forkChild(blobs.get(ref))
-        yield* settle
-        yield* answer(ref)
-        yield* Fiber.join(read)
-        yield* settle
-      }
+      for (const ref of [alone!, list[3]!]) yield* readNow(blobs, answer, ref)
       assert.deepStrictEqual(asked, [alone, list[3]])
     }).pipe(Effect.scoped)
   )
@@ -103,11 +106,7 @@ describe("reading ahead", () => {
       yield* Effect.scoped(
         Effect.gen(function* () {
           const blobs = yield* readingAhead(store, { shards } as never)
-          const first = yield* Effect.forkChild(blobs.get(shards[0]!))
-          yield* settle
-          yield* answer(shards[0]!)
-          yield* Fiber.join(first)
-          yield* settle
+          yield* readNow(blobs, answer, shards[0]!)
         })
       )
       assert.sameMembers(interrupted, shards.slice(1))
