@@ -10,7 +10,7 @@ import type { Signer, Verifier } from "../lib/storage/Signature.ts"
 import { type ManifestStore, manifestStoreLayer } from "../lib/workflow/ManifestStore.ts"
 import { hasherLayer } from "./hashing.ts"
 import { ownerLivenessLayer } from "./ownerLiveness.ts"
-import { encrypted, type SettingsValue } from "./settings.ts"
+import type { SettingsValue } from "./settings.ts"
 import { signingLayer } from "./signing/signing.ts"
 import { cachedBlobStoreLayer } from "./stores/cachedBlobStore.ts"
 import { fileObjectStoreLayer } from "./stores/FileObjectStore.ts"
@@ -51,10 +51,9 @@ const objectStoreLayer = (
 
 /** Another store than that of the settings, which is there, as long as the scope lasts. */
 export const openStore = (
-  { encryption }: SettingsValue,
-  store: StorePlace
+  place: StorePlace
 ): Effect.Effect<ObjectStore["Service"], StoreError, Scope.Scope> =>
-  Effect.map(Layer.build(objectStoreLayer(encrypted(store, encryption), { mustExist: true })), (context) =>
+  Effect.map(Layer.build(objectStoreLayer(place, { mustExist: true })), (context) =>
     Context.get(context, ObjectStore)
   )
 

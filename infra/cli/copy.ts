@@ -1,6 +1,5 @@
 /** `distillery push`, `pull` and `copy` */
 import { existsSync, realpathSync } from "node:fs"
-import { join } from "node:path"
 import { Clock, Context, DateTime, Effect, Layer } from "effect"
 import { BlobStore } from "../../lib/storage/BlobStore.ts"
 import { ObjectStore } from "../../lib/storage/ObjectStore.ts"
@@ -16,12 +15,12 @@ import {
 } from "../../lib/workflow/StoreCopy.ts"
 import { bytes, number } from "../reporting/numbers.ts"
 import { oneLine, type Paint } from "../reporting/paint.ts"
-import { encrypted, read, type SettingsValue } from "../settings.ts"
+import { read, type SettingsValue } from "../settings.ts"
 import { copyingLayer, sideLayer } from "../storageLayers.ts"
-import { formatFile } from "../stores/storeFormat.ts"
-import { placeFrom, placeProblem, type StorePlace, s3Url } from "../stores/storePlace.ts"
+import { type StorePlace, s3Url } from "../stores/storePlace.ts"
 import { copyTargets } from "./copyTargets.ts"
 import { AlreadyReported, exitCodes, UsageError } from "./errors.ts"
+import { nameAnother, namedStore, refuseAbsent } from "./namedStore.ts"
 import { Output, printJson } from "./Output.ts"
 
 export interface TransferFlags {
@@ -42,13 +41,8 @@ interface Ends {
   readonly to: StorePlace
 }
 
-const placeOf = Effect.fn("copy.placeOf")(function* (address: string | undefined, settings: SettingsValue) {
-  if (address === undefined) return settings.store
-  const problem = address === "" ? "it is empty" : placeProblem(address)
-  return problem === undefined
-    ? encrypted(placeFrom(address), settings.encryption)
-    : yield* new UsageError({ what: `"${address}" is no store: ${problem}` })
-})
+const placeOf = (address: string | undefined, settings: SettingsValue) =>
+  address === undefined ? Effect.succeed(settings.store) : namedStore(address, settings)
 
 const shown = (place: StorePlace): string => (place.kind === "s3" ? s3Url(place) : place.folder)
 
@@ -66,10 +60,8 @@ const endsOf = Effect.fn("copy.endsOf")(function* (flags: CopyFlags, settings: S
       fix: "Name another one, or let DISTILLERY_STORE be the one on this side"
     })
   }
-  if (from.kind === "folder" && !existsSync(join(from.folder, formatFile))) {
-    const fix = flags.from === undefined ? "Make results first: npx distillery run quickstart" : "Correct it"
-    return yield* new UsageError({ what: `there is no store in ${from.folder}`, fix })
-  }
+  const fix = flags.from === undefined ? "Make results first: npx distillery run quickstart" : nameAnother
+  yield* refuseAbsent(from, fix)
   return { from, to } satisfies Ends as Ends
 })
 

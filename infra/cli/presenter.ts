@@ -23,10 +23,12 @@ const messageOf = (error: CliError.NonShowHelpErrors): string => {
       return `there is no command "${error.subcommand}"${didYouMean(error.subcommand, error.suggestions)}`
     case "UnexpectedArgument":
       return `there is no place for ${error.arguments.map((one) => `"${one}"`).join(", ")}`
+    case "MissingOption":
+      return `the flag --${error.option} is missing`
     case "MissingArgument":
       return `the argument <${error.argument}> is missing`
     default:
-      return error.message
+      return error.message.replace(/Schema validation failed: expected /i, "")
   }
 }
 

@@ -7,8 +7,8 @@ import { bytes, number } from "../reporting/numbers.ts"
 import { oneLine, type Paint } from "../reporting/paint.ts"
 import { read, type SettingsValue } from "../settings.ts"
 import { openStore, storageLayer } from "../storageLayers.ts"
-import { placeFrom, placeProblem } from "../stores/storePlace.ts"
-import { AlreadyReported, exitCodes, UsageError } from "./errors.ts"
+import { AlreadyReported, exitCodes } from "./errors.ts"
+import { nameAnother, namedStore, refuseAbsent } from "./namedStore.ts"
 import { Output, printJson } from "./Output.ts"
 import { millisFrom } from "./timeSpans.ts"
 
@@ -99,11 +99,9 @@ const copiesFrom = Effect.fn("verify.copies")(function* (
   settings: SettingsValue,
   from: ReadonlyArray<string>
 ) {
-  for (const place of from) {
-    const problem = placeProblem(place)
-    if (problem !== undefined) return yield* new UsageError({ what: `--from is wrong: ${problem}` })
-  }
-  return yield* Effect.forEach(from, (place) => openStore(settings, placeFrom(place)))
+  const places = yield* Effect.forEach(from, (address) => namedStore(address, settings))
+  yield* Effect.forEach(places, (place) => refuseAbsent(place, nameAnother))
+  return yield* Effect.forEach(places, openStore)
 })
 
 export const verify = Effect.fn("verify")(function* (flags: VerifyFlags) {

@@ -275,9 +275,13 @@ describe("verify", () => {
     assert.strictEqual((await distillery(["verify", "--since", "soon"])).code, 2)
     const wrong = await distillery(["verify", "--from", "gs://bucket"])
     assert.deepStrictEqual(
-      [wrong.code, /--from is wrong: stores of the kind "gs:"/.test(wrong.stderr)],
+      [wrong.code, /"gs:\/\/bucket" is no store: stores of the kind "gs:"/.test(wrong.stderr)],
       [2, true]
     )
+    const absent = join(project, "mistyped")
+    const nothing = await distillery(["verify", "--from", absent])
+    assert.deepStrictEqual([nothing.code, existsSync(absent)], [2, false], nothing.stderr)
+    assert.match(nothing.stderr, /^error: there is no store in .*mistyped\n {2}Name the folder/)
   }, 60_000)
 
   it("an empty store is sound", async () => {

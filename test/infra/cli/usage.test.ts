@@ -33,6 +33,8 @@ describe("asking for help", () => {
 
 describe("wrong usage exits with 2, says what is meant, and prints no page of help", () => {
   const cases: ReadonlyArray<readonly [ReadonlyArray<string>, RegExp]> = [
+    [["verify", "--sample", "0"], /^error: .*--sample: "0"\. Expected: a value between 1 and 100\n/],
+    [["push"], /^error: the flag --to is missing\n/],
     [["rnu"], /^error: there is no command "rnu": did you mean "run"\?\n/],
     [["run"], /^error: the argument <PIPELINE> is missing\n/],
     [["run", "quickstart", "--onyl", "x"], /^error: there is no flag "--onyl": did you mean "--only"\?\n/],
