@@ -10,10 +10,12 @@ import type { LoopFigures } from "./trainingLoop.ts"
 
 const root = join(import.meta.dirname, "../../..")
 const numStarts = 5
+const numLoops = 5
 const threads = 2
 
 export const livingRows = async (): Promise<ReadonlyArray<Row>> => {
-  const { longestGapMillis, overlap } = loopFigures()
+  const loops = Array.from({ length: numLoops }, loopFigures)
+  const middle = (figure: keyof LoopFigures) => median(loops.map((loop) => loop[figure]))
   return [
     row({
       name: "first step of ResNet-20 from a cold process",
@@ -21,8 +23,24 @@ export const livingRows = async (): Promise<ReadonlyArray<Row>> => {
       unit: "s",
       goal: 2
     }),
-    row({ name: "event loop's longest gap while training", value: longestGapMillis, unit: "ms", goal: 20 }),
-    row({ name: "steps and decoding together", value: overlap, unit: "of their CPU time / 2", goal: 1.05 })
+    row({
+      name: "event loop's longest gap while training",
+      value: middle("longestGapMillis"),
+      unit: "ms",
+      goal: 20
+    }),
+    row({
+      name: "steps and decoding together",
+      value: middle("overlap"),
+      unit: "of their CPU time / 2",
+      goal: 1.05
+    }),
+    row({
+      name: "steps and decoding together",
+      value: middle("overlapOfEachAlone"),
+      unit: "of the CPU time of each alone / 2",
+      goal: 1.05
+    })
   ]
 }
 
