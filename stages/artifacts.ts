@@ -2,6 +2,7 @@
  * What passes between stages. Values are small JSON; bytes lie in blobs they point to.
  */
 import { Schema } from "effect"
+import { Fit } from "../lib/data/Fit.ts"
 import { Architecture } from "../lib/models/Architecture.ts"
 import { DetectorHead, SegmenterHead } from "../lib/models/HeadParams.ts"
 import { BlobRef } from "../lib/storage/BlobStore.ts"
@@ -70,9 +71,8 @@ export const Preprocessing = Schema.Struct({
   height: Schema.Int,
   width: Schema.Int,
   channels: Schema.Literals([1, 3]),
-  /** Stretched to the size, or scaled with its aspect kept and filled up at the bottom and the right. */
-  fit: Schema.Literals(["stretch", "pad"]),
-  /** Per channel, in units of pixel / 255, over the training split. */
+  fit: Fit,
+  /** Per channel, in units of pixel / 255: over the training split, or as published weights want it. */
   mean: Schema.Array(Schema.Number),
   std: Schema.Array(Schema.Number)
 })

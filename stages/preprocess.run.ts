@@ -135,7 +135,8 @@ const preprocess = Effect.fnUntraced(function* <X extends ShardImage, A, E>(
   if (unusable.length > 0) {
     yield* (yield* JobContext).note(`${unusable.length} unusable images were left out: see "quarantined"`)
   }
-  const statistics = imageStatistics({ images: train.images, ...target }, train.extents)
+  const statistics =
+    params.normalization ?? imageStatistics({ images: train.images, ...target }, train.extents)
   const write = Effect.fnUntraced(function* (split: PreparedImages<A>) {
     split.fillPadding(paddingColour(statistics.mean))
     return { numExamples: split.about.length, tensors: yield* store.put(data.encode(split)) }

@@ -3,6 +3,7 @@
  * the training split.
  */
 import { Schema } from "effect"
+import { Fit, inputFlaw } from "../lib/data/Fit.ts"
 import { withDefault } from "../lib/models/withDefault.ts"
 import * as Artifact from "../lib/workflow/Artifact.ts"
 import * as Stage from "../lib/workflow/Stage.ts"
@@ -17,15 +18,22 @@ import {
 const side = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 4096 }))
 const fraction = (maximum: number) => Schema.Number.check(Schema.isBetween({ minimum: 0, maximum }))
 
-export const PreprocessParams = Schema.Struct({
+const perChannel = Schema.Array(Schema.Number)
+
+const params = Schema.Struct({
   height: side,
   width: side,
   channels: Schema.Literals([1, 3]),
   /**
-   * Stretched to the size, or scaled with the aspect kept and filled up at the bottom and the right; null:
-   * stretched for classification, filled up where there are boxes or masks.
+   * Null: stretched for classification, filled up where there are boxes or masks. Cut to the middle only for
+   * classification: boxes and masks would lose what lies outside.
    */
-  fit: withDefault(Schema.NullOr(Schema.Literals(["stretch", "pad"])), null),
+  fit: withDefault(Schema.NullOr(Fit), null),
+  /**
+   * What pixels are normalised by, per channel, in units of pixel / 255: what published weights were trained
+   * with. Left out, the training split is measured.
+   */
+  normalization: Schema.optionalKey(Schema.Struct({ mean: perChannel, std: perChannel })),
   /** Fraction of the training split (of every class of it) that is set aside for tuning; 0 keeps all. */
   validation: withDefault(fraction(0.9), 0.1),
   seed: withDefault(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 2 ** 32 - 1 })), 0),
@@ -34,6 +42,10 @@ export const PreprocessParams = Schema.Struct({
   /** Unusable images are left out and listed; a larger fraction of a split than this fails the stage. */
   maxUnreadable: withDefault(fraction(1), 0.01)
 })
+
+export const PreprocessParams = params.check(
+  Schema.makeFilter(({ normalization, ...size }) => inputFlaw({ ...size, normalization }) ?? true)
+)
 export const preprocessInputs = {
   dataset: Artifact.oneOf<ImageDatasetValue>(
     ImageDataset.classification,
@@ -44,6 +56,17 @@ export const preprocessInputs = {
 
 const tasks: ReadonlyArray<TaskName> = ["classification", "detection", "segmentation"]
 
+const preparedOf = ({ inputs, params }: Stage.OutputOfArgs): Artifact.ArtifactType<PreparedDatasetValue> => {
+  const task = tasks.find((one) => ImageDataset[one].name === inputs.dataset?.name)!
+  if (task !== "classification" && params.fit !== null && typeof params.fit === "object") {
+    throw new Stage.DefinitionError({
+      where: 'stage "preprocess"',
+      message: `fit "center-crop" is for classification; for ${task} it is "stretch" or "pad"`
+    })
+  }
+  return PreparedDataset[task]
+}
+
 const stage = Stage.make("preprocess", {
   params: PreprocessParams,
   inputs: preprocessInputs,
@@ -52,8 +75,7 @@ const stage = Stage.make("preprocess", {
     PreparedDataset.detection,
     PreparedDataset.segmentation
   ),
-  outputOf: ({ inputs }): Artifact.ArtifactType<PreparedDatasetValue> =>
-    PreparedDataset[tasks.find((task) => ImageDataset[task].name === inputs.dataset?.name)!],
+  outputOf: preparedOf,
   resultServices: ["ImageCodec"],
   run: () => import("./preprocess.run.ts")
 })

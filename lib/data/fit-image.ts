@@ -1,8 +1,11 @@
-/** Images of any size to one size: stretched, or with their aspect kept and filled up at bottom and right. */
+/**
+ * Images of any size to one size: stretched, or with their aspect kept, filled up at bottom and right or cut
+ * to the middle.
+ */
 import { Effect } from "effect"
+import type { CenterCrop, Fit } from "./Fit.ts"
 import { ImageCodec, type RawImage } from "./ImageCodec.ts"
-
-export type Fit = "stretch" | "pad"
+import { resample, type Span } from "./resample.ts"
 
 export interface Target {
   readonly height: number
@@ -22,7 +25,7 @@ export const extentOf = (
   image: { readonly height: number; readonly width: number },
   target: Pick<Target, "height" | "width" | "fit">
 ): Extent => {
-  if (target.fit === "stretch") return { rows: target.height, columns: target.width }
+  if (target.fit !== "pad") return { rows: target.height, columns: target.width }
   const scale = Math.min(target.height / image.height, target.width / image.width)
   const fitted = (pixels: number, most: number) => Math.min(most, Math.max(1, Math.round(pixels * scale)))
   return { rows: fitted(image.height, target.height), columns: fitted(image.width, target.width) }
@@ -34,9 +37,48 @@ export interface FittedImage {
   readonly extent: Extent
 }
 
-/** Resizes (bilinear, antialiased) to the extent and lays the result into the target's top left corner. */
+/** torchvision's `Resize`: the longer side, too, is a whole number of pixels, what is over is dropped. */
+export const scaledSize = (
+  { height, width }: Pick<RawImage, "height" | "width">,
+  shorterSide: number
+): Pick<RawImage, "height" | "width"> =>
+  width <= height
+    ? { height: Math.trunc((shorterSide * height) / width), width: shorterSide }
+    : { height: shorterSide, width: Math.trunc((shorterSide * width) / height) }
+
+/** Of two whole numbers equally near the even one, as Python's `round`. */
+const roundToEven = (value: number): number => {
+  const below = Math.floor(value)
+  if (value - below !== 0.5) return Math.round(value)
+  return below % 2 === 0 ? below : below + 1
+}
+
+/** torchvision's `CenterCrop` along one side. */
+const middle = (pixels: number, length: number): Span => ({
+  begin: roundToEven((pixels - length) / 2),
+  length
+})
+
+const centerCrop = (image: RawImage, { resampler, shorterSide }: CenterCrop, target: Target): RawImage => {
+  const size = scaledSize(image, shorterSide)
+  return resample(image, {
+    resampler,
+    ...size,
+    rows: middle(size.height, target.height),
+    columns: middle(size.width, target.width)
+  })
+}
+
+/**
+ * As the target's `fit` says. What is stretched or padded is resized by the codec (bilinear, antialiased) to
+ * the extent, and laid into the target's top left corner.
+ */
 export const fitImage = Effect.fnUntraced(function* (image: RawImage, target: Target) {
-  const { channels, height, width } = target
+  const { channels, fit, height, width } = target
+  if (typeof fit === "object") {
+    const { pixels } = centerCrop(image, fit, target)
+    return { pixels, extent: { rows: height, columns: width } } satisfies FittedImage
+  }
   const extent = extentOf(image, target)
   const { pixels } = yield* (yield* ImageCodec).resize(image, extent.rows, extent.columns)
   if (extent.rows === height && extent.columns === width) return { pixels, extent } satisfies FittedImage

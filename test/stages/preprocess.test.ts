@@ -178,12 +178,45 @@ it.layer(services)("preprocess, what is wrong", (it) => {
   )
 })
 
+const crop = { kind: "center-crop", shorterSide: 4, resampler: "bicubic" } as const
+
+it.layer(services)("for published weights", (it) => {
+  it.effect("images are cut to their middle, and normalised as told", () =>
+    Effect.gen(function* () {
+      const normalization = { mean: [0.25], std: [0.5] }
+      const dataset = yield* storeDataset({ train, test })
+      const { preprocessing, ...prepared } = yield* preprocess(dataset, { fit: crop, normalization })
+      assert.deepStrictEqual(preprocessing, {
+        ...{ height: 2, width: 2, channels: 1, fit: crop },
+        ...normalization
+      })
+      assert.deepStrictEqual(
+        [...(yield* load(prepared.test)).images],
+        [200, 200, 200, 200, 201, 201, 201, 201]
+      )
+    })
+  )
+})
+
 describe("preprocess params", () => {
+  it("of pipelines that name neither are what they were", () => {
+    const given = { height: 2, width: 2, channels: 1 } as const
+    const decoded = Schema.decodeSync(PreprocessParams)(given)
+    assert.deepStrictEqual(Schema.encodeSync(PreprocessParams)(decoded), {
+      ...given,
+      ...{ fit: null, validation: 0.1, seed: 0, limit: null, maxUnreadable: 0.01 }
+    })
+  })
+
   it.each([
     [{ height: 0 }, "height"],
     [{ channels: 2 as 1 }, "channels"],
     [{ validation: 1 }, "validation"],
-    [{ limit: 0 }, "limit"]
+    [{ limit: 0 }, "limit"],
+    [{ fit: { ...crop, shorterSide: 1 } }, "fit.shorterSide is 1, less than the 2 pixels that are cut out"],
+    [{ fit: { ...crop, resampler: "nearest" as "bilinear" } }, "resampler"],
+    [{ normalization: { mean: [0, 0, 0], std: [1, 1, 1] } }, "a mean and a std for each of the 1 channels"],
+    [{ normalization: { mean: [0], std: [0] } }, "each std must be above 0"]
   ])("%j is refused", (params, name) => {
     const decode = Schema.decodeUnknownSync(PreprocessParams)
     assert.throws(() => decode({ height: 2, width: 2, channels: 1, ...params }), new RegExp(name))

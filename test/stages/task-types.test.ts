@@ -90,6 +90,16 @@ describe("a task's stages take no other task's datasets", () => {
       /takes prepared-dataset\/classification, not the prepared-dataset\/segmentation/
     ))
 
+  it("images with boxes are not cut to their middle", () =>
+    assert.throws(
+      () =>
+        Preprocess({
+          params: { ...size, fit: { kind: "center-crop", shorterSide: 64, resampler: "bilinear" } },
+          inputs: { dataset: voc }
+        }),
+      /fit "center-crop" is for classification; for detection it is "stretch" or "pad"/
+    ))
+
   it("and preprocessing takes no prepared images", () =>
     assert.throws(
       // @ts-expect-error they are prepared already
