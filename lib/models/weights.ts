@@ -33,15 +33,17 @@ export const decodeWeights = Effect.fn("decodeWeights")(function* (
   specs: ReadonlyArray<WeightSpec>
 ) {
   const { arrays } = yield* decodeSafetensors(bytes)
-  const weights: Record<string, Weight> = {}
+  const found: Array<readonly [string, Weight]> = []
   for (const [name, { shape, values }] of Object.entries(arrays)) {
     if (!(values instanceof Float32Array)) {
       return yield* new SafetensorsError({ reason: `weight "${name}" must be F32` })
     }
-    weights[name] = { shape, values }
+    found.push([name, { shape, values }])
   }
+  // Not by assignment: a file may call a weight `__proto__`, which would then be nowhere.
+  const weights: Weights = Object.fromEntries(found)
   yield* checkWeights(weights, specs)
-  return weights as Weights
+  return weights
 })
 
 /** Succeeds when `weights` has exactly the names and shapes of `specs`. */

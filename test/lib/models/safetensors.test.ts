@@ -26,10 +26,11 @@ const arraysOf = (described: typeof Arrays.Type) =>
   )
 
 /** A file with this header and these data, whatever they say. */
-const fileOf = (header: string, data = 0, length = header.length) => {
-  const bytes = new Uint8Array(8 + header.length + data)
-  new DataView(bytes.buffer).setBigUint64(0, BigInt(length), true)
-  bytes.set(new TextEncoder().encode(header), 8)
+const fileOf = (header: string, data = 0, length?: number) => {
+  const encoded = new TextEncoder().encode(header)
+  const bytes = new Uint8Array(8 + encoded.length + data)
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(length ?? encoded.length), true)
+  bytes.set(encoded, 8)
   return bytes
 }
 
@@ -86,6 +87,9 @@ describe("safetensors", () => {
   )
 })
 
+/** `{"\xff":…`: a byte that begins no character. */
+const notUtf8 = Uint8Array.of(4, 0, 0, 0, 0, 0, 0, 0, 0x7b, 0x22, 0xff, 0x22)
+
 const entry = (fields: string) => `{"a":{${fields}}}`
 
 const broken = [
@@ -116,7 +120,41 @@ const broken = [
     ),
     /two arrays/
   ],
-  ["metadata that are not strings", fileOf('{"__metadata__":{"a":1}}'), /strings only/]
+  ["metadata that are not strings", fileOf('{"__metadata__":{"a":1}}'), /strings only/],
+  [
+    "a name that stands twice",
+    fileOf(
+      '{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"\\u0061":{"dtype":"U8","shape":[1],' +
+        '"data_offsets":[0,1]}}',
+      1
+    ),
+    /"a" stands in the header twice/
+  ],
+  ["a header that is not UTF-8", notUtf8, /not UTF-8/],
+  [
+    "a header with a byte order mark",
+    fileOf(`\ufeff${entry('"dtype":"U8","shape":[0],"data_offsets":[0,0]')}`),
+    /not a JSON object/
+  ],
+  ["a header of 100 MB", fileOf("{}", 1e8, 1e8), /100000000 bytes long, more than the 4194304/],
+  [
+    "a shape whose size overflows",
+    fileOf(
+      entry('"dtype":"F64","shape":[4294967296,4294967296,0.0,9007199254740991],"data_offsets":[0,8]'),
+      8
+    ),
+    /needs 0 bytes, it has 8/
+  ],
+  [
+    "a shape whose size is beyond all numbers",
+    fileOf(entry(`"dtype":"U8","shape":[${Array(30).fill(2 ** 53 - 1)}],"data_offsets":[0,8]`), 8),
+    /needs Infinity bytes/
+  ],
+  [
+    "more axes than PyTorch has",
+    fileOf(entry(`"dtype":"U8","shape":[${Array(65).fill(1)}],"data_offsets":[0,1]`), 1),
+    /"a" must have/
+  ]
 ] as const
 
 describe("a broken safetensors file", () => {

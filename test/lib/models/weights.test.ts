@@ -31,6 +31,14 @@ describe("weights", () => {
       encodeWeights(weights, { a: "1", b: "2" })
     ))
 
+  it.effect("under a name that JavaScript takes for something else are not overlooked", () =>
+    Effect.gen(function* () {
+      const named = { ...weights, ["__proto__"]: { shape: [1], values: Float32Array.of(1) } }
+      const error = yield* Effect.flip(decodeWeights(encodeWeights(named), specs))
+      assert.deepStrictEqual(error instanceof WeightsMismatch && error.unexpected, ["__proto__"])
+    })
+  )
+
   it.effect("of another model are refused with the differences", () =>
     Effect.gen(function* () {
       const wider: ReadonlyArray<WeightSpec> = [
