@@ -5,6 +5,7 @@
 import { Effect, Option, Schema } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { completeNames, completion } from "./completionCommands.ts"
+import { exportModel, reloadExport } from "./exportCommands.ts"
 import { cache, json, pipeline, set } from "./flags.ts"
 import { key } from "./keyCommands.ts"
 import { adopt, dag, explain } from "./pipelineCommands.ts"
@@ -175,9 +176,12 @@ export const distillery = Command.make("distillery").pipe(
     { group: "Begin", commands: [init] },
     { group: "Run", commands: [run, plan, explain, dag] },
     { group: "Look at results", commands: [log, show, diff, lineage, predict] },
-    { group: "Share results", commands: [push, pull, copy] },
+    { group: "Share results", commands: [exportModel, push, pull, copy] },
     { group: "Keep the store", commands: [ls, du, adopt, gc, verify, key] },
     { group: "Schedule", commands: [schedule, scheduler] },
-    { group: "Find out", commands: [list, doctor, runtime, completion, completeNames, selfTest] }
+    {
+      group: "Find out",
+      commands: [list, doctor, runtime, completion, completeNames, selfTest, reloadExport]
+    }
   ])
 )

@@ -53,7 +53,7 @@ _distillery_with_names()
           _distillery_names jobs "$pipeline"
           return
         fi ;;
-      show|lineage|predict)
+      show|lineage|predict|export)
         [[ -z "$pipeline" && "$prev" != -* ]] && { _distillery_names results; return; } ;;
       push|ls)
         [[ "$prev" != -* ]] && { _distillery_names results; return; } ;;

@@ -29,9 +29,10 @@ const importRules: ReadonlyArray<ImportRule> = [
   { from: "lib/tensor/", own: ["lib/tensor/"], packages: ["effect"] },
   {
     from: "lib/",
-    own: ["boxes", "data", "losses", "metrics", "models", "nn", "storage", "tensor", "train", "charts"].map(
-      (d) => `lib/${d}/`
-    ),
+    own: [
+      ...["boxes", "data", "export", "losses", "metrics", "models", "nn", "storage", "tensor", "train"],
+      "charts"
+    ].map((d) => `lib/${d}/`),
     packages: ["effect", "echarts", "fast-xml-parser", "vega", "vega-lite"]
   },
   {

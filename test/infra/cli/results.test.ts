@@ -1,7 +1,8 @@
 /** Looking at what runs made: show, diff, lineage; and dag. All on one store, which two runs fill. */
-import { readFileSync } from "node:fs"
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, beforeAll, describe, it } from "vitest"
+import { digestOf } from "../../../infra/hashing.ts"
 import { distillery, project } from "./builtProgram.ts"
 
 const refused = async (args: ReadonlyArray<string>, message: RegExp) => {
@@ -141,6 +142,44 @@ describe("after two runs", () => {
       /^error: nowhere\/toy\.svg cannot be written/
     )
     await refused(["dag", "./toy.ts", "--format", "png"], /^error: /)
+  }, 30_000)
+
+  it("export: read back, described, and never written over anything by accident", async () => {
+    const exported = ["export", "toy/teacher", "--output", "given/away"]
+    const { code, stderr, stdout } = await distillery([...exported, "--format", "tfjs,onnx"])
+    assert.strictEqual(code, 0, stderr)
+    assert.match(stdout, /^toy\/teacher is exported to given\/away\nformat +size +difference +read back by\n/)
+    assert.match(stdout, /^tfjs +[\d.]+ kB +\d\.\de-\d+ +TensorFlow\.js 4/m)
+    assert.match(stdout, /^onnx +[\d.]+ kB +not compared: the package onnxruntime-node is not installed$/m)
+    const folder = join(project, "given", "away")
+    const names = ["card.json", "comparison.json", "model.onnx", "tfjs"]
+    assert.deepStrictEqual(readdirSync(folder).sort(), names)
+    assert.deepStrictEqual(readdirSync(join(project, "given")), ["away"])
+    const card = JSON.parse(readFileSync(join(folder, "card.json"), "utf8"))
+    assert.deepStrictEqual(card.input.shape, [null, 16, 16, 3])
+    for (const { digest, path, sizeBytes } of card.files) {
+      const bytes = readFileSync(join(folder, path))
+      assert.deepStrictEqual([bytes.length, digestOf(bytes)], [sizeBytes, digest])
+    }
+
+    await refused(exported, /^error: an export lies in .*away already\n {2}Replace it by --force, or/)
+    assert.deepStrictEqual(readdirSync(folder).sort(), names)
+    const again = await jsonOf(...exported, "--format=safetensors", "--force")
+    assert.strictEqual(again.comparison.formats[0].relativeDifference, 0)
+    assert.deepStrictEqual(readdirSync(folder).sort(), ["card.json", "comparison.json", "model.safetensors"])
+    mkdirSync(join(project, "mine"))
+    writeFileSync(join(project, "mine", "thesis.txt"), "years of work")
+    await refused(
+      ["export", "toy/teacher", "--output", "mine", "--force"],
+      /^error: .*mine holds files that are no export of ours\n/
+    )
+    assert.deepStrictEqual(readdirSync(join(project, "mine")), ["thesis.txt"])
+  }, 60_000)
+
+  it("export: mistakes", async () => {
+    await refused(["export", "toy/teacher", "--format", "onx"], /no format "onx"\n {2}did you mean "onnx"\?/)
+    await refused(["export", "toy/techer"], /^error: there is no model "toy\/techer": did you mean/)
+    await refused(["export", "toy/teacher", "--output", "toy.ts"], /toy\.ts is a file\n/)
   }, 30_000)
 
   it("nothing is coloured in a pipe, and a closed one is no error", async () => {

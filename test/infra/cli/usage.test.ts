@@ -5,7 +5,7 @@ import { assert, describe, it } from "vitest"
 import { built, distillery } from "./builtProgram.ts"
 
 const commands = [
-  ...["run", "plan", "explain", "dag", "log", "show", "diff", "lineage", "predict"],
+  ...["run", "plan", "explain", "dag", "log", "show", "diff", "lineage", "predict", "export"],
   ...["adopt", "gc", "verify", "list", "doctor", "runtime", "completion"]
 ]
 
