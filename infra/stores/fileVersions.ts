@@ -3,6 +3,7 @@ import { readFileSync, type Stats, statSync } from "node:fs"
 import { open, readFile } from "node:fs/promises"
 import type { ObjectInfo, ObjectStamp } from "../../lib/storage/ObjectStore.ts"
 import { digestOf } from "../hashing.ts"
+import { sharedRoom } from "../hashThread.ts"
 import { errorCode } from "./atomicFiles.ts"
 
 /** The codes with which a system says that there is no such file. */
@@ -59,7 +60,7 @@ export const chunksOf = (path: string): FileChunks => {
         if (ino !== seen.ino || mtimeMs !== seen.mtimeMs || size !== seen.size) {
           throw new Error("it was replaced while it was read")
         }
-        const rooms = [Buffer.allocUnsafeSlow(chunkBytes), Buffer.allocUnsafeSlow(chunkBytes)]
+        const rooms = [sharedRoom(chunkBytes), sharedRoom(chunkBytes)]
         for (let nth = 0; ; nth++) {
           const room = rooms[nth % rooms.length]!
           const { bytesRead } = await handle.read(room)

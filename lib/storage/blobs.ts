@@ -41,15 +41,11 @@ const make = (store: ObjectStore["Service"], hasher: Hasher["Service"]): BlobSto
   const verifiedChunks = (ref: BlobRef): Stream.Stream<Uint8Array, BlobError> =>
     Stream.unwrap(
       Effect.map(orTakenBack(ref, store.getStream(blobKey(ref.blob))), ({ chunks }) => {
-        const hash = hasher.incremental()
-        const verdict = Effect.suspend(() => {
-          const found = hash.digest()
-          return found === ref.blob ? Effect.void : Effect.fail(new BlobCorrupt({ blob: ref.blob, found }))
-        })
-        return chunks.pipe(
-          Stream.tap((chunk) => Effect.sync(() => hash.update(chunk))),
-          Stream.onEnd(verdict)
+        const hash = hasher.incremental(ref.sizeBytes)
+        const verdict = Effect.flatMap(hash.digest, (found) =>
+          found === ref.blob ? Effect.void : Effect.fail(new BlobCorrupt({ blob: ref.blob, found }))
         )
+        return chunks.pipe(Stream.tap(hash.update), Stream.onEnd(verdict))
       })
     )
   /** Whether it is there whole, and young enough for nobody to sweep it before its job is published. */

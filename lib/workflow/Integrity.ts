@@ -61,16 +61,14 @@ type Hashed =
 /** In chunks: of a blob of any size only the parts under way are held. */
 const hashed = Effect.fn("Integrity.hashed")(function* (key: string) {
   const store = yield* ObjectStore
-  const hash = (yield* Hasher).incremental()
+  const source = yield* store.getStream(key)
+  const hash = (yield* Hasher).incremental(source.sizeBytes)
   let sizeBytes = 0
-  const { chunks } = yield* store.getStream(key)
-  yield* Stream.runForEach(chunks, (chunk) =>
-    Effect.sync(() => {
-      hash.update(chunk)
-      sizeBytes += chunk.length
-    })
-  )
-  return { _tag: "Hashed", digest: hash.digest(), sizeBytes } satisfies Hashed as Hashed
+  yield* Stream.runForEach(source.chunks, (chunk) => {
+    sizeBytes += chunk.length
+    return hash.update(chunk)
+  })
+  return { _tag: "Hashed", digest: yield* hash.digest, sizeBytes } satisfies Hashed as Hashed
 })
 
 const hashedOrNot = Effect.fn("Integrity.hashedOrNot")(function* (key: string) {

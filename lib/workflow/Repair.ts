@@ -30,14 +30,11 @@ const copyBlob = Effect.fn("Repair.copyBlob")(function* (copy: Copy, digest: Dig
   const store = yield* ObjectStore
   const key = blobKey(digest)
   const { chunks, sizeBytes } = yield* copy.getStream(key)
-  const hash = (yield* Hasher).incremental()
-  const verdict: Effect.Effect<void, StoreError> = Effect.suspend(() =>
-    hash.digest() === digest ? Effect.void : Effect.fail(new ObjectNotFound({ key }))
+  const hash = (yield* Hasher).incremental(sizeBytes)
+  const verdict: Effect.Effect<void, StoreError> = Effect.flatMap(hash.digest, (found) =>
+    found === digest ? Effect.void : Effect.fail(new ObjectNotFound({ key }))
   )
-  const verified = chunks.pipe(
-    Stream.tap((chunk) => Effect.sync(() => hash.update(chunk))),
-    Stream.onEnd(verdict)
-  )
+  const verified = chunks.pipe(Stream.tap(hash.update), Stream.onEnd(verdict))
   yield* store.putStream(key, { sizeBytes, chunks: verified })
 })
 

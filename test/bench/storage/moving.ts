@@ -20,13 +20,14 @@ type Act<E> = (from: string, to: string, ref?: string) => Effect.Effect<void, E,
 /** A file goes up under the digest that the plan took of it, and is seen to be still that. */
 const up: Act<unknown> = Effect.fnUntraced(function* (file, record) {
   const ref = JSON.parse(yield* Effect.promise(() => readFile(record, "utf8"))) as BlobRef
-  const hash = (yield* Hasher).incremental()
   const { chunks, sizeBytes } = chunksOf(file)
+  const hash = (yield* Hasher).incremental(sizeBytes)
+  const verdict = Effect.flatMap(hash.digest, (found) =>
+    found === ref.blob ? Effect.void : Effect.fail(`${file} was changed`)
+  )
   const read = Stream.fromAsyncIterable(chunks(), (error) => error).pipe(
-    Stream.tap((chunk) => Effect.sync(() => hash.update(chunk))),
-    Stream.onEnd(
-      Effect.suspend(() => (hash.digest() === ref.blob ? Effect.void : Effect.fail(`${file} was changed`)))
-    )
+    Stream.tap(hash.update),
+    Stream.onEnd(verdict)
   )
   yield* (yield* BlobStore).putStream(ref, { sizeBytes, chunks: read })
 })
