@@ -19,6 +19,7 @@ import {
   StoreUnusable
 } from "../../lib/storage/ObjectStore.ts"
 import { isObjectKey, keyRule } from "../../lib/storage/objectKeys.ts"
+import { sharedRoom } from "../hashThread.ts"
 import { connect, type S3Connection } from "./s3Client.ts"
 import { type DownloadSizes, download, downloadPart } from "./s3Download.ts"
 import { encryptWrites } from "./s3Encryption.ts"
@@ -75,7 +76,7 @@ const partsOf = (opened: Opened, attempt: Attempt, { key, sizeBytes, version }: 
   const part = (nth: number) =>
     attempt("read", key, 0, async (signal) => {
       const start = nth * partBytes
-      rooms[nth % (numParallel + 2)] ??= Buffer.allocUnsafeSlow(partBytes)
+      rooms[nth % (numParallel + 2)] ??= sharedRoom(partBytes)
       const bytes = rooms[nth % (numParallel + 2)]!.subarray(0, sizeBytes - start)
       await downloadPart(object, version, { bytes, start }, signal).catch((error: unknown) => {
         throw isAbsence(error as S3Failure, "GET") ? new ObjectNotFound({ key }) : error
@@ -97,12 +98,12 @@ const infoFrom = (key: string, { modifiedAt, sizeBytes, version }: Answer): Obje
   return { key, sizeBytes: sizeBytes ?? 0, version, modifiedAtMillis: (modifiedAt ?? new Date()).getTime() }
 }
 
-const head = async (opened: Opened, key: string, abortSignal: AbortSignal): Promise<ObjectInfo> => {
-  const { bucket, client, objectKey } = objectOf(opened, `objects/${key}`)
+const head = async (opened: Opened, key: string, signal: AbortSignal): Promise<ObjectInfo> => {
+  const { bucket, direct, objectKey } = objectOf(opened, `objects/${key}`)
+  const command = () => new HeadObjectCommand({ Bucket: bucket, Key: objectKey })
+  const request = { method: "HEAD", objectKey, headers: {} } as const
   try {
-    const found = await client.send(new HeadObjectCommand({ Bucket: bucket, Key: objectKey }), {
-      abortSignal
-    })
+    const found = await direct.send({ bucket, command, request }, signal)
     return infoFrom(key, {
       sizeBytes: found.ContentLength,
       version: found.ETag,
@@ -350,7 +351,7 @@ const open = async ({ checked, mustExist = false, patience, place }: S3StoreOpti
   const connection = await connect().catch((error: unknown) => {
     throw openingFailure(unknown)(error)
   })
-  if (place.encryption !== undefined) encryptWrites(connection.client, place.encryption)
+  if (place.encryption !== undefined) encryptWrites(connection, place.encryption)
   const opened = { connection, place, server: serverOf(connection, place), isConditional: true }
   const isConditional =
     !checked ||

@@ -3,7 +3,7 @@
  * own chain: `AWS_` variables, profiles, web identity, instance roles. Nothing of it is configured here.
  */
 import { S3Client, type S3ClientConfig } from "@aws-sdk/client-s3"
-import { DirectBodies } from "./s3DirectBodies.ts"
+import { Direct } from "./s3Direct.ts"
 import { isPassing, type S3Failure, waitReason } from "./s3Errors.ts"
 import { type Patience, StoreAbsence } from "./storeAbsence.ts"
 
@@ -88,7 +88,7 @@ const forCustomEndpoint = (endpoint: string): S3ClientConfig => ({
 
 export interface S3Connection {
   readonly client: S3Client
-  readonly direct: DirectBodies
+  readonly direct: Direct
   /** Whom it talks to, for messages: an origin, or Amazon S3. */
   readonly server: string
   readonly custom: boolean
@@ -120,7 +120,7 @@ export const connect = async (stallMillis = 30_000): Promise<S3Connection> => {
   const custom = endpoint !== undefined
   return {
     client,
-    direct: new DirectBodies(stallMillis),
+    direct: new Direct({ client, stallMillis, onAnswer: () => persistence.absence?.answered() }),
     server,
     custom,
     bePatient: (patience) => {

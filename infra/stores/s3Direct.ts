@@ -1,204 +1,119 @@
 /**
- * Bodies of answers that go straight from the socket into memory which is there already. Node's own client
- * makes two new buffers of every 64 KiB that arrive; of a gigabyte that costs the garbage collector three
- * seconds. The SDK makes, signs and retries the requests and reads the answers' heads as always; only who
- * sends and receives is another. Answers in a form that is not known here are left to Node's client.
+ * Requests for single objects past the layers of the SDK, which take a millisecond of the CPU each, and past
+ * Node's client. The SDK says where the bucket is and who asks: the first request is its own, and shows. A
+ * request is tried here once; an answer that is no success, or none, is handed to the SDK as if it had come
+ * to its own first try, so what it means and whether it is tried again is decided in one place.
  */
-import { connect as connectPlain, type Socket } from "node:net"
+
 import { Readable } from "node:stream"
-import { connect as connectSecure } from "node:tls"
-import type { GetObjectCommand } from "@aws-sdk/client-s3"
+import { crc32 } from "node:zlib"
+import type {
+  GetObjectCommand,
+  GetObjectCommandOutput,
+  HeadObjectCommand,
+  PutObjectCommand,
+  S3Client,
+  UploadPartCommand,
+  UploadPartCommandOutput
+} from "@aws-sdk/client-s3"
+import { type AnswerHead, Arrival, type Landing, UnknownForm } from "./s3Answer.ts"
+import { Line } from "./s3Line.ts"
+import { type PlainRequest, type SignedRequest, signedHead, type Way, wayFrom } from "./s3Signing.ts"
 
-/** A signed request, as the SDK hands it to its client. */
-interface SignedRequest {
-  readonly protocol: string
-  readonly hostname: string
-  readonly port?: number
-  readonly path: string
-  readonly query?: { readonly [name: string]: string | ReadonlyArray<string> | null }
-  readonly headers: { readonly [name: string]: string }
+/** What is looked at of an answer. */
+export type Told = Pick<
+  GetObjectCommandOutput & UploadPartCommandOutput,
+  "ETag" | "ContentLength" | "ContentRange" | "LastModified" | "Metadata" | "ChecksumCRC32"
+>
+
+type Command = GetObjectCommand | HeadObjectCommand | PutObjectCommand | UploadPartCommand
+
+/** The same request in the SDK's words and as it is sent. */
+export interface Asked<C extends Command> {
+  readonly bucket: string
+  readonly command: () => C
+  readonly request: PlainRequest
+  /** Where the answer's bytes go to, if it has some. */
+  readonly landing?: Landing | undefined
 }
 
-interface AnswerHead {
-  readonly statusCode: number
-  readonly headers: { readonly [name: string]: string }
-}
+const metaPrefix = "x-amz-meta-"
 
-/** Where the bytes of a range go to. */
-export interface Landing {
-  readonly bytes: Uint8Array
-  /** Of the first byte, in the object. */
-  readonly start: number
-  /** How many have come. */
-  landed: number
-  /** Why no more came. */
-  error: unknown
-}
-
-const connectMillis = 5_000
-const readBytes = 256 * 1024
-const headBytesMax = 64 * 1024
-/** Of a refusal. */
-const bodyBytesMax = 2 ** 20
-
-const failure = (code: string, message: string) => Object.assign(new Error(message), { code })
-
-const textOf = ({ headers, hostname, path, port, query = {} }: SignedRequest): string => {
-  const pairs = Object.entries(query).flatMap(([name, value]) =>
-    [value ?? ""].flat().map((one) => `${encodeURIComponent(name)}=${encodeURIComponent(one)}`)
+const toldBy = ({ headers }: AnswerHead): Told => ({
+  ETag: headers.etag,
+  ContentLength: headers["content-length"] === undefined ? undefined : Number(headers["content-length"]),
+  ContentRange: headers["content-range"],
+  LastModified: headers["last-modified"] === undefined ? undefined : new Date(headers["last-modified"]),
+  ChecksumCRC32: headers["x-amz-checksum-crc32"],
+  Metadata: Object.fromEntries(
+    Object.entries(headers)
+      .filter(([name]) => name.startsWith(metaPrefix))
+      .map(([name, value]) => [name.slice(metaPrefix.length), value])
   )
-  const lines = { host: port === undefined ? hostname : `${hostname}:${port}`, ...headers }
-  const said = Object.entries(lines).map(([name, value]) => `${name}: ${value}\r\n`)
-  return `GET ${path}${pairs.length === 0 ? "" : `?${pairs.join("&")}`} HTTP/1.1\r\n${said.join("")}\r\n`
+})
+
+/** What the SDK sends by itself to servers that it takes for Amazon's. */
+const checksumOf = (body: Uint8Array) => {
+  const bytes = Buffer.alloc(4)
+  bytes.writeUInt32BE(crc32(body))
+  return { "x-amz-sdk-checksum-algorithm": "CRC32", "x-amz-checksum-crc32": bytes.toString("base64") }
 }
 
-const headFrom = (text: string): AnswerHead => {
-  const [first = "", ...lines] = text.split("\r\n")
-  const status = /^HTTP\/1\.1 (\d{3})/.exec(first)?.[1]
-  if (status === undefined) throw failure("EPROTO", "what answers does not speak HTTP/1.1")
-  const headers = lines.map((line) => {
-    const colon = line.indexOf(":")
-    return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()] as const
-  })
-  return { statusCode: Number(status), headers: Object.fromEntries(headers) }
+/** What became of the first try. */
+type Outcome = { readonly error: unknown } | { readonly head: AnswerHead; readonly body: Buffer }
+
+/** What is not there is asked for often; the SDK takes two milliseconds to say so. */
+const absence = (method: string, { body, head }: { readonly head: AnswerHead; readonly body: Buffer }) => {
+  if (head.statusCode !== 404) return undefined
+  if (method !== "HEAD" && !body.includes("<Code>NoSuchKey</Code>")) return undefined
+  const $metadata = { httpStatusCode: head.statusCode }
+  return Object.assign(new Error("it is not there"), { name: "NoSuchKey", $metadata })
 }
 
-/** A connection that is asked for one thing at a time. */
-class Line {
-  readonly socket: Socket
-  /** What is done with bytes that arrive, and with the end of the connection. */
-  #receive: ((bytes: Uint8Array) => void) | undefined
-  #fail: ((error: unknown) => void) | undefined
-
-  constructor({ hostname, port, protocol }: SignedRequest, stallMillis: number) {
-    const isSecure = protocol === "https:"
-    const options = {
-      host: hostname,
-      port: port ?? (isSecure ? 443 : 80),
-      onread: {
-        buffer: Buffer.allocUnsafeSlow(readBytes),
-        callback: (count: number, bytes: Uint8Array) => {
-          this.#receive?.(bytes.subarray(0, count))
-          return true
-        }
-      }
-    }
-    this.socket = isSecure
-      ? connectSecure({ ...options, servername: hostname })
-      : connectPlain({ ...options, noDelay: true })
-    const end = (error?: unknown) => this.#fail?.(error ?? failure("ECONNRESET", "the connection was closed"))
-    this.socket.setTimeout(connectMillis)
-    this.socket.once(isSecure ? "secureConnect" : "connect", () => this.socket.setTimeout(stallMillis))
-    this.socket.on("timeout", () => this.socket.destroy(failure("ETIMEDOUT", "nothing came for too long")))
-    this.socket.on("error", end)
-    this.socket.on("end", () => this.socket.destroy())
-    this.socket.on("close", () => end())
-  }
-
-  /** Sends, and gives what comes to `receive` until that says that it was all. */
-  ask(text: string, receive: (bytes: Uint8Array) => boolean, signal: AbortSignal): Promise<void> {
-    return new Promise<void>((resolve, reject) => {
-      const stop = () => this.socket.destroy(signal.reason as Error)
-      const settle = (act: () => void) => {
-        this.#receive = undefined
-        this.#fail = undefined
-        signal.removeEventListener("abort", stop)
-        act()
-      }
-      this.#fail = (error) => settle(() => reject(error))
-      this.#receive = (bytes) => {
-        try {
-          if (receive(bytes)) settle(resolve)
-        } catch (error) {
-          settle(() => reject(error))
-          this.socket.destroy()
-        }
-      }
-      if (this.socket.destroyed) return this.#fail(failure("ECONNRESET", "the connection was closed"))
-      signal.addEventListener("abort", stop)
-      this.socket.ref()
-      this.socket.write(text)
-    })
-  }
+/** The command's first try has come to this. */
+const handOver = (command: GetObjectCommand, outcome: Outcome): void => {
+  let isFirst = true
+  command.middlewareStack.add(
+    (next) => async (args) => {
+      if (!isFirst) return next(args)
+      isFirst = false
+      if ("error" in outcome) throw outcome.error
+      const body = Readable.from([outcome.body], { objectMode: false })
+      return { response: { ...outcome.head, body } } as never
+    },
+    { step: "deserialize", priority: "low", name: "firstTry" }
+  )
 }
 
-/** The answer is in no form that is known here; Node's client knows it. */
-class UnknownForm extends Error {}
-
-/** An answer while it arrives. */
-class Arrival {
-  head: AnswerHead | undefined
-  /** Of an answer that is not the range that was asked for. */
-  readonly other: Array<Buffer> = []
-  #text = Buffer.alloc(0)
-  #left = 0
-  #isRange = false
-  readonly #landing: Landing
-
-  constructor(landing: Landing) {
-    this.#landing = landing
-  }
-
-  /** `true` with the last byte. */
-  take(bytes: Uint8Array): boolean {
-    return this.head === undefined ? this.#takeHead(bytes) : this.#takeBody(bytes)
-  }
-
-  #takeHead(bytes: Uint8Array): boolean {
-    this.#text = Buffer.concat([this.#text, bytes])
-    const end = this.#text.indexOf("\r\n\r\n")
-    if (end === -1) {
-      if (this.#text.length > headBytesMax) throw failure("EPROTO", "the answer's head has no end")
-      return false
-    }
-    const head = headFrom(this.#text.toString("latin1", 0, end))
-    const length = head.headers["content-length"]
-    if (length === undefined || head.headers["content-encoding"] !== undefined) throw new UnknownForm()
-    this.#left = Number(length)
-    const { bytes: room, start } = this.#landing
-    const range = head.headers["content-range"]
-    this.#isRange = head.statusCode === 206 && range?.startsWith(`bytes ${start}-`) === true
-    if (this.#left > (this.#isRange ? room.length : bodyBytesMax)) throw new UnknownForm()
-    this.head = head
-    return this.#takeBody(this.#text.subarray(end + 4))
-  }
-
-  #takeBody(bytes: Uint8Array): boolean {
-    if (bytes.length > this.#left) throw failure("EPROTO", "the server sent more than it said")
-    if (this.#isRange) {
-      this.#landing.bytes.set(bytes, this.#landing.landed)
-      this.#landing.landed += bytes.length
-    } else this.other.push(Buffer.from(bytes))
-    this.#left -= bytes.length
-    return this.#left === 0
-  }
+export interface DirectOptions {
+  readonly client: S3Client
+  readonly stallMillis: number
+  /** Told of every request that came to its end here. */
+  readonly onAnswer: () => void
 }
 
-/** Connections to a server, kept for the next request. */
-export class DirectBodies {
-  readonly #stallMillis: number
+export class Direct {
+  readonly #options: DirectOptions
+  readonly #ways = new Map<string, Way>()
   readonly #idle = new Map<string, Array<Line>>()
+  #writeHeaders: { readonly [name: string]: string } = {}
+  #wantsChecksums: boolean | undefined
   #isUnfit = false
 
-  constructor(stallMillis: number) {
-    this.#stallMillis = stallMillis
+  constructor(options: DirectOptions) {
+    this.#options = options
+    options.client.middlewareStack.add(
+      (next) => (args) => {
+        this.#learn(args.request as SignedRequest, args.input as { Bucket?: string; Key?: string })
+        return next(args)
+      },
+      { step: "deserialize", priority: "low", name: "learnWay" }
+    )
   }
 
-  /** Sees to it that the command's answer goes to `landing`; its own body is then empty. */
-  route(command: GetObjectCommand, landing: Landing, signal: AbortSignal): void {
-    command.middlewareStack.add(
-      (next) => async (args) => {
-        if (this.#isUnfit) return next(args)
-        try {
-          return { response: await this.#exchange(args.request as SignedRequest, landing, signal) } as never
-        } catch (error) {
-          if (!(error instanceof UnknownForm)) throw error
-          this.#isUnfit = true
-          return next(args)
-        }
-      },
-      { step: "deserialize", priority: "low", name: "directBodies" }
-    )
+  /** What goes with every object that is written. */
+  set writeHeaders(headers: { readonly [name: string]: string }) {
+    this.#writeHeaders = headers
   }
 
   close(): void {
@@ -206,40 +121,99 @@ export class DirectBodies {
     this.#idle.clear()
   }
 
-  async #exchange(request: SignedRequest, landing: Landing, signal: AbortSignal) {
-    landing.landed = 0
-    const origin = `${request.protocol}//${request.hostname}:${request.port}`
-    const line = this.#free(origin) ?? new Line(request, this.#stallMillis)
-    const arrival = new Arrival(landing)
+  /** Rejects with an error of the SDK. Bytes that have landed are a success, whatever ended them. */
+  async send<C extends Command>(asked: Asked<C>, signal: AbortSignal): Promise<Told & { Body?: unknown }> {
+    const way = this.#ways.get(asked.bucket)
+    const outcome = way && !this.#isUnfit ? await this.#tried(way, asked, signal) : undefined
+    if (outcome !== undefined && "head" in outcome) {
+      const absent = absence(asked.request.method, outcome)
+      if (absent !== undefined || outcome.head.statusCode < 300) this.#options.onAnswer()
+      if (absent !== undefined) throw absent
+      if (outcome.head.statusCode < 300) return toldBy(outcome.head)
+    }
+    // The SDK's overloads take no union.
+    const command = asked.command() as GetObjectCommand
+    if (outcome !== undefined) handOver(command, outcome)
+    return this.#options.client.send(command, { abortSignal: signal })
+  }
+
+  #learn(request: SignedRequest, { Bucket, Key }: { Bucket?: string; Key?: string }): void {
+    if (Bucket === undefined || Key === undefined || this.#ways.has(Bucket)) return
+    const way = wayFrom(request, Key)
+    if (way !== undefined) this.#ways.set(Bucket, way)
+  }
+
+  /** `undefined` where the answer cannot be read here. */
+  async #tried(way: Way, { landing, request }: Asked<Command>, signal: AbortSignal) {
     try {
-      await line.ask(textOf(request), (bytes) => arrival.take(bytes), signal)
+      return await this.#exchange(way, request, landing, signal)
+    } catch (error) {
+      if (signal.aborted) throw error
+      if (!(error instanceof UnknownForm)) return { error }
+      this.#isUnfit = true
+      return undefined
+    }
+  }
+
+  async #signed(way: Way, request: PlainRequest): Promise<string> {
+    const { config } = this.#options.client
+    this.#wantsChecksums ??= (await config.requestChecksumCalculation()) === "WHEN_SUPPORTED"
+    const { body, headers, method, query } = request
+    const isWrite = method === "PUT" && query === undefined
+    const date = new Date(Date.now() + config.systemClockOffset)
+    return signedHead(
+      way,
+      {
+        ...request,
+        headers: {
+          ...headers,
+          ...(isWrite && this.#writeHeaders),
+          ...(body !== undefined && this.#wantsChecksums && checksumOf(body))
+        }
+      },
+      await config.credentials(),
+      date
+    )
+  }
+
+  async #exchange(
+    way: Way,
+    request: PlainRequest,
+    landing: Landing | undefined,
+    signal: AbortSignal
+  ): Promise<Outcome> {
+    const head = Buffer.from(await this.#signed(way, request), "latin1")
+    const { protocol, hostname, port } = way.origin
+    const origin = `${protocol}//${hostname}:${port}`
+    const line = this.#free(origin) ?? new Line(way.origin, this.#options.stallMillis)
+    const arrival = new Arrival(request.method, landing)
+    try {
+      await line.ask(request.body === undefined ? [head] : [head, request.body], arrival, signal)
       this.#keep(origin, line, arrival.head!)
     } catch (error) {
       line.socket.destroy()
-      if (signal.aborted || landing.landed === 0) throw error
+      if (signal.aborted || landing === undefined || landing.landed === 0) throw error
       landing.error = error
     }
-    const { headers, statusCode } = arrival.head!
-    // What the SDK would check the body against, which it does not see.
-    const others = Object.entries(headers).filter(([name]) => !name.startsWith("x-amz-checksum-"))
-    const body = Readable.from([Buffer.concat(arrival.other)], { objectMode: false })
-    return { statusCode, headers: Object.fromEntries(others), body }
+    return { head: arrival.head!, body: arrival.body }
   }
 
   #free(origin: string): Line | undefined {
     const lines = this.#idle.get(origin) ?? []
     for (let line = lines.pop(); line !== undefined; line = lines.pop()) {
-      if (!line.socket.destroyed) return line
+      if (line.isFree) return line
     }
     return undefined
   }
 
   #keep(origin: string, line: Line, { headers }: AnswerHead): void {
-    if (headers.connection?.toLowerCase() === "close") {
+    if (headers.connection?.toLowerCase() === "close" || !line.isFree) {
       line.socket.destroy()
       return
     }
     line.socket.unref()
-    this.#idle.set(origin, [...(this.#idle.get(origin) ?? []), line])
+    const lines = this.#idle.get(origin)
+    if (lines === undefined) this.#idle.set(origin, [line])
+    else lines.push(line)
   }
 }

@@ -4,14 +4,15 @@
  */
 import { createHash } from "node:crypto"
 import { setTimeout as delay } from "node:timers/promises"
-import { GetObjectCommand, type GetObjectCommandOutput, type S3Client } from "@aws-sdk/client-s3"
+import { GetObjectCommand, type S3Client } from "@aws-sdk/client-s3"
+import type { Landing } from "./s3Answer.ts"
 import { backoffMillis } from "./s3Client.ts"
-import type { DirectBodies, Landing } from "./s3DirectBodies.ts"
+import type { Direct, Told } from "./s3Direct.ts"
 import { isPrecondition, isRangeEmpty, type S3Failure } from "./s3Errors.ts"
 
 export interface S3Object {
   readonly client: S3Client
-  readonly direct: DirectBodies
+  readonly direct: Direct
   readonly bucket: string
   /** The whole key, the store's prefix included. */
   readonly objectKey: string
@@ -53,26 +54,34 @@ interface Reading {
   readonly signal: AbortSignal
 }
 
-interface GetOptions {
-  readonly version?: string | undefined
-  readonly signal: AbortSignal
-  /** Where the bytes go to; without it the answer has a body. */
-  readonly landing?: Landing
-}
-
-const getRange = ({ bucket, client, direct, objectKey }: S3Object, range: string, options: GetOptions) => {
-  const { landing, signal, version } = options
-  const command = new GetObjectCommand({
-    Bucket: bucket,
-    Key: objectKey,
-    Range: range,
-    ...(version !== undefined && { IfMatch: version })
-  })
-  if (landing !== undefined) direct.route(command, landing, signal)
-  return client.send(command, { abortSignal: signal })
-}
-
 type Body = AsyncIterable<Uint8Array>
+
+/** What an answer tells; `Body` holds the bytes where they did not land. */
+type Answer = Told & { readonly Body?: unknown }
+
+interface Range {
+  readonly start: number
+  readonly end: number
+  readonly version?: string | undefined
+}
+
+const getRange = (
+  { bucket, direct, objectKey }: S3Object,
+  { end, start, version }: Range,
+  landing: Landing,
+  signal: AbortSignal
+): Promise<Answer> => {
+  const range = `bytes=${start}-${end - 1}`
+  const command = () =>
+    new GetObjectCommand({
+      Bucket: bucket,
+      Key: objectKey,
+      Range: range,
+      ...(version !== undefined && { IfMatch: version })
+    })
+  const headers = { range, ...(version !== undefined && { "if-match": version }) }
+  return direct.send({ bucket, command, request: { method: "GET", objectKey, headers }, landing }, signal)
+}
 
 /** Where it ended, and why there, if not with the last byte. */
 interface Copied {
@@ -104,30 +113,25 @@ const copyBody = async (
 /** Asks for `start` to `end` of the very version that is being read. */
 const ask = async (reading: Reading, start: number, end: number): Promise<Copied> => {
   const { bytes, object, origin, signal, version } = reading
-  const room = bytes.subarray(start - origin, end - origin)
-  const landing: Landing = { bytes: room, start, landed: 0, error: undefined }
-  const answer = await getRange(object, `bytes=${start}-${end - 1}`, { version, signal, landing }).catch(
-    (error: unknown) => {
-      throw isPrecondition(error as S3Failure) ? new Replaced() : error
-    }
-  )
+  const room = (lengthBytes: number) =>
+    lengthBytes > end - start ? undefined : bytes.subarray(start - origin, start - origin + lengthBytes)
+  const landing: Landing = { start, room, landed: 0, error: undefined }
+  const answer = await getRange(object, { start, end, version }, landing, signal).catch((error: unknown) => {
+    throw isPrecondition(error as S3Failure) ? new Replaced() : error
+  })
   if (answer.ContentRange?.startsWith(`bytes ${start}-`) !== true) {
     throw new Error("the server does not give parts of an object, so a broken download cannot go on")
   }
   if (landing.landed > 0) return { at: start + landing.landed, error: landing.error }
-  return copyBody(reading, answer.Body as unknown as Body, start, end)
+  return copyBody(reading, answer.Body as Body, start, end)
 }
 
-/** Reads `start` to `end` of the object, from a body that is open already or from requests of its own. */
-const fill = async (reading: Reading, start: number, end: number, opened?: Body): Promise<void> => {
+/** Reads `start` to `end` of the object. */
+const fill = async (reading: Reading, start: number, end: number): Promise<void> => {
   let at = start
-  let body = opened
   let numFruitless = 0
   while (at < end) {
-    const copied: Copied = await (body === undefined
-      ? ask(reading, at, end)
-      : copyBody(reading, body, at, end))
-    body = undefined
+    const copied = await ask(reading, at, end)
     numFruitless = copied.at > at ? 0 : numFruitless + 1
     at = copied.at
     if (at === end) return
@@ -137,18 +141,40 @@ const fill = async (reading: Reading, start: number, end: number, opened?: Body)
 }
 
 /** The object's size, from an answer to a request for its first part. */
-const sizeOf = ({ ContentLength, ContentRange }: GetObjectCommandOutput): number => {
+const sizeOf = ({ ContentLength, ContentRange }: Answer): number => {
   const size = ContentRange === undefined ? ContentLength : Number(ContentRange.split("/")[1])
   if (size === undefined || !Number.isSafeInteger(size)) throw new Error("the server gives no size")
   return size
 }
 
+interface First {
+  readonly answer: Answer
+  /** Of the whole object; the first of them have come. */
+  readonly bytes: Uint8Array
+  readonly at: number
+}
+
 /** `undefined` for an empty object: no range of it can be had. */
-const openFirst = (object: S3Object, { partBytes }: DownloadSizes, signal: AbortSignal) =>
-  getRange(object, `bytes=0-${partBytes - 1}`, { signal }).catch((error: unknown) => {
-    if (isRangeEmpty(error as S3Failure)) return undefined
-    throw error
-  })
+const openFirst = async (object: S3Object, { partBytes }: DownloadSizes, signal: AbortSignal) => {
+  let bytes: Uint8Array | undefined
+  const room = (lengthBytes: number, sizeBytes: number) => {
+    bytes = new Uint8Array(sizeBytes)
+    return lengthBytes > sizeBytes ? undefined : bytes.subarray(0, lengthBytes)
+  }
+  const landing: Landing = { start: 0, room, landed: 0, error: undefined }
+  const answer = await getRange(object, { start: 0, end: partBytes }, landing, signal).catch(
+    (error: unknown) => {
+      if (isRangeEmpty(error as S3Failure)) return undefined
+      throw error
+    }
+  )
+  if (answer === undefined) return undefined
+  if (answer.Body === undefined) return { answer, bytes: bytes!, at: landing.landed } satisfies First
+  const whole = new Uint8Array(sizeOf(answer))
+  const reading = { object, bytes: whole, origin: 0, version: answer.ETag, signal }
+  const { at } = await copyBody(reading, answer.Body as Body, 0, whole.length)
+  return { answer, bytes: whole, at } satisfies First
+}
 
 interface Read {
   readonly bytes: Uint8Array
@@ -156,38 +182,42 @@ interface Read {
   readonly isSound: boolean
 }
 
-const asRead = (bytes: Uint8Array, { Metadata }: GetObjectCommandOutput): Read => {
+const asRead = (bytes: Uint8Array, { Metadata }: Answer): Read => {
   const content = Metadata?.[contentName]
   return { bytes, isSound: content === undefined || content === sha256(bytes) }
 }
 
-const readOnce = async (object: S3Object, sizes: DownloadSizes, outer: AbortSignal): Promise<Read> => {
+/** The parts behind the first, and what that lacks. */
+const fillRest = async (object: S3Object, sizes: DownloadSizes, first: First, outer: AbortSignal) => {
   // The first part that fails ends the others.
   const failing = new AbortController()
   const signal = AbortSignal.any([outer, failing.signal])
-  const first = await openFirst(object, sizes, signal)
-  if (first === undefined) return { bytes: new Uint8Array(0), isSound: true }
-  const sizeBytes = sizeOf(first)
-  const bytes = new Uint8Array(sizeBytes)
-  const reading: Reading = { object, bytes, origin: 0, version: first.ETag, signal }
-  const firstEnd = first.ContentRange === undefined ? sizeBytes : Math.min(sizes.partBytes, sizeBytes)
+  const { answer, at, bytes } = first
+  const reading: Reading = { object, bytes, origin: 0, version: answer.ETag, signal }
+  const firstEnd = answer.ContentRange === undefined ? bytes.length : Math.min(sizes.partBytes, bytes.length)
   let next = firstEnd
   const work = async (): Promise<void> => {
-    while (next < sizeBytes) {
+    while (next < bytes.length) {
       const start = next
-      next = Math.min(start + sizes.partBytes, sizeBytes)
+      next = Math.min(start + sizes.partBytes, bytes.length)
       await fill(reading, start, next)
     }
   }
   const others = Array.from({ length: sizes.numParallel - 1 }, work)
-  const rest = fill(reading, 0, firstEnd, first.Body as unknown as Body).then(work)
+  const rest = fill(reading, at, firstEnd).then(work)
   try {
     await Promise.all([rest, ...others])
   } catch (error) {
     failing.abort()
     throw error
   }
-  return asRead(bytes, first)
+}
+
+const readOnce = async (object: S3Object, sizes: DownloadSizes, signal: AbortSignal): Promise<Read> => {
+  const first = await openFirst(object, sizes, signal)
+  if (first === undefined) return { bytes: new Uint8Array(0), isSound: true }
+  if (first.at < first.bytes.length) await fillRest(object, sizes, first, signal)
+  return asRead(first.bytes, first.answer)
 }
 
 /** Fills `bytes` with those of this version of the object from `start` on. */

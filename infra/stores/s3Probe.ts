@@ -116,7 +116,7 @@ const checksChecksums = async ({ bucket, clients, folder }: Probe): Promise<bool
 export const probeS3 = async ({ bucket, encryption, prefix }: S3Place): Promise<S3Probed> => {
   const connections = [await connect(), await connect()] as const
   const clients = [connections[0].client, connections[1].client] as const
-  if (encryption !== undefined) for (const client of clients) encryptWrites(client, encryption)
+  if (encryption !== undefined) for (const one of connections) encryptWrites(one, encryption)
   const root = prefix === "" ? "" : `${prefix}/`
   const folder = `${root}objects/doctor/${randomBytes(8).toString("hex")}`
   const probe: Probe = { clients, bucket, folder }
@@ -144,6 +144,9 @@ export const probeS3 = async ({ bucket, encryption, prefix }: S3Place): Promise<
     ]
     const keys = names.map((name) => `${folder}/${name}`)
     await removeObjects({ client: clients[0], bucket }, keys, signal).catch(() => undefined)
-    for (const client of clients) client.destroy()
+    for (const { client, direct } of connections) {
+      client.destroy()
+      direct.close()
+    }
   }
 }

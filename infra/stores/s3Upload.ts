@@ -4,6 +4,7 @@ import { setTimeout as delay } from "node:timers/promises"
 import { HeadObjectCommand, PutObjectCommand } from "@aws-sdk/client-s3"
 import type { PutCondition } from "../../lib/storage/ObjectStore.ts"
 import { backoffMillis } from "./s3Client.ts"
+import type { Asked } from "./s3Direct.ts"
 import { contentName, type S3Object, sha256 } from "./s3Download.ts"
 import { isAbsence, isConflict, isPrecondition, isUploadGone, type S3Failure } from "./s3Errors.ts"
 import { gathered, type PartSizes, partsOf, uploadInParts } from "./s3UploadInParts.ts"
@@ -40,9 +41,11 @@ const ownVersion = async (object: S3Object, nonce: string): Promise<string | und
   return head?.Metadata?.[nonceName] === nonce ? versionOf(head.ETag) : undefined
 }
 
-const headersFor = (condition: PutCondition | undefined) => {
-  if (condition === undefined) return {}
-  return condition._tag === "Absent" ? { IfNoneMatch: "*" } : { IfMatch: condition.version }
+const conditionFor = (condition: PutCondition | undefined) => {
+  if (condition === undefined) return { input: {}, headers: {} }
+  return condition._tag === "Absent"
+    ? { input: { IfNoneMatch: "*" }, headers: { "if-none-match": "*" } }
+    : { input: { IfMatch: condition.version }, headers: { "if-match": condition.version } }
 }
 
 const isLost = (error: S3Failure, condition: PutCondition | undefined): boolean =>
@@ -51,6 +54,32 @@ const isLost = (error: S3Failure, condition: PutCondition | undefined): boolean 
 /** A Buffer, not a stream: those are never sent again. It shares the caller's memory. */
 const bufferOf = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 
+/** One request in the SDK's words and in ours. */
+const askedFor = (
+  object: S3Object,
+  bytes: Uint8Array,
+  condition: PutCondition | undefined,
+  nonce: string
+): Asked<PutObjectCommand> => {
+  const { bucket, objectKey } = object
+  const body = bufferOf(bytes)
+  const content = sha256(bytes)
+  const { headers, input } = conditionFor(condition)
+  const Metadata = { [contentName]: content, ...(condition !== undefined && { [nonceName]: nonce }) }
+  const metadata = Object.entries(Metadata).map(([name, value]) => [`x-amz-meta-${name}`, value] as const)
+  return {
+    bucket,
+    command: () => new PutObjectCommand({ ...target(object), Body: body, ...input, Metadata }),
+    request: {
+      method: "PUT",
+      objectKey,
+      headers: { "content-type": "application/octet-stream", ...headers, ...Object.fromEntries(metadata) },
+      body,
+      bodySha256: content
+    }
+  }
+}
+
 const putWhole = async (
   object: S3Object,
   bytes: Uint8Array,
@@ -58,15 +87,10 @@ const putWhole = async (
   signal: AbortSignal
 ): Promise<string> => {
   const nonce = randomUUID()
-  const command = new PutObjectCommand({
-    ...target(object),
-    Body: bufferOf(bytes),
-    ...headersFor(condition),
-    Metadata: { [contentName]: sha256(bytes), ...(condition !== undefined && { [nonceName]: nonce }) }
-  })
+  const asked = askedFor(object, bytes, condition, nonce)
   for (let numConflicts = 1; ; numConflicts++) {
     try {
-      return versionOf((await object.client.send(command, { abortSignal: signal })).ETag)
+      return versionOf((await object.direct.send(asked, signal)).ETag)
     } catch (error) {
       if (isLost(error as S3Failure, condition)) {
         const version = await ownVersion(object, nonce)

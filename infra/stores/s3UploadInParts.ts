@@ -10,7 +10,9 @@ import {
   CreateMultipartUploadCommand,
   UploadPartCommand
 } from "@aws-sdk/client-s3"
-import type { S3Object } from "./s3Download.ts"
+import { hashedBeside, sharedRoom } from "../hashThread.ts"
+import type { Asked } from "./s3Direct.ts"
+import { type S3Object, sha256 } from "./s3Download.ts"
 
 export interface PartSizes {
   readonly partBytes: number
@@ -33,7 +35,7 @@ export function* partsOf(bytes: Buffer, partBytes: number): Generator<Part> {
 /** Chunks of any size, copied into parts. */
 export async function* gathered(chunks: AsyncIterable<Uint8Array>, partBytes: number): AsyncGenerator<Part> {
   const free: Array<Buffer> = []
-  const takeRoom = () => free.pop() ?? Buffer.allocUnsafeSlow(partBytes)
+  const takeRoom = () => free.pop() ?? sharedRoom(partBytes)
   const part = (room: Buffer, filled: number): Part => ({
     bytes: room.subarray(0, filled),
     release: () => free.push(room)
@@ -55,7 +57,10 @@ export async function* gathered(chunks: AsyncIterable<Uint8Array>, partBytes: nu
   if (filled > 0) yield part(room, filled)
 }
 
-type Target = { readonly Bucket: string; readonly Key: string }
+interface Target {
+  readonly Bucket: string
+  readonly Key: string
+}
 
 /** Amazon wants to be told of the checksums that the SDK adds to parts; other servers get none. */
 const checksums = async ({ client }: S3Object) =>
@@ -63,21 +68,49 @@ const checksums = async ({ client }: S3Object) =>
     ? ({ ChecksumAlgorithm: "CRC32" } as const)
     : {}
 
+interface Upload extends Target {
+  readonly UploadId: string
+}
+
+interface SentPart extends Upload {
+  readonly PartNumber: number
+  readonly Body: Buffer
+}
+
+const askedFor = async (
+  { bucket, objectKey }: S3Object,
+  part: SentPart
+): Promise<Asked<UploadPartCommand>> => ({
+  bucket,
+  command: () => new UploadPartCommand(part),
+  request: {
+    method: "PUT",
+    objectKey,
+    query: [
+      ["partNumber", String(part.PartNumber)],
+      ["uploadId", part.UploadId]
+    ],
+    headers: { "content-type": "application/octet-stream" },
+    body: part.Body,
+    bodySha256: (await hashedBeside(part.Body)) ?? sha256(part.Body)
+  }
+})
+
 const sendAll = async (
-  { client }: S3Object,
-  upload: Target & { readonly UploadId: string | undefined },
+  object: S3Object,
+  upload: Upload,
   parts: Iterable<Part> | AsyncIterable<Part>,
   { numParallel }: PartSizes,
   outer: AbortSignal
 ): Promise<ReadonlyArray<CompletedPart>> => {
   // The first part that fails ends the others.
   const failing = new AbortController()
-  const abortSignal = AbortSignal.any([outer, failing.signal])
+  const signal = AbortSignal.any([outer, failing.signal])
   const completed: Array<CompletedPart> = []
   const send = async ({ bytes, release }: Part, index: number): Promise<void> => {
     const PartNumber = index + 1
-    const command = new UploadPartCommand({ ...upload, PartNumber, Body: bytes })
-    const { ChecksumCRC32, ETag } = await client.send(command, { abortSignal })
+    const asked = await askedFor(object, { ...upload, PartNumber, Body: bytes })
+    const { ChecksumCRC32, ETag } = await object.direct.send(asked, signal)
     completed[index] = { PartNumber, ETag, ...(ChecksumCRC32 !== undefined && { ChecksumCRC32 }) }
     release()
   }
@@ -111,6 +144,7 @@ export const uploadInParts = async (
   const target = { Bucket: bucket, Key: objectKey }
   const asked = { ...target, Metadata: metadata, ...(await checksums(object)) }
   const { UploadId } = await client.send(new CreateMultipartUploadCommand(asked), { abortSignal })
+  if (UploadId === undefined) throw new Error("the server does not name the upload that it began")
   const upload = { ...target, UploadId }
   try {
     const Parts = [...(await sendAll(object, upload, parts, sizes, abortSignal))]
