@@ -44,10 +44,16 @@ export interface CopyPlan {
   readonly sizeBytes: number
 }
 
-const numParallel = 16
-/** Blobs on their way at once; those that are larger than `heldBytesMax` go through in chunks. */
-const numBlobsParallel = 6
+const numParallel = 32
+/** Blobs that are larger go through in chunks. */
 const heldBytesMax = 16 * 2 ** 20
+/** Memory for the blobs on their way, in MiB: six that are held, two that go through, or many small ones. */
+const roomMebibytes = 96
+const chunkedMebibytes = 48
+const smallMebibytes = 2
+
+const mebibytesFor = ({ sizeBytes }: BlobRef): number =>
+  sizeBytes > heldBytesMax ? chunkedMebibytes : Math.max(smallMebibytes, Math.ceil(sizeBytes / 2 ** 20))
 
 const isEqual = (a: Uint8Array, b: Uint8Array): boolean =>
   a.length === b.length && a.every((byte, at) => byte === b[at])
@@ -159,7 +165,7 @@ const writeManifest = ({ result: { bytes, place }, slot }: Pending, { objects }:
 }
 
 const makeMover = Effect.fn("StoreCopy.makeMover")(function* (options: CopyOptions) {
-  const places = yield* Semaphore.make(numBlobsParallel)
+  const room = yield* Semaphore.make(roomMebibytes)
   const moves = new Map<Digest, Effect.Effect<void, BlobError>>()
   const count = { blobs: 0, results: 0, sizeBytes: 0 }
   const tell = Effect.suspend(() =>
@@ -171,8 +177,8 @@ const makeMover = Effect.fn("StoreCopy.makeMover")(function* (options: CopyOptio
     if (known !== undefined) return yield* known
     const once = Effect.runSync(
       Effect.cached(
-        places
-          .withPermits(1)(moveBlob(ref, options))
+        room
+          .withPermits(mebibytesFor(ref))(moveBlob(ref, options))
           .pipe(
             Effect.tap(() => {
               count.blobs += 1
