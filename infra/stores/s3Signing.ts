@@ -1,6 +1,6 @@
 /**
- * Signs requests as the SDK does (AWS Signature Version 4), in a tenth of its time: the key of the day is kept
- * and nothing is parsed. To whom and how is taken from a request that the SDK signed.
+ * Signs requests as the SDK does (AWS Signature Version 4), in less time: the key of the day is kept. To whom
+ * and how is taken from a request that the SDK signed.
  */
 import { createHmac, hash } from "node:crypto"
 import type { Origin } from "./s3Line.ts"
