@@ -50,6 +50,7 @@ const QUESTIONS = {
   convInputGradient: "conv_input_gradient_supported",
   convFilterGradient: "conv_filter_gradient_supported",
   depthwise: "depthwise_supported",
+  separable: "separable_supported",
   pool: "pool_supported"
 } as const
 

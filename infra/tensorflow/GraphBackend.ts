@@ -8,6 +8,7 @@ import { type Attributes, attribute } from "./attributes.ts"
 import type { CpuKernels } from "./CpuKernels.ts"
 import { DataType, type Output } from "./capi.ts"
 import type { Graph, NodeInputs } from "./graph.ts"
+import type { DepthwiseHalf, OwnConvolution } from "./OwnConvolution.ts"
 import { disposedOf, ofAnotherTrace, withoutValues } from "./refusals.ts"
 import { type LowType, type Trace, TracingError } from "./Trace.ts"
 import { dataTypeOf, dtypeOf, type TfjsDtype, type Values, valuesOf } from "./tensors.ts"
@@ -30,22 +31,13 @@ export interface Stored {
   /** Where a constant was recorded, and in which low type. */
   graph?: Graph
   lowType?: LowType
-  /** Set on what a convolution of ours gives: how it was recorded, to be recorded with what follows it. */
+  /** Set on what a convolution of ours gives, and on what a depthwise one gives that is normalised. */
   convolution?: OwnConvolution
+  depthwiseHalf?: DepthwiseHalf
   /** Set on the input of a ReLU: what came out of it. */
   rectified?: Stored
   /** Set on `step(x)`: the tensor whose positive entries it marks (see `Multiply`). */
   marksPositive?: Stored
-}
-
-/** A convolution as an operation of ours. */
-export interface OwnConvolution {
-  /** After `Distillery`. */
-  readonly operation: string
-  readonly inputs: NodeInputs
-  readonly attributes: Attributes
-  /** Whether a residual can be added in the same operation. */
-  readonly takesResidual: boolean
 }
 
 /** Every tensor of tfjs has at least these. */

@@ -101,6 +101,21 @@ INLINE void channels_store(void *values, int64_t index, channel_mask some, chann
   }
 }
 
+/*
+ * A block into lines of 64 bytes, `step` bytes from one to the next; the first holds channel 0. A line is
+ * written whole, or not at all if it holds no channel.
+ */
+INLINE void channels_store_lines(char *lines, int64_t c, int64_t step, channel_mask some, channels x,
+                                 element type) {
+  if (type == FLOAT32) {
+    char *to = lines + c / LANES * step;
+    _mm512_store_ps((float *)to, x.a);
+    if (some >> LANES != 0) _mm512_store_ps((float *)(to + step), x.b);
+  } else {
+    _mm512_store_si512((__m512i *)(lines + c / CHANNELS * step), channels_to_bf16(x));
+  }
+}
+
 /* A full block at an address that 64 divides, written past the caches. */
 INLINE void channels_stream(void *values, int64_t index, channels x, element type) {
   if (type == FLOAT32) {
@@ -175,6 +190,13 @@ INLINE void channels_store(void *values, int64_t index, channel_mask some, chann
     store_one(values, index + i, *lane_at(&x, i), type);
 }
 
+INLINE void channels_store_lines(char *lines, int64_t c, int64_t step, channel_mask some, channels x,
+                                 element type) {
+  const int64_t count = 64 / element_bytes(type);
+  for (int i = 0; i < some; i++)
+    store_one(lines + (c + i) / count * step, (c + i) % count, *lane_at(&x, i), type);
+}
+
 INLINE void channels_stream(void *values, int64_t index, channels x, element type) {
   channels_store(values, index, CHANNELS, x, type);
 }
@@ -232,6 +254,10 @@ INLINE int64_t ordered_place(int64_t c, element type) {
 /* values [C] -> [padded C] in the order of lanes; what is too much is 0. */
 static inline void channels_order(const float *values, int64_t count, float *ordered, element type) {
   memset(ordered, 0, (size_t)padded_channels(count) * sizeof *ordered);
+  if (type == FLOAT32) {
+    memcpy(ordered, values, (size_t)count * sizeof *ordered);
+    return;
+  }
   for (int64_t c = 0; c < count; c++)
     ordered[ordered_place(c, type)] = values[c];
 }

@@ -86,7 +86,15 @@ static int is_by_images(const conv_plan *plan, int64_t images) {
   return (all - inside) * 28 > all;
 }
 
+/* Blocks of whole units, where they are short so many of them that tiles are full. */
+static conv_layout layout_of_made(const conv_plan *plan) {
+  int64_t unit = plan->maker->unit, column_bytes = conv_lines(plan) * CONV_LINE;
+  if (unit < CONV_TILE_WIDTH) unit *= CONV_TILE_WIDTH / unit;
+  return layout_of(plan, 1, 1, part(plan->columns.outputs, POINT_BYTES / column_bytes, unit));
+}
+
 conv_layout conv_choose_layout(const conv_plan *plan) {
+  if (plan->maker != NULL) return layout_of_made(plan);
   int64_t images = conv_tile_width(plan->batch), width = plan->columns.outputs;
   int64_t limit = plan->rows.taps * plan->columns.taps == 1 ? POINT_BYTES : BLOCK_BYTES;
   if (!is_by_images(plan, images)) images = 1;

@@ -23,11 +23,12 @@ static void forward_norm(operation_call *call, const operation_params *params, i
   const window_shape *shape = &params->window;
   const void *x = operation_input(call, 0, NULL);
   const float *filter = operation_input(call, 1, NULL);
-  channel_finish finish = norm_finish(call, params);
+  channel_finish finish =
+    norm_finish(call, params, (finish_place){INPUT_GAMMA, 0}, shape->outputs, SLOT_FINISH);
   if (has_residual) finish.residual = operation_input(call, INPUT_RESIDUAL, NULL);
   void *z = activations(call, params, shape->out_height, shape->out_width, shape->outputs);
   if (z == NULL) return;
-  kept_filter *kept = params->numbers[NUMBERS_OF_FINISH] != 0 ? call->kept : NULL;
+  kept_filter *kept = params->numbers[NUM_FINISH_NUMBERS] != 0 ? call->kept : NULL;
   conv_forward(shape, x, filter, z, params->is_bf16, kept, &finish);
 }
 

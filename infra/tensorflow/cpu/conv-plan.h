@@ -30,6 +30,21 @@ typedef struct {
 } conv_axis;
 
 typedef struct {
+  const char *begin, *end;
+} conv_memory;
+
+/*
+ * What makes source pixels where no tensor holds them, a whole number of units of neighbouring columns: into
+ * lines that lie `line_step` bytes apart, a column every `CONV_LINE` bytes. `reads` is what it makes them of.
+ */
+typedef struct {
+  void (*make)(const void *context, int64_t column, int64_t columns, char *lines, int64_t line_step);
+  conv_memory (*reads)(const void *context, int64_t column, int64_t columns);
+  const void *context;
+  int64_t unit;
+} conv_maker;
+
+typedef struct {
   conv_axis rows, columns;
   int64_t batch;
   /* Elements between source columns and rows, and elements read at each: in a stem, several pixels. */
@@ -40,6 +55,8 @@ typedef struct {
   int is_bf16;
   /* NULL: sums are stored as they are. */
   const channel_finish *finish;
+  /* NULL: source pixels are read. Only for matrix products, whose pixels are one row. */
+  const conv_maker *maker;
 } conv_plan;
 
 /* A line of source pixels, the words of it that count, and the bytes of one vector's filter before theirs. */

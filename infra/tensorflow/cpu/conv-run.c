@@ -7,6 +7,9 @@
 
 #if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512VL__)
 
+/* Beside the offsets and the filter in the first two. */
+enum { SLOT_MADE = 7 };
+
 typedef struct {
   const conv_plan *plan;
   conv_layout layout;
@@ -16,6 +19,8 @@ typedef struct {
   const int64_t *offsets;
   const char *source, *filter;
   char *out;
+  /* All blocks one after another, or NULL: each is made, or copied, by whoever computes with it. */
+  char *made;
 } conv_job;
 
 /* The entries for a range of taps; they stand until another range is asked for. */
@@ -110,26 +115,53 @@ static conv_block block_at(const conv_job *job, int64_t index) {
   return block;
 }
 
-/* What the block at `index` reads, if that is one piece of memory; nothing of blocks after `last`. */
-static conv_prefetch prefetch_of(const conv_job *job, int64_t index, int64_t last, int64_t entries) {
+/* What a block reads, if that is one piece of memory. */
+static conv_memory memory_of(const conv_job *job, const conv_block *block) {
   const conv_plan *plan = job->plan;
+  if (plan->maker != NULL) return plan->maker->reads(plan->maker->context, block->column, block->width);
+  conv_range rows = conv_source_range(&plan->rows, &job->layout.rows, block->row, block->height);
+  conv_range columns = conv_source_range(&plan->columns, &job->layout.columns, block->column, block->width);
+  if (rows.end - rows.begin > 1) columns = (conv_range){0, plan->columns.source};
+  if (rows.end <= rows.begin || columns.end <= columns.begin) return (conv_memory){0};
+  if (block->images > 1 && block->height < plan->rows.outputs) return (conv_memory){0};
+  int64_t first = block->image * plan->rows.source + rows.begin;
+  int64_t final = (block->image + block->images - 1) * plan->rows.source + rows.end - 1;
+  return (conv_memory){
+    job->source + (first * plan->row + columns.begin * plan->pixel) * element_of(plan),
+    job->source + (final * plan->row + columns.end * plan->pixel) * element_of(plan)
+  };
+}
+
+/* The memory of the block at `index`; nothing of blocks after `last`. */
+static conv_prefetch prefetch_of(const conv_job *job, int64_t index, int64_t last, int64_t entries) {
   if (index > last || entries == 0) return (conv_prefetch){0};
   conv_block block = block_at(job, index);
-  conv_range rows = conv_source_range(&plan->rows, &job->layout.rows, block.row, block.height);
-  conv_range columns = conv_source_range(&plan->columns, &job->layout.columns, block.column, block.width);
-  if (rows.end - rows.begin > 1) columns = (conv_range){0, plan->columns.source};
-  if (rows.end <= rows.begin || columns.end <= columns.begin) return (conv_prefetch){0};
-  if (block.images > 1 && block.height < plan->rows.outputs) return (conv_prefetch){0};
-  int64_t first = block.image * plan->rows.source + rows.begin;
-  int64_t final = (block.image + block.images - 1) * plan->rows.source + rows.end - 1;
-  const char *begin = job->source + (first * plan->row + columns.begin * plan->pixel) * element_of(plan);
-  const char *end = job->source + (final * plan->row + columns.end * plan->pixel) * element_of(plan);
-  return conv_prefetch_of(begin, end, entries);
+  conv_memory memory = memory_of(job, &block);
+  if (memory.end <= memory.begin) return (conv_prefetch){0};
+  return conv_prefetch_of(memory.begin, memory.end, entries);
 }
 
 static int64_t tiles_of(const conv_job *job, const conv_block *block) {
   int64_t across = job->layout.images > 1 ? block->width : conv_ceil(block->width, CONV_TILE_WIDTH);
   return block->height * across * conv_ceil(job->outputs_of_task, CONV_PANEL);
+}
+
+static void take_source(const conv_job *job, const conv_block *block, char *packed) {
+  const conv_maker *maker = job->plan->maker;
+  if (maker == NULL) conv_pack_source(job->plan, &job->layout, block, job->source, packed);
+  else maker->make(maker->context, block->column, block->width, packed, job->layout.line_step);
+}
+
+/* One unit of the blocks that are made before all else. */
+static void make_unit(void *context, int64_t index, int thread) {
+  const conv_job *job = context;
+  const conv_maker *maker = job->plan->maker;
+  const conv_layout *layout = &job->layout;
+  int64_t column = index * maker->unit, block = column / layout->width;
+  char *to = job->made + block * (int64_t)conv_layout_size(layout);
+  (void)thread;
+  to += column % layout->width * layout->column_step;
+  maker->make(maker->context, column, maker->unit, to, layout->line_step);
 }
 
 static void run_blocks(void *context, int64_t index, int thread) {
@@ -141,12 +173,13 @@ static void run_blocks(void *context, int64_t index, int thread) {
   int64_t end_channel = conv_minimum(channel + job->outputs_of_task, plan->outputs);
   int64_t entries = taps_of(plan) * conv_lines(plan);
   size_t size = conv_layout_size(&job->layout);
-  char *packed = thread_scratch(thread, size + (size_t)entries * sizeof(conv_entry));
-  conv_taps taps = {.rows = {-1, -1}, .entries = (conv_entry *)(packed + size)};
+  char *scratch = thread_scratch(thread, size + (size_t)entries * sizeof(conv_entry));
+  conv_taps taps = {.rows = {-1, -1}, .entries = (conv_entry *)(scratch + size)};
   for (int64_t at = first; at <= last; at++) {
     conv_block block = block_at(job, at);
     conv_prefetch next = prefetch_of(job, at + 1, last, tiles_of(job, &block) * entries);
-    conv_pack_source(plan, &job->layout, &block, job->source, packed);
+    char *packed = job->made == NULL ? scratch : job->made + at * (int64_t)size;
+    if (job->made == NULL) take_source(job, &block, packed);
     for (int64_t panel = channel; panel < end_channel; panel += CONV_PANEL)
       run_panel(job, &block, packed, panel, &taps, &next);
   }
@@ -178,6 +211,10 @@ void conv_run(const conv_plan *plan, const conv_filter *filter, const void *sour
     offsets[tap] = conv_tap_offset(plan, &job.layout, tap / plan->columns.taps, tap % plan->columns.taps);
   if (!is_packed) conv_pack_filter(plan, filter, packed);
   int64_t parts = conv_ceil(plan->outputs, job.outputs_of_task);
+  if (plan->maker != NULL && parts > 1) {
+    job.made = shared_scratch(SLOT_MADE, (size_t)job.blocks * conv_layout_size(&job.layout));
+    parallel_run(plan->columns.outputs / plan->maker->unit, make_unit, &job);
+  }
   parallel_run(conv_ceil(job.blocks, job.blocks_of_task) * parts, run_blocks, &job);
 }
 

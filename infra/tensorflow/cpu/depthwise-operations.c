@@ -22,7 +22,8 @@ static void forward_norm(operation_call *call, const operation_params *params) {
   const window_shape *shape = &params->window;
   const void *x = operation_input(call, 0, NULL);
   const float *filter = operation_input(call, 1, NULL);
-  const channel_finish finish = norm_finish(call, params);
+  const channel_finish finish =
+      norm_finish(call, params, (finish_place){INPUT_GAMMA, 0}, shape->outputs, SLOT_FINISH);
   void *z = activations(call, params, shape->out_height, shape->out_width);
   if (z != NULL) depthwise_forward_finished(shape, x, filter, z, params->is_bf16, &finish);
 }

@@ -3,9 +3,10 @@
  * with respect to the input, which is one too: of `dy`, with the filter turned about.
  */
 #include "depthwise.h"
-#include "gather-rows.h"
+#include "depthwise-gathered.h"
 
-enum { SLOT_FILTER = 0, SLOT_ORDERED_FINISH = 1 };
+/* The first ones are left to what a separable convolution's other half takes. */
+enum { SLOT_ORDERED_FILTER = 4, SLOT_ORDERED_FINISH = 5 };
 
 int depthwise_supported(const window_shape *shape, int is_bf16) {
   (void)is_bf16;
@@ -26,31 +27,34 @@ static void run_bf16(void *context, int64_t index, int thread) {
   gather_band(context, index, MULTIPLIED, BFLOAT16);
 }
 
-static void convolve(const window_shape *shape, element type, int backward, const void *source,
-                     const float *filter, void *out, const channel_finish *finish) {
+gathered_tensor depthwise_gathered(const window_shape *shape, element type, const float *filter,
+                                   const channel_finish *finish, channel_finish *ordered_finish) {
   const int64_t c = shape->inputs, padded = padded_channels(c);
   const int64_t taps = shape->filter_height * shape->filter_width;
-  float *ordered = shared_scratch(SLOT_FILTER, (size_t)(taps * padded) * sizeof(float));
+  float *ordered = shared_scratch(SLOT_ORDERED_FILTER, (size_t)(taps * padded) * sizeof(float));
   for (int64_t tap = 0; tap < taps; tap++)
     channels_order(filter + tap * c, c, ordered + tap * padded, type);
-  gathered_tensor work = {.shape = *shape,
-                          .type = type,
-                          .backward = backward,
-                          .source = source,
-                          .out = out,
-                          .filter = ordered,
-                          .bands = bands_of(shape, backward ? shape->height : shape->out_height)};
-  work.streamed = worth_streaming(&work);
-  channel_finish ordered_finish;
   if (finish != NULL) {
-    ordered_finish = *finish;
     float *numbers = shared_scratch(SLOT_ORDERED_FINISH, (size_t)(2 * padded) * sizeof(float));
     channels_order(finish->scale, c, numbers, type);
     channels_order(finish->shift, c, numbers + padded, type);
-    ordered_finish.scale = numbers;
-    ordered_finish.shift = numbers + padded;
-    work.finish = &ordered_finish;
+    *ordered_finish = *finish;
+    ordered_finish->scale = numbers;
+    ordered_finish->shift = numbers + padded;
   }
+  return (gathered_tensor){
+      .shape = *shape, .type = type, .filter = ordered, .finish = finish == NULL ? NULL : ordered_finish};
+}
+
+static void convolve(const window_shape *shape, element type, int backward, const void *source,
+                     const float *filter, void *out, const channel_finish *finish) {
+  channel_finish ordered_finish;
+  gathered_tensor work = depthwise_gathered(shape, type, filter, finish, &ordered_finish);
+  work.backward = backward;
+  work.source = source;
+  work.out = out;
+  work.bands = bands_of(shape, backward ? shape->height : shape->out_height);
+  work.streamed = worth_streaming(&work);
   parallel_run(shape->batch * work.bands, type == FLOAT32 ? run_f32 : run_bf16, &work);
 }
 

@@ -24,6 +24,8 @@ typedef struct {
   int64_t marks_first;
   /* Results are written past the caches. */
   int streamed;
+  /* Not 0: a row of results goes into lines so many bytes apart, a result every 64 bytes. */
+  int64_t line_step;
   /* What a task takes: the `bands`-th part of an image. */
   int64_t bands;
 } gathered_tensor;
@@ -95,6 +97,7 @@ INNER void gather_row_into(void *out, const gathered_tensor *t, int64_t image, i
   row.source = (const char *)t->source + (image * height + read.first) * width * c * element_bytes(type);
   row.out = out;
   row.streamed = t->streamed;
+  row.line_step = t->line_step;
   if (how == MULTIPLIED)
     row.filter = t->filter + tap * s->filter_width * padded;
   row.finish = t->finish;
@@ -110,7 +113,8 @@ INNER void gather_row_into(void *out, const gathered_tensor *t, int64_t image, i
   row.marks_pitch = step * width * padded;
   row.mark = tap * s->filter_width;
   row.mark_pitch = at.along.tap_step * s->filter_width;
-  plan_ahead(&row, t, y, read, how == MARKING || row.streamed ? 0 : result_columns(t) * c);
+  const int is_cached = how != MARKING && !row.streamed && row.line_step == 0;
+  plan_ahead(&row, t, y, read, is_cached ? result_columns(t) * c : 0);
   const window_axis columns = columns_of(s);
   if (!t->backward) {
     const sweep along = forward_sweep(&columns);

@@ -45,9 +45,10 @@ typedef struct {
   /* MARKED: the marks [padded C] of the first row's cells. MARKED and MARKING: the mark of its tap 0. */
   const uint16_t *marks;
   int64_t marks_pitch, mark, mark_pitch;
-  /* Result 0; whether results are written past the caches. */
+  /* Result 0; whether results are written past the caches, or into lines so many bytes apart (0: not). */
   void *out;
   int streamed;
+  int64_t line_step;
   /* What the next row of results reads for the first time, so many elements after `source`; its results. */
   int64_t ahead, rows_ahead, line, out_ahead;
 } gathered_row;
@@ -221,6 +222,8 @@ INNER void gather_tile(const gathered_row *row, const sweep *along, int64_t i, i
         value = channels_scale(value, row->row_shares[0] * row->column_shares[place]);
       if (how == MARKING)
         marks_store(row->out, place * padded_channels(row->channels) + c, results[u].marked);
+      else if (row->line_step > 0)
+        channels_store_lines((char *)row->out + place * 64, c, row->line_step, some, value, type);
       else if (row->streamed)
         channels_stream(row->out, place * row->channels + c, value, type);
       else

@@ -1,17 +1,14 @@
 #include "norm-finish.h"
 #include "batch-norm.h"
 
-/* Convolutions have the first ones for themselves. */
-enum { SLOT_FINISH = 3 };
-
-channel_finish norm_finish(operation_call *call, const operation_params *params) {
-  const int64_t channels = params->window.outputs;
+channel_finish norm_finish(operation_call *call, const operation_params *params, finish_place place,
+                           int64_t channels, int slot) {
   const int64_t padded = (channels + FINISH_PANEL - 1) / FINISH_PANEL * FINISH_PANEL;
-  const float *numbers[INPUT_RESIDUAL];
-  for (int i = INPUT_GAMMA; i < INPUT_RESIDUAL; i++) numbers[i] = operation_input(call, i, NULL);
-  float *scale = shared_scratch(SLOT_FINISH, (size_t)(2 * padded) * sizeof(float)), *shift = scale + padded;
-  const activation after = (activation)params->numbers[NUMBER_ACTIVATION];
-  batch_norm_scales(channels, params->numbers[NUMBER_EPSILON], numbers[INPUT_GAMMA], numbers[INPUT_BETA],
-                    numbers[INPUT_MEAN], numbers[INPUT_VARIANCE], scale, shift);
+  const float *of[NUM_FINISH_INPUTS];
+  for (int i = 0; i < NUM_FINISH_INPUTS; i++) of[i] = operation_input(call, place.input + i, NULL);
+  const float epsilon = params->numbers[place.number];
+  const activation after = (activation)params->numbers[place.number + 1];
+  float *scale = shared_scratch(slot, (size_t)(2 * padded) * sizeof(float)), *shift = scale + padded;
+  batch_norm_scales(channels, epsilon, of[0], of[1], of[2], of[3], scale, shift);
   return (channel_finish){.scale = scale, .shift = shift, .low = low_of(after), .high = high_of(after)};
 }

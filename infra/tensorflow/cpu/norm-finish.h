@@ -5,13 +5,22 @@
 #include "channel-finish.h"
 #include "operations.h"
 
-/* After "x: T" and "filter: float"; the first of an operation's numbers. */
+/* Four inputs and two numbers of an operation, which stand side by side; after "x: T" and "filter: float". */
 #define FINISH_INPUTS "gamma: float", "beta: float", "mean: float", "variance: float"
 #define FINISH_NUMBERS "epsilon", "activation"
-enum { INPUT_GAMMA = 2, INPUT_BETA, INPUT_MEAN, INPUT_VARIANCE, INPUT_RESIDUAL };
-enum { NUMBER_EPSILON, NUMBER_ACTIVATION, NUMBERS_OF_FINISH };
+enum { INPUT_GAMMA = 2, NUM_FINISH_INPUTS = 4, INPUT_RESIDUAL = INPUT_GAMMA + NUM_FINISH_INPUTS };
+enum { NUM_FINISH_NUMBERS = 2 };
 
-/* As inputs and attributes say, but for the residual; it stands until the operation ends. */
-channel_finish norm_finish(operation_call *, const operation_params *);
+/* Where a normalisation's first input and first number are among the operation's. */
+typedef struct {
+  int input, number;
+} finish_place;
+
+/* As inputs and attributes say, but for the residual. It lies in the slot of shared scratch memory. */
+channel_finish norm_finish(operation_call *, const operation_params *, finish_place, int64_t channels,
+                           int slot);
+
+/* A slot that no convolution takes, for what follows an operation's last one. */
+enum { SLOT_FINISH = 3 };
 
 #endif

@@ -229,6 +229,7 @@ TF_Status *operations_register(void) {
   if (batch_norm_operations_register(status) != 0) return status;
   if (elementwise_operations_register(status) != 0) return status;
   if (depthwise_operations_register(status) != 0) return status;
+  if (separable_operations_register(status) != 0) return status;
   if (pool_operations_register(status) != 0) return status;
   if (global_mean_operations_register(status) != 0) return status;
   TF_DeleteStatus(status);

@@ -23,6 +23,9 @@ typedef struct {
   kept_filter *kept;
 } operation_call;
 
+#define MAX_OPERATION_TENSORS 12
+#define MAX_OPERATION_NUMBERS 5
+
 /* What an operation keeps from its attributes. */
 typedef struct {
   /* The attribute `T`, the type of its activations. */
@@ -30,13 +33,10 @@ typedef struct {
   /* The attribute `window`; see `window_from`. */
   window_shape window;
   /* Further attributes, in the order in which the operation's `numbers` name them. */
-  float numbers[4];
+  float numbers[MAX_OPERATION_NUMBERS];
 } operation_params;
 
 typedef void (*operation_body)(operation_call *, const operation_params *);
-
-#define MAX_OPERATION_TENSORS 8
-#define MAX_OPERATION_NUMBERS 4
 
 /*
  * An operation `Distillery<Name>` for float32 and bfloat16 on the CPU. `inputs` and `outputs` are written as
@@ -66,6 +66,7 @@ int conv_operations_register(TF_Status *status);
 int batch_norm_operations_register(TF_Status *status);
 int elementwise_operations_register(TF_Status *status);
 int depthwise_operations_register(TF_Status *status);
+int separable_operations_register(TF_Status *status);
 int pool_operations_register(TF_Status *status);
 int global_mean_operations_register(TF_Status *status);
 

@@ -14,8 +14,10 @@ import { tf } from "../../../lib/tensor/tf.ts"
 import { type Attributes, attribute } from "../attributes.ts"
 import { type Arithmetic, light } from "../autocast.ts"
 import { DataType, type Output } from "../capi.ts"
-import type { GraphBackend, OwnConvolution, TensorInfo } from "../GraphBackend.ts"
+import type { GraphBackend, TensorInfo } from "../GraphBackend.ts"
+import type { OwnConvolution } from "../OwnConvolution.ts"
 import { type Kernel, kernel } from "./Kernel.ts"
+import { DEPTHWISE } from "./windows.ts"
 
 interface ForwardInputs {
   readonly x: TensorInfo
@@ -138,13 +140,25 @@ const normalisable = (
   const { convolution } = backend.stored(x)
   if (convolution === undefined || isOnTape()) return undefined
   if (residual && !convolution.takesResidual) return undefined
-  return { ...convolution, operation: `${convolution.operation}Norm` }
+  return convolution
 }
 
 /** Whether tfjs's gradient tape notes the kernel that is being recorded. */
 const isOnTape = (): boolean => {
   const { gradientDepth, kernelDepth } = tf.engine().state
   return gradientDepth > 0 && kernelDepth === 1
+}
+
+/** What a pointwise convolution that may follow is recorded with. */
+const noteHalf = (
+  backend: GraphBackend,
+  z: TensorInfo,
+  { inputs, type, window }: OwnConvolution,
+  parameters: ReadonlyArray<Output>,
+  { activation, epsilon }: BatchNormAttrs
+): void => {
+  const half = { inputs: [...inputs, ...parameters], type, window, epsilon }
+  backend.stored(z).depthwiseHalf = { ...half, activation: activationNumbers[activation] }
 }
 
 const inference = kernel<ForwardInputs & Given, BatchNormAttrs>(
@@ -155,13 +169,13 @@ const inference = kernel<ForwardInputs & Given, BatchNormAttrs>(
     const parameters = [gamma, beta, mean, variance].map((tensor) => backend.output(tensor))
     if (backend.cpu !== undefined) {
       const rest = [...parameters, ...(residual === undefined ? [] : [input(residual)])]
-      const { attributes, inputs, operation } = normalisable(backend, x, attrs) ?? {
-        operation: "BatchNormInference",
-        inputs: [input(x)],
-        attributes: {}
-      }
-      const all = { ...attributes, ...ownAttributes(type, attrs) }
-      return backend.emitOwn(ownName(operation, attrs), [...inputs, ...rest], all, [x.shape])[0] as TensorInfo
+      const before = normalisable(backend, x, attrs)
+      const name = ownName(before === undefined ? "BatchNormInference" : `${before.operation}Norm`, attrs)
+      const inputs = [...(before?.inputs ?? [input(x)]), ...rest]
+      const all = { ...before?.attributes, ...ownAttributes(type, attrs) }
+      const z = backend.emitOwn(name, inputs, all, [x.shape])[0] as TensorInfo
+      if (before?.operation === DEPTHWISE) noteHalf(backend, z, before, parameters, attrs)
+      return z
     }
     const attributes = normAttributes(type, attrs.epsilon, false)
     const y = backend.emit("FusedBatchNormV3", [input(x), ...parameters], attributes)

@@ -6,7 +6,7 @@ import type { GraphBackend, TensorInfo } from "../GraphBackend.ts"
 import { isBeyond, rewritten } from "./dilated.ts"
 import { type Kernel, kernel } from "./Kernel.ts"
 import { padded, withoutMargins } from "./margins.ts"
-import { emitOwn, type OwnOperation } from "./windows.ts"
+import { DEPTHWISE, emitOwn, type OwnOperation } from "./windows.ts"
 
 type Shape4 = [number, number, number, number]
 
@@ -142,7 +142,7 @@ const convolutions: ReadonlyArray<Passes> = [
     forward: {
       name: "DepthwiseConv2dNative",
       kernel: "depthwise",
-      operation: "DepthwiseConv2D",
+      operation: DEPTHWISE,
       norm: "plain"
     },
     inputGradient: {

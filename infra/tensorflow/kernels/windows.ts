@@ -5,6 +5,7 @@ import type { Arithmetic } from "../autocast.ts"
 import { type WindowKernel, type WindowShape, windowNumbers } from "../CpuKernels.ts"
 import { DataType } from "../capi.ts"
 import type { GraphBackend, TensorInfo } from "../GraphBackend.ts"
+import type { DepthwiseHalf, OwnConvolution } from "../OwnConvolution.ts"
 
 /** What our kernels are told of a convolution or a pooling. */
 export const windowOf = (info: tf.backend_util.Conv2DInfo): WindowShape => ({
@@ -44,6 +45,9 @@ export interface OwnOperands {
   readonly shape: ReadonlyArray<number>
 }
 
+/** The operation of a depthwise convolution. */
+export const DEPTHWISE = "DepthwiseConv2D"
+
 /** Records an operation of ours if it takes the shape. */
 export const emitOwn = (
   backend: GraphBackend,
@@ -63,8 +67,40 @@ export const emitOwn = (
   }
   const result = backend.emitOwn(operation, inputs, attributes, [shape])[0] as TensorInfo
   if (norm !== undefined) {
-    const takesResidual = norm === "residual"
-    backend.stored(result).convolution = { operation, inputs, attributes, takesResidual }
+    const alone = { operation, inputs, attributes, type, window, takesResidual: norm === "residual" }
+    const half = activations.map((tensor) => backend.stored(tensor).depthwiseHalf)[0]
+    backend.stored(result).convolution = (half && separable(backend, half, alone)) ?? alone
   }
   return result
+}
+
+const isPointwise = (window: WindowShape): boolean => {
+  const { filterHeight, filterWidth, outHeight, outWidth, strideHeight, strideWidth } = window
+  const isSingle = filterHeight * filterWidth * strideHeight * strideWidth === 1
+  return isSingle && outHeight === window.height && outWidth === window.width
+}
+
+/** Both halves of a separable convolution as one operation, which then lacks but the last normalisation. */
+const separable = (
+  backend: GraphBackend,
+  half: DepthwiseHalf,
+  pointwise: OwnConvolution
+): OwnConvolution | undefined => {
+  const { attributes, inputs, type } = pointwise
+  const window = { ...half.window, outputs: pointwise.window.outputs }
+  if (half.type !== type || !isPointwise(pointwise.window)) return undefined
+  if (backend.cpu?.supports("separable", window, type === DataType.bfloat16) !== true) return undefined
+  return {
+    operation: "SeparableConv2D",
+    inputs: [...half.inputs, ...inputs.slice(1)],
+    attributes: {
+      ...attributes,
+      window: attribute.ints(windowNumbers(window)),
+      epsilon_between: attribute.float(half.epsilon),
+      activation_between: attribute.float(half.activation)
+    },
+    type,
+    window,
+    takesResidual: true
+  }
 }

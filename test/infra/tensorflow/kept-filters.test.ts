@@ -2,7 +2,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { batchNormInference } from "../../../lib/tensor/batch-norm.ts"
-import { TensorRuntime } from "../../../lib/tensor/Runtime.ts"
+import { type Precision, TensorRuntime } from "../../../lib/tensor/Runtime.ts"
 import { tf } from "../../../lib/tensor/tf.ts"
 import { kernels, native } from "../../support/runtimes.ts"
 
@@ -11,18 +11,31 @@ const skipped = native.skipped !== "" || kernels.kind !== "compiled"
 const noise = (size: number, seed: number) =>
   Float32Array.from({ length: size }, (_, index) => Math.sin((index + 1) * (seed + 0.37)))
 
+interface Case {
+  readonly name: string
+  readonly filter: readonly [number, number, number, number]
+  readonly precision: Precision
+  /** Whether the convolution is normalised, and is so after a depthwise one that is, too. */
+  readonly norm?: "once" | "twice"
+}
+
 /** By Winograd's filtering and directly; the second filter is computed, not a variable. */
-const cases = [
+const cases: ReadonlyArray<Case> = [
   { name: "Winograd's, 3x3", filter: [3, 3, 16, 16], precision: "float32" },
   { name: "direct, 3x3 with bfloat16", filter: [3, 3, 16, 16], precision: "bfloat16" },
   { name: "pointwise", filter: [1, 1, 16, 40], precision: "float32" },
-  { name: "pointwise and normalised", filter: [1, 1, 16, 40], precision: "float32", norm: true }
-] as const
+  { name: "pointwise and normalised", filter: [1, 1, 16, 40], precision: "float32", norm: "once" },
+  { name: "pointwise after depthwise", filter: [1, 1, 16, 40], precision: "float32", norm: "twice" }
+]
 
 const normalised = (y: tf.Tensor4D) => {
-  const [ones, zeros] = [tf.ones([40]) as tf.Tensor1D, tf.zeros([40]) as tf.Tensor1D]
+  const channels: [number] = [y.shape[3]]
+  const [ones, zeros] = [tf.ones(channels) as tf.Tensor1D, tf.zeros(channels) as tf.Tensor1D]
   return batchNormInference(y, ones, zeros, { mean: zeros, variance: ones }, 1e-3)
 }
+
+const depthwise = (image: tf.Tensor4D) =>
+  normalised(tf.depthwiseConv2d(image, tf.fill([3, 3, 16, 1], 0.1) as tf.Tensor4D, 1, "same"))
 
 describe(`kept filters${native.skipped}`, () => {
   for (const kase of cases)
@@ -35,8 +48,9 @@ describe(`kept filters${native.skipped}`, () => {
         const options = { inputs, precision: kase.precision }
         const x = noise(2 * 14 * 14 * 16, 3)
         const convolved = (image: tf.Tensor, kernel: tf.Tensor) => {
-          const y = tf.conv2d(image as tf.Tensor4D, kernel as tf.Tensor4D, 1, "same")
-          return "norm" in kase ? normalised(y) : y
+          const x = kase.norm === "twice" ? depthwise(image as tf.Tensor4D) : (image as tf.Tensor4D)
+          const y = tf.conv2d(x, kernel as tf.Tensor4D, 1, "same")
+          return kase.norm === undefined ? y : normalised(y)
         }
         const kept = yield* runtime.jit(({ x }) => ({ y: convolved(x, filter) }), options)
         // The same sum by a filter that is no variable: it is made ready in every run.

@@ -44,6 +44,30 @@ const operationsOf = (step: Steps) => {
   }).pipe(Effect.scoped, Effect.provide(nativeWith({ threads: 1, profile })))
 }
 
+const PRECISIONS = ["float32", "bfloat16"] as const
+
+const drawn = (shape: ReadonlyArray<number>, seed: number): tf.Tensor => {
+  const size = shape.reduce((product, length) => product * length, 1)
+  const values = Float32Array.from({ length: size }, (_, index) => Math.sin((index + 1) * (seed + 0.37)))
+  return tf.tensor(values, [...shape])
+}
+
+/** By statistics and parameters of its own; variances are positive. */
+const normalisedBy = (seed: number, y: tf.Tensor4D, residual?: tf.Tensor4D): tf.Tensor4D => {
+  const drawing = (at: number) => drawn([16], 10 * seed + at) as tf.Tensor1D
+  const statistics = { mean: drawing(1), variance: tf.add(drawing(2), 1.5) as tf.Tensor1D }
+  const tail = { activation: "relu6", residual } as const
+  return batchNormInference(y, drawing(3), drawing(4), statistics, seed / 100, tail)
+}
+
+/** Depthwise and pointwise, each normalised; `between` sees what passes from the one to the other. */
+const separable = (x: tf.Tensor4D, hasResidual: boolean, between: (half: tf.Tensor4D) => tf.Tensor4D) => {
+  const [depthwise, pointwise] = [drawn([3, 3, 16, 1], 1), drawn([1, 1, 16, 16], 2)]
+  const half = normalisedBy(1, tf.depthwiseConv2d(x, depthwise as tf.Tensor4D, 1, "same"))
+  const z = tf.conv2d(between(half), pointwise as tf.Tensor4D, 1, "same")
+  return normalisedBy(2, z, hasResidual ? x : undefined)
+}
+
 describe(`normalised convolutions${native.skipped}`, () => {
   it.effect.skipIf(skipped)("are one operation in a forward pass, a frozen teacher's among others", () =>
     Effect.gen(function* () {
@@ -73,4 +97,32 @@ describe(`normalised convolutions${native.skipped}`, () => {
         ])
       })
   )
+
+  it.effect.skipIf(skipped)("are one operation where a depthwise and a pointwise one follow each other", () =>
+    Effect.gen(function* () {
+      const image = (x: tf.Tensor) => x as tf.Tensor4D
+      const same = (half: tf.Tensor4D) => half
+      const step: Steps = (x) => ({ y: separable(image(x), false, same), z: separable(image(x), true, same) })
+      const names = ["DistillerySeparableConv2DNorm", "DistillerySeparableConv2DNormResidual"]
+      expect(yield* operationsOf(step)).toEqual(names)
+    })
+  )
+
+  for (const precision of PRECISIONS)
+    it.effect.skipIf(skipped)(`give in one operation the bits that they give in two, ${precision}`, () =>
+      Effect.gen(function* () {
+        const runtime = yield* TensorRuntime
+        const inputs = { x: { shape: [2, 9, 9, 16], dtype: "float32" } } as const
+        const run = (hasResidual: boolean, between: (half: tf.Tensor4D) => tf.Tensor4D) =>
+          Effect.gen(function* () {
+            const step = (x: tf.Tensor) => ({ z: separable(x as tf.Tensor4D, hasResidual, between) })
+            const compiled = yield* runtime.jit(({ x }) => step(x), { inputs, precision })
+            return (yield* compiled.run({ x: Float32Array.from({ length: 2592 }, (_, i) => Math.cos(i)) })).z
+          })
+        for (const hasResidual of [false, true]) {
+          const apart = yield* run(hasResidual, (half) => tf.mul(half, 1))
+          expect(yield* run(hasResidual, (half) => half)).toEqual(apart)
+        }
+      }).pipe(Effect.scoped, Effect.provide(nativeWith({ threads: 2 })))
+    )
 })
