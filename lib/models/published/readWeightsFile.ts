@@ -74,8 +74,9 @@ const others = [
 const formatOf = (bytes: Uint8Array): WeightsFile["format"] | WeightsFileInvalid => {
   const start = String.fromCharCode(...bytes.subarray(0, 24))
   if (start.startsWith("PK\u0003\u0004")) return "torch-zip"
-  if (start.startsWith("\u0080")) return "torch-legacy"
+  // First: the length of its header may begin with the byte of a pickle.
   if (start[8] === "{") return "safetensors"
+  if (start.startsWith("\u0080")) return "torch-legacy"
   const [, reason, remedy] = others.find(([beginning]) => start.startsWith(beginning)) ?? [
     "",
     bytes.length === 0 ? "it is empty" : "it is neither safetensors nor a file of torch.save",

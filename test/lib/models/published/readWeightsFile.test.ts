@@ -4,6 +4,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { readWeightsFile } from "../../../../lib/models/published/readWeightsFile.ts"
 import { floatsOf } from "../../../../lib/models/StoredTensor.ts"
+import { encodeSafetensors } from "../../../../lib/models/safetensors.ts"
 import { readGolden } from "../../../support/golden.ts"
 
 interface Described {
@@ -34,6 +35,20 @@ describe("files as PyTorch and safetensors write them", () => {
         assert.deepStrictEqual(floatsOf(found), Float32Array.from(values, Number), tensor)
       }
     }).pipe(Effect.runPromise)
+  )
+
+  it.effect("are safetensors whatever byte their header's length begins with, also a pickle's", () =>
+    Effect.gen(function* () {
+      const headers = Array.from({ length: 80 }, (_, length) =>
+        encodeSafetensors({
+          arrays: { [`x${"x".repeat(length)}`]: { shape: [1], values: Float32Array.of(2) } },
+          metadata: {}
+        })
+      )
+      const likePickle = headers.find((bytes) => bytes[0] === 0x80)
+      assert.isDefined(likePickle)
+      assert.strictEqual((yield* readWeightsFile(likePickle!)).format, "safetensors")
+    })
   )
 
   it.effect("are read without a copy", () =>
