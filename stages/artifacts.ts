@@ -5,7 +5,9 @@ import { Schema } from "effect"
 import { Fit } from "../lib/data/Fit.ts"
 import { Architecture } from "../lib/models/Architecture.ts"
 import { DetectorHead, SegmenterHead } from "../lib/models/HeadParams.ts"
+import { LoadReport } from "../lib/models/published/LoadReport.ts"
 import { BlobRef } from "../lib/storage/BlobStore.ts"
+import { Digest } from "../lib/storage/Digest.ts"
 import { EpochRecord } from "../lib/train/EpochRecord.ts"
 import * as Artifact from "../lib/workflow/Artifact.ts"
 
@@ -111,8 +113,24 @@ const trained = {
   history: Schema.Array(EpochRecord)
 }
 
+/** Where weights come from that were not trained here, and what became of each of the file's tensors. */
+export const Imported = Schema.Struct({
+  /** The file's name, without the place where it lay. */
+  file: Schema.String,
+  digest: Digest,
+  format: Schema.String,
+  /** In the pipeline's words. */
+  attribution: Schema.Struct({ source: Schema.String, licence: Schema.String }),
+  report: LoadReport
+})
+export type Imported = typeof Imported.Type
+
 /** A trained network: weights, what it was trained for, and how it got there. */
-export const ClassifierValue = Schema.TaggedStruct("Classifier", { architecture: Architecture, ...trained })
+export const ClassifierValue = Schema.TaggedStruct("Classifier", {
+  architecture: Architecture,
+  imported: Schema.optionalKey(Imported),
+  ...trained
+})
 export type ClassifierValue = typeof ClassifierValue.Type
 export const Classifier = Artifact.type("classifier", ClassifierValue)
 

@@ -22,7 +22,7 @@ export class TeacherMismatch extends Schema.TaggedError<TeacherMismatch>()("Teac
   override get message() {
     return (
       `The teacher's ${this.field} is ${this.teacher}, the dataset's is ${this.dataset}. ` +
-      "Train the teacher on the same prepared dataset as the student."
+      "Train the teacher on the same prepared dataset as the student, or prepare it as an imported one wants."
     )
   }
 }

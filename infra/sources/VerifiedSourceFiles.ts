@@ -14,6 +14,7 @@ import {
 } from "../../lib/data/SourceFiles.ts"
 import { Hasher } from "../../lib/storage/Digest.ts"
 import { fetchArchive } from "./archives.ts"
+import { readUserFile } from "./file.ts"
 import { readFolder } from "./folder.ts"
 import type { LocationFailed } from "./LocationFailed.ts"
 import { labelOf, mebibytes, readLocation, type SourceFilesOptions } from "./locations.ts"
@@ -73,7 +74,8 @@ const make = (options: SourceFilesOptions, hasher: Hasher["Service"]) => {
       return Option.isSome(cached) ? cached.value : yield* fromLocations(file)
     }),
     archive: (archive) => fetchArchive(archive, options, hasher),
-    folder: (path) => readFolder(options.inputs, path)
+    folder: (path) => readFolder(options.inputs, path),
+    file: (path) => readUserFile(options.inputs, path)
   })
 }
 

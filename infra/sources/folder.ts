@@ -12,7 +12,7 @@ import type { StatIndex } from "../files/StatIndex.ts"
 import { readingFailure } from "../files/walkFolder.ts"
 import { digestOf } from "../hashing.ts"
 
-const unreadable = (path: string, cause: unknown): SourceUnreadable => {
+export const unreadable = (path: string, cause: unknown): SourceUnreadable => {
   const failure = readingFailure(path, cause)
   return new SourceUnreadable({ path: failure.path, reason: failure.reason })
 }

@@ -1,6 +1,6 @@
 /**
  * Files from the outside world: fetched from the first place that has them, checked against a digest before
- * anything reads them. Implemented in `infra/sources`; only `ingest` uses it.
+ * anything reads them. Implemented in `infra/sources`; stages that bring something in use it.
  */
 import { Context, type Effect, Schema } from "effect"
 import type { ByteSource } from "../storage/ByteSource.ts"
@@ -108,6 +108,11 @@ export interface Folder {
   readonly files: ReadonlyArray<FolderFile>
 }
 
+export interface UserFile {
+  readonly bytes: Uint8Array
+  readonly digest: Digest
+}
+
 export class SourceFiles extends Context.Service<
   SourceFiles,
   {
@@ -120,5 +125,7 @@ export class SourceFiles extends Context.Service<
     readonly archive: (source: SourceArchive) => Effect.Effect<ReadonlyMap<string, Uint8Array>, SourceError>
     /** The visible files below a folder of the user's; a relative path counts from the project's folder. */
     readonly folder: (path: string) => Effect.Effect<Folder, SourceUnreadable>
+    /** A file of the user's as it is now; a relative path counts from the project's folder. */
+    readonly file: (path: string) => Effect.Effect<UserFile, SourceUnreadable>
   }
 >()("lib/data/SourceFiles") {}

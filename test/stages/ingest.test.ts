@@ -31,7 +31,8 @@ const sourcesOf = (files: Readonly<Record<string, Uint8Array>>) =>
         ? Effect.fail(new SourceUnavailable({ file: name, attempts: [], transient: false }))
         : Effect.succeed(files[name]),
     archive: () => Effect.succeed(new Map(Object.entries(files))),
-    folder: () => Effect.succeed(memoryFolder(new Map(Object.entries(files))))
+    folder: () => Effect.succeed(memoryFolder(new Map(Object.entries(files)))),
+    file: () => Effect.die("no file of the user's is read here")
   })
 
 const services = (files: Readonly<Record<string, Uint8Array>> = {}, record?: JobRecord) =>

@@ -33,7 +33,8 @@ export const services = (files: Files, record?: JobRecord) => {
   const sources = Layer.succeed(SourceFiles, {
     fetch: () => Effect.die("nothing is fetched by its digest here"),
     archive: () => Effect.succeed(contents),
-    folder: () => Effect.succeed(memoryFolder(contents))
+    folder: () => Effect.succeed(memoryFolder(contents)),
+    file: () => Effect.die("no file of the user's is read here")
   })
   return Layer.mergeAll(blobsLayer, jobLayer(record), codecLayer, sources)
 }

@@ -69,8 +69,15 @@ describe("a stage of ours", () => {
       })
     )
 
-    const training = ["pretrain", "distill", "transfer-detection", "transfer-segmentation", "evaluate"]
-    it.effect.each(training)("%s: depends on the backbone that the job names, and on no other", (stageName) =>
+    const models = [
+      "pretrain",
+      "distill",
+      "transfer-detection",
+      "transfer-segmentation",
+      "evaluate",
+      "import-model"
+    ]
+    it.effect.each(models)("%s: depends on the backbone that the job names, and on no other", (stageName) =>
       Effect.gen(function* () {
         const { declarations, packages } = yield* identityOf(stageName)
         const backbones = Object.keys(declarations).filter((id) => id.startsWith("lib/models/backbones/"))
