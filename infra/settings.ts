@@ -128,9 +128,9 @@ const storePlace = checked("DISTILLERY_STORE", (text) => placeProblem(text) ?? t
   Config.map(Option.map(placeFrom))
 )
 
-const cacheSize = Config.schema(
-  Schema.String.check(Schema.makeFilter((text) => sizeFrom(text) !== undefined || `expected ${sizeForm}`)),
-  "DISTILLERY_CACHE_SIZE"
+const cacheSize = checked(
+  "DISTILLERY_CACHE_SIZE",
+  (text) => sizeFrom(text) !== undefined || `"${text}" is not ${sizeForm}`
 ).pipe(
   Config.withDefault("20GB"),
   Config.map((text) => sizeFrom(text)!)

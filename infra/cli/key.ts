@@ -1,6 +1,6 @@
 /** `distillery key new | show | trust | untrust | list` */
 import { Effect } from "effect"
-import { type KeyId, KeyUnavailable } from "../../lib/storage/Signature.ts"
+import type { KeyId, KeyUnavailable } from "../../lib/storage/Signature.ts"
 import { oneLine, type Paint } from "../reporting/paint.ts"
 import { table } from "../reporting/table.ts"
 import { read } from "../settings.ts"
@@ -31,7 +31,10 @@ const newFile = (file: string) =>
             what: `${file} is there already`,
             fix: "A key is never written over: name another file"
           })
-        : new KeyUnavailable({ file, reason: (error as Error).message })
+        : new UsageError({
+            what: `the key could not be written to ${file}: ${(error as Error).message}`,
+            fix: "Name a file in a folder that you may write to, or leave --output out: it is printed then"
+          })
   })
 
 export const make = Effect.fn("key.new")(function* (flags: {

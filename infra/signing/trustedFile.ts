@@ -3,7 +3,7 @@
 import { readFile } from "node:fs/promises"
 import { dirname } from "node:path"
 import type { KeyId } from "../../lib/storage/Signature.ts"
-import { errorCode, writeAtomically } from "../stores/atomicFiles.ts"
+import { errorCode, withLockFile, writeAtomically } from "../stores/atomicFiles.ts"
 import { makeFolder } from "../stores/makeFolder.ts"
 import { parseTrustedLine, type TrustedKey, trustedLine } from "./trustedKeys.ts"
 
@@ -17,7 +17,6 @@ const linesOf = async (file: string): Promise<ReadonlyArray<string>> => {
 }
 
 const writeLines = async (file: string, lines: ReadonlyArray<string>): Promise<void> => {
-  await makeFolder(dirname(file))
   await writeAtomically({
     temporaryFolder: dirname(file),
     target: file,
@@ -36,17 +35,25 @@ const split = async (file: string, keyId: KeyId) => {
   return { before, others: parsed.filter((one) => !isOf(one)).map(({ line }) => line) }
 }
 
-/** In these scopes and no others from now on; without a name the old one stays. Gives what stood there. */
-export const trustKey = async (file: string, key: TrustedKey): Promise<ReadonlyArray<TrustedKey>> => {
-  const { before, others } = await split(file, key.keyId)
-  const name = key.name === "" ? (before[0]?.name ?? "") : key.name
-  await writeLines(file, [...others, trustedLine({ ...key, name })])
-  return before
+/** Those who change the file take turns: each starts from what the one before has written. */
+const alone = async <A>(file: string, change: () => Promise<A>): Promise<A> => {
+  await makeFolder(dirname(file))
+  return withLockFile(`${file}.lock`, change)
 }
 
+/** In these scopes and no others from now on; without a name the old one stays. Gives what stood there. */
+export const trustKey = (file: string, key: TrustedKey): Promise<ReadonlyArray<TrustedKey>> =>
+  alone(file, async () => {
+    const { before, others } = await split(file, key.keyId)
+    const name = key.name === "" ? (before[0]?.name ?? "") : key.name
+    await writeLines(file, [...others, trustedLine({ ...key, name })])
+    return before
+  })
+
 /** Gives what stood there before. */
-export const untrustKey = async (file: string, keyId: KeyId): Promise<ReadonlyArray<TrustedKey>> => {
-  const { before, others } = await split(file, keyId)
-  if (before.length > 0) await writeLines(file, others)
-  return before
-}
+export const untrustKey = (file: string, keyId: KeyId): Promise<ReadonlyArray<TrustedKey>> =>
+  alone(file, async () => {
+    const { before, others } = await split(file, keyId)
+    if (before.length > 0) await writeLines(file, others)
+    return before
+  })

@@ -34,6 +34,9 @@ describe("key", () => {
     const again = await call("key", "new", "--output", file)
     assert.deepStrictEqual([again.code, readFileSync(file, "utf8")], [2, text])
     assert.match(again.stderr, /is there already\n {2}A key is never written over/)
+    const nowhere = await call("key", "new", "--output", "/proc/x/key")
+    assert.strictEqual(nowhere.code, 2)
+    assert.match(nowhere.stderr, /could not be written to \/proc\/x\/key: .*\n {2}Name a file in a folder/)
   }, 20_000)
 
   it("show makes one's own silently, and says the same ever after", async () => {
