@@ -42,11 +42,17 @@ const nativeRuntime = {
   }
 }
 
+const isPullRequest = "github.event_name == 'pull_request'"
+
+/** Neither a pull request nor the default branch sees what the other, or another one, has kept here. */
+const scopeOfPullRequest = `pr/${expression("github.event.number")}`
+
 /**
  * Saved whatever becomes of the run: jobs that have finished are hits the next time. The key that signs them
- * lies with them: nobody else trusts it.
+ * lies with them: nobody else trusts it. GitHub gives a pull request what the default branch has kept, and
+ * what the pull request itself has, but no other one's.
  */
-const storeSteps = (name: string) => {
+const cacheSteps = (name: string) => {
   const key = `store-${name}-${machine}-`
   const unique = `${key}${expression("github.run_id")}-${expression("github.run_attempt")}`
   const path = ".distillery/store\n.distillery/code\n~/.config/distillery\n"
@@ -66,16 +72,42 @@ const storeSteps = (name: string) => {
 }
 
 const secretsOfS3 = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "DISTILLERY_KEY"]
+/** Of somebody who reads everything and writes into scopes of pull requests: `infra/deploy`. */
+const secretsOfPullRequests = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]
+const environmentName = "distillery"
 
-const storeEnvironment = (bucket: string, environment: WorkflowOptions["environment"]) => ({
+const ofMainLine = (bucket: string, environment: WorkflowOptions["environment"]) => ({
   DISTILLERY_STORE: bucket,
   ...environment,
   ...Object.fromEntries(secretsOfS3.map((name) => [name, expression(`secrets.${name}`)]))
 })
 
-const steps = (schedule: Schedule, bucket: string | undefined): ReadonlyArray<object> => {
+/** Without secrets, as in a pull request from a fork, it works in a store of its own. */
+const ofPullRequest = (bucket: string, environment: WorkflowOptions["environment"]) => ({
+  DISTILLERY_STORE: expression(
+    `secrets.DISTILLERY_PR_${secretsOfPullRequests[0]} != '' && '${bucket}' || '.distillery/store'`
+  ),
+  DISTILLERY_SCOPE: scopeOfPullRequest,
+  DISTILLERY_TRUST_KEYS: expression("vars.DISTILLERY_TRUST_KEYS"),
+  ...environment,
+  ...Object.fromEntries(
+    secretsOfPullRequests.map((name) => [name, expression(`secrets.DISTILLERY_PR_${name}`)])
+  )
+})
+
+/** In GitHub's cache the key of the default branch lies beside its artifacts. */
+const trustMain = {
+  name: "Let what the default branch has made count",
+  if: isPullRequest,
+  run: 'echo "DISTILLERY_TRUST_KEYS=$(npx distillery key show)@main" >> "$GITHUB_ENV"'
+}
+
+const steps = (
+  schedule: Schedule,
+  store: ReturnType<typeof cacheSteps> | undefined,
+  before: ReadonlyArray<object> = []
+): ReadonlyArray<object> => {
   const [, ...selected] = runArguments(schedule).map(shellWord).map(literal)
-  const store = bucket === undefined ? storeSteps(schedule.name) : undefined
   return [
     { uses: "actions/checkout@v6", with: { "persist-credentials": false } },
     { uses: "actions/setup-node@v6", with: { "node-version": 24, cache: "npm" } },
@@ -84,6 +116,7 @@ const steps = (schedule: Schedule, bucket: string | undefined): ReadonlyArray<ob
     { name: "Build", run: "npm run prepare --if-present" },
     nativeRuntime,
     ...(store === undefined ? [] : [store.restore]),
+    ...before,
     { name: "Plan", run: `npx distillery plan ${selected.join(" ")}` },
     { name: "Run", run: `npx distillery run ${selected.join(" ")} --json > run.json` },
     ...(store === undefined ? [] : [store.save]),
@@ -116,10 +149,16 @@ const comment = (schedule: Schedule, { bucket, localZone }: WorkflowOptions): st
           " DISTILLERY_STORE=s3://bucket/prefix."
         ]
       : [
-          ` Artifacts lie in the bucket. The repository needs the secrets ${secretsOfS3.join(", ")}.`,
-          " The last signs what is made here, so that it counts the next time; to make one:",
-          " npx distillery key new | gh secret set DISTILLERY_KEY",
-          " Pull requests get a key, a scope and a policy of their own: see infra/deploy in the package."
+          ` Artifacts lie in the bucket. The secrets ${secretsOfS3.join(", ")} belong into the`,
+          ` environment "${environmentName}" of the repository, which only the default branch may use. The last signs`,
+          " what is made here, so that it counts the next time; to make one:",
+          ` npx distillery key new | gh secret set DISTILLERY_KEY --env ${environmentName}`,
+          "",
+          " A pull request writes into a scope of its own, pr/<number>, by a key of its own, which GitHub's cache",
+          " keeps for it. It reads what the default branch has made where the variable DISTILLERY_TRUST_KEYS holds",
+          ` that one's public key, and the secrets ${secretsOfPullRequests.map((name) => `DISTILLERY_PR_${name}`).join(", ")} are those of`,
+          " somebody who can write nothing of main (infra/deploy in the package has the policy). One from a fork is",
+          " given no secrets: it computes everything itself, in GitHub's cache, and publishes nothing."
         ])
   ].join("\n")
 
@@ -130,24 +169,48 @@ const triggerOf = (schedule: Schedule, localZone: string) => {
   return /^(Etc\/)?(UTC|GMT)$/.test(timezone) ? { cron } : { cron, timezone }
 }
 
+const machineOfJob = {
+  "runs-on": "ubuntu-latest",
+  "timeout-minutes": 350,
+  defaults: { run: { shell: "bash" } }
+}
+
+const jobsInBucket = (schedule: Schedule, bucket: string, environment: WorkflowOptions["environment"]) => ({
+  run: {
+    if: `!(${isPullRequest})`,
+    environment: environmentName,
+    ...machineOfJob,
+    env: ofMainLine(bucket, environment),
+    steps: steps(schedule, undefined)
+  },
+  "pull-request": {
+    if: isPullRequest,
+    ...machineOfJob,
+    env: ofPullRequest(bucket, environment),
+    steps: steps(schedule, cacheSteps(`${schedule.name}-pr`))
+  }
+})
+
+const jobsInCache = (schedule: Schedule) => ({
+  run: { ...machineOfJob, steps: steps(schedule, cacheSteps(schedule.name), [trustMain]) }
+})
+
 /** The file's content, YAML. */
 export const githubWorkflow = (schedule: Schedule, options: WorkflowOptions): string => {
   const { bucket, environment, localZone } = options
-  const document = new Document({
+  const content = {
     name: `distillery ${schedule.name}`,
-    on: { schedule: [triggerOf(schedule, localZone)], workflow_dispatch: {} },
+    on: { schedule: [triggerOf(schedule, localZone)], workflow_dispatch: {}, pull_request: {} },
     permissions: { contents: "read" },
-    concurrency: { group: `distillery-${schedule.name}`, "cancel-in-progress": false },
-    jobs: {
-      run: {
-        "runs-on": "ubuntu-latest",
-        "timeout-minutes": 350,
-        defaults: { run: { shell: "bash" } },
-        ...(bucket !== undefined && { env: storeEnvironment(bucket, environment) }),
-        steps: steps(schedule, bucket)
-      }
-    }
-  })
+    // Of runs that wait in one group GitHub keeps but the last.
+    concurrency: {
+      group: `distillery-${schedule.name}-${expression("github.ref")}`,
+      "cancel-in-progress": false
+    },
+    jobs: bucket === undefined ? jobsInCache(schedule) : jobsInBucket(schedule, bucket, environment)
+  }
+  // Written out, as linters know no aliases.
+  const document = new Document(content, { aliasDuplicateObjects: false })
   document.commentBefore = comment(schedule, options)
   return document.toString({ lineWidth: 0 })
 }

@@ -9,7 +9,9 @@ import { withInstallLock } from "../../infra/tensorflow/install-lock.ts"
 const source = "github.com/versity/versitygw/cmd/versitygw@v1.8.0"
 const cache = process.env.XDG_CACHE_HOME || join(homedir(), ".cache")
 const folder = join(cache, "distillery", "tools", "bin")
-export const binary = join(folder, "versitygw")
+/** A program that tests use where it is there. */
+export const toolFile = (name: string): string => join(folder, name)
+export const binary = toolFile("versitygw")
 
 /** Resolves to the exit code; `null` where it was killed or never started. */
 export const ended = (child: ChildProcess): Promise<number | null> =>
