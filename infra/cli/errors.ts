@@ -52,6 +52,7 @@ const integrityTags = new Set([
   "BlobCorrupt",
   "ExternalChanged",
   "FolderChanged",
+  "ObjectTooLarge",
   "SourceChanged",
   "SourceDigestMismatch"
 ])

@@ -3,6 +3,7 @@ import { join } from "node:path"
 import { Effect, Option, Schema, Stream } from "effect"
 import { ObjectStore } from "../../lib/storage/ObjectStore.ts"
 import { Verifier } from "../../lib/storage/Signature.ts"
+import { recordBytesMax } from "../../lib/workflow/jsonObjects.ts"
 import { RunReport, runReportFolder, runReportKey } from "../../lib/workflow/RunReport.ts"
 import { nearest } from "../../lib/workflow/suggestions.ts"
 import { loggedRuns } from "../reporting/readEventLog.ts"
@@ -32,7 +33,7 @@ export const runRecord = Effect.fn("runRecord")(function* (runId: string) {
   const store = yield* ObjectStore
   const { scopes } = yield* Verifier
   for (const scope of scopes) {
-    const bytes = yield* Effect.option(store.get(runReportKey(scope, runId)))
+    const bytes = yield* Effect.option(store.get(runReportKey(scope, runId), recordBytesMax))
     const text = Option.map(bytes, (found) => new TextDecoder().decode(found))
     if (Option.isSome(text)) return Option.getOrUndefined(decodeReport(text.value))
   }

@@ -3,7 +3,7 @@
  *
  * Writers on one machine may be many processes; each key's replacing writes take turns by a lock file.
  */
-import { readdir, readFile, rm } from "node:fs/promises"
+import { readdir, rm } from "node:fs/promises"
 import { join, relative, resolve, sep } from "node:path"
 import { Effect, Layer, Stream } from "effect"
 import type { ByteSource } from "../../lib/storage/ByteSource.ts"
@@ -14,6 +14,7 @@ import {
   type ObjectInfo,
   ObjectNotFound,
   ObjectStore,
+  ObjectTooLarge,
   PreconditionFailed,
   type PutCondition,
   type StoreError,
@@ -28,7 +29,7 @@ import { moveFile, removeOlder } from "./fileUpkeep.ts"
 import { chunksOf, infoFrom, infoOf, isAbsence, presentVersion, readWhole, stampOf } from "./fileVersions.ts"
 import { makeFolder } from "./makeFolder.ts"
 import { fromSource, throwing, throwingChunks } from "./sourceFailures.ts"
-import { formatFile, formatProblem, formatText } from "./storeFormat.ts"
+import { formatBytesMax, formatFile, formatProblem, formatText } from "./storeFormat.ts"
 
 interface Folders {
   readonly root: string
@@ -49,7 +50,7 @@ const isFullness = (error: unknown): boolean => ["ENOSPC", "EDQUOT", "EFBIG"].in
 const translated =
   (location: string, operation: string, key: string, sizeBytes: number) =>
   (error: unknown): StoreError => {
-    if (error instanceof PreconditionFailed) return error
+    if (error instanceof PreconditionFailed || error instanceof ObjectTooLarge) return error
     if (isFullness(error)) return new StoreFull({ key, sizeBytes, location })
     if (operation !== "write" && isAbsence(error)) return new ObjectNotFound({ key })
     return new StoreUnavailable({ operation, key, reason: String((error as Error).message ?? error) })
@@ -188,7 +189,8 @@ const make = (folders: Folders): ObjectStore["Service"] => {
         try: () => keys.map((key) => (isObjectKey(key) ? stampOf(join(folders.objects, key)) : undefined)),
         catch: translated(location, "look up", keys[0] ?? "", 0)
       }),
-    get: (key) => reading("read", key, readWhole),
+    get: (key, sizeBytesMax = Number.POSITIVE_INFINITY) =>
+      reading("read", key, (path) => readWhole(path, { key, sizeBytesMax })),
     getStream: (key) =>
       Effect.map(
         reading("read", key, async (path) => chunksOf(path)),
@@ -225,7 +227,9 @@ const make = (folders: Folders): ObjectStore["Service"] => {
 
 const checkFormat = async (folders: Folders): Promise<StoreUnusable | undefined> => {
   const file = join(folders.root, formatFile)
-  const text = await readFile(file, "utf8").catch(async (error: unknown) => {
+  const limit = { key: formatFile, sizeBytesMax: formatBytesMax }
+  const read = async () => new TextDecoder().decode(await readWhole(file, limit))
+  const text = await read().catch(async (error: unknown) => {
     if (!isAbsence(error)) throw error
     await writeAtomically({
       temporaryFolder: folders.temporary,
@@ -235,7 +239,7 @@ const checkFormat = async (folders: Folders): Promise<StoreUnusable | undefined>
     }).catch((race: unknown) => {
       if (errorCode(race) !== "EEXIST") throw race
     })
-    return readFile(file, "utf8")
+    return read()
   })
   const reason = formatProblem(text, "folder")
   return reason === undefined ? undefined : new StoreUnusable({ location: folders.root, reason })

@@ -21,7 +21,7 @@ import {
 import { isObjectKey, keyRule } from "../../lib/storage/objectKeys.ts"
 import { sharedRoom } from "../hashThread.ts"
 import { connect, type S3Connection } from "./s3Client.ts"
-import { type DownloadSizes, download, downloadPart } from "./s3Download.ts"
+import { type DownloadOptions, type DownloadSizes, download, downloadPart } from "./s3Download.ts"
 import { encryptWrites } from "./s3Encryption.ts"
 import { isAbsence, openingFailure, type S3Failure, type S3Server, translated } from "./s3Errors.ts"
 import { decidesConditions, formatOf } from "./s3Format.ts"
@@ -57,9 +57,9 @@ const objectOf = ({ connection, place }: Opened, name: string) => ({
   objectKey: inPrefix(place, name)
 })
 
-const get = async (opened: Opened, key: string, signal: AbortSignal): Promise<Uint8Array> => {
+const get = async (opened: Opened, key: string, options: DownloadOptions): Promise<Uint8Array> => {
   try {
-    return await download(objectOf(opened, `objects/${key}`), sizes, signal)
+    return await download(objectOf(opened, `objects/${key}`), sizes, options)
   } catch (error) {
     throw isAbsence(error as S3Failure, "GET") ? new ObjectNotFound({ key }) : error
   }
@@ -264,7 +264,8 @@ const make = (opened: Opened): ObjectStore["Service"] => {
     location: server.location,
     isConditional: opened.isConditional,
     isLocal: false,
-    get: (key) => known("read", key, (signal) => get(opened, key, signal)),
+    get: (key, sizeBytesMax = Number.POSITIVE_INFINITY) =>
+      known("read", key, (signal) => get(opened, key, { signal, limit: { key, sizeBytesMax } })),
     getStream: (key) =>
       Effect.map(headOf(key), (info) => ({
         sizeBytes: info.sizeBytes,

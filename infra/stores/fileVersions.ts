@@ -1,7 +1,7 @@
 /** What tells whether a file was changed: by its content where it is small, by its inode and times. */
 import { readFileSync, type Stats, statSync } from "node:fs"
 import { open, readFile } from "node:fs/promises"
-import type { ObjectInfo, ObjectStamp } from "../../lib/storage/ObjectStore.ts"
+import { type ObjectInfo, type ObjectStamp, ObjectTooLarge } from "../../lib/storage/ObjectStore.ts"
 import { digestOf } from "../hashing.ts"
 import { sharedRoom } from "../hashThread.ts"
 import { errorCode } from "./atomicFiles.ts"
@@ -33,10 +33,22 @@ const presentStats = (path: string): Stats | undefined => {
 
 const absence = (path: string) => Object.assign(new Error(`there is no file ${path}`), { code: "ENOENT" })
 
-/** Small files are read at once: a round through libuv's threads costs several times as much. */
-export const readWhole = async (path: string): Promise<Uint8Array> => {
+/** Under which key a file is read, and how much of it may be. */
+export interface ReadLimit {
+  readonly key: string
+  readonly sizeBytesMax: number
+}
+
+/**
+ * Small files are read at once: a round through libuv's threads costs several times as much. Throws
+ * `ObjectTooLarge`, before reading, for what is larger than the limit.
+ */
+export const readWhole = async (path: string, limit?: ReadLimit): Promise<Uint8Array> => {
   const stats = presentStats(path)
   if (stats === undefined) throw absence(path)
+  if (limit !== undefined && stats.size > limit.sizeBytesMax) {
+    throw new ObjectTooLarge({ ...limit, sizeBytes: stats.size })
+  }
   return new Uint8Array(stats.size <= hashedVersionBytesMax ? readFileSync(path) : await readFile(path))
 }
 

@@ -9,8 +9,8 @@ const make = (store: ObjectStore["Service"], meter: TrafficMeter): ObjectStore["
   const lookedUp = (count: number) => Effect.sync(() => meter.add({ objectsLookedUp: count }))
   return {
     ...store,
-    get: (key) =>
-      Effect.tap(store.get(key), ({ length }) =>
+    get: (key, sizeBytesMax) =>
+      Effect.tap(store.get(key, sizeBytesMax), ({ length }) =>
         Effect.sync(() => meter.add({ objectsRead: 1, bytesRead: length }))
       ),
     getStream: (key) =>

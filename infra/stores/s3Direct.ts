@@ -16,6 +16,7 @@ import type {
   UploadPartCommand,
   UploadPartCommandOutput
 } from "@aws-sdk/client-s3"
+import { ObjectTooLarge } from "../../lib/storage/ObjectStore.ts"
 import { type AnswerHead, Arrival, type Landing, UnknownForm } from "./s3Answer.ts"
 import { Line } from "./s3Line.ts"
 import { type PlainRequest, type SignedRequest, signedHead, type Way, wayFrom } from "./s3Signing.ts"
@@ -148,7 +149,8 @@ export class Direct {
     try {
       return await this.#exchange(way, request, landing, signal)
     } catch (error) {
-      if (signal.aborted) throw error
+      // The SDK would get no other answer.
+      if (signal.aborted || error instanceof ObjectTooLarge) throw error
       if (!(error instanceof UnknownForm)) return { error }
       this.#isUnfit = true
       return undefined

@@ -3,8 +3,11 @@
  * again but not a body that ends early, and `If-Match` keeps ranges of two versions apart.
  */
 import { createHash } from "node:crypto"
+import type { Readable } from "node:stream"
 import { setTimeout as delay } from "node:timers/promises"
 import { GetObjectCommand, type S3Client } from "@aws-sdk/client-s3"
+import { ObjectTooLarge } from "../../lib/storage/ObjectStore.ts"
+import type { ReadLimit } from "./fileVersions.ts"
 import type { Landing } from "./s3Answer.ts"
 import { backoffMillis } from "./s3Client.ts"
 import type { Direct, Told } from "./s3Direct.ts"
@@ -154,10 +157,30 @@ interface First {
   readonly at: number
 }
 
+const refuseLarger = (sizeBytes: number, limit: ReadLimit | undefined): void => {
+  if (limit !== undefined && sizeBytes > limit.sizeBytesMax) throw new ObjectTooLarge({ ...limit, sizeBytes })
+}
+
+/** Memory for the whole of an object whose body is on its way. */
+const roomFor = (answer: Answer, limit: ReadLimit | undefined): Uint8Array => {
+  try {
+    refuseLarger(sizeOf(answer), limit)
+    return new Uint8Array(sizeOf(answer))
+  } catch (error) {
+    ;(answer.Body as Readable).destroy()
+    throw error
+  }
+}
+
 /** `undefined` for an empty object: no range of it can be had. */
-const openFirst = async (object: S3Object, { partBytes }: DownloadSizes, signal: AbortSignal) => {
+const openFirst = async (
+  object: S3Object,
+  { partBytes }: DownloadSizes,
+  { limit, signal }: DownloadOptions
+) => {
   let bytes: Uint8Array | undefined
   const room = (lengthBytes: number, sizeBytes: number) => {
+    refuseLarger(sizeBytes, limit)
     bytes = new Uint8Array(sizeBytes)
     return lengthBytes > sizeBytes ? undefined : bytes.subarray(0, lengthBytes)
   }
@@ -170,7 +193,7 @@ const openFirst = async (object: S3Object, { partBytes }: DownloadSizes, signal:
   )
   if (answer === undefined) return undefined
   if (answer.Body === undefined) return { answer, bytes: bytes!, at: landing.landed } satisfies First
-  const whole = new Uint8Array(sizeOf(answer))
+  const whole = roomFor(answer, limit)
   const reading = { object, bytes: whole, origin: 0, version: answer.ETag, signal }
   const { at } = await copyBody(reading, answer.Body as Body, 0, whole.length)
   return { answer, bytes: whole, at } satisfies First
@@ -213,10 +236,10 @@ const fillRest = async (object: S3Object, sizes: DownloadSizes, first: First, ou
   }
 }
 
-const readOnce = async (object: S3Object, sizes: DownloadSizes, signal: AbortSignal): Promise<Read> => {
-  const first = await openFirst(object, sizes, signal)
+const readOnce = async (object: S3Object, sizes: DownloadSizes, options: DownloadOptions): Promise<Read> => {
+  const first = await openFirst(object, sizes, options)
   if (first === undefined) return { bytes: new Uint8Array(0), isSound: true }
-  if (first.at < first.bytes.length) await fillRest(object, sizes, first, signal)
+  if (first.at < first.bytes.length) await fillRest(object, sizes, first, options.signal)
   return asRead(first.bytes, first.answer)
 }
 
@@ -228,6 +251,12 @@ export const downloadPart = (
   signal: AbortSignal
 ): Promise<void> => fill({ object, bytes, origin: start, version, signal }, start, start + bytes.length)
 
+export interface DownloadOptions {
+  readonly signal: AbortSignal
+  /** Throws `ObjectTooLarge` for what is larger, before memory is taken for it. */
+  readonly limit?: ReadLimit
+}
+
 /**
  * The bytes of one version of the object, as many as the server says. Bytes that are not what the object's
  * metadata says were damaged on the way, and are read again; those that come so every time lie so in the
@@ -236,13 +265,13 @@ export const downloadPart = (
 export const download = async (
   object: S3Object,
   sizes: DownloadSizes,
-  signal: AbortSignal
+  options: DownloadOptions
 ): Promise<Uint8Array> => {
   let numReplaced = 0
   let numDamaged = 0
   for (;;) {
     try {
-      const { bytes, isSound } = await readOnce(object, sizes, signal)
+      const { bytes, isSound } = await readOnce(object, sizes, options)
       if (isSound || ++numDamaged === numDamagedMax) return bytes
     } catch (error) {
       if (!(error instanceof Replaced)) throw error

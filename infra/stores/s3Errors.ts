@@ -201,6 +201,7 @@ export const openingFailure =
 
 const storeTags = new Set([
   "ObjectNotFound",
+  "ObjectTooLarge",
   "PreconditionFailed",
   "StoreFull",
   "StoreUnavailable",

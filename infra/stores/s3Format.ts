@@ -3,7 +3,13 @@ import type { StoreUnusable } from "../../lib/storage/ObjectStore.ts"
 import { type DownloadSizes, download, type S3Object } from "./s3Download.ts"
 import { isAbsence, isLacking, type S3Failure } from "./s3Errors.ts"
 import { ConditionLost, type UploadSizes, upload } from "./s3Upload.ts"
-import { forbidsConditions, formatText, unconditionalFormatText } from "./storeFormat.ts"
+import {
+  forbidsConditions,
+  formatBytesMax,
+  formatFile,
+  formatText,
+  unconditionalFormatText
+} from "./storeFormat.ts"
 
 export interface FormatObject {
   readonly object: S3Object
@@ -20,7 +26,8 @@ export const formatOf = async (
   { object, signal, sizes }: FormatObject,
   refusal?: StoreUnusable
 ): Promise<string> => {
-  const read = async () => new TextDecoder().decode(await download(object, sizes, signal))
+  const limit = { key: formatFile, sizeBytesMax: formatBytesMax }
+  const read = async () => new TextDecoder().decode(await download(object, sizes, { signal, limit }))
   try {
     return await read()
   } catch (error) {

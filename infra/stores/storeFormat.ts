@@ -13,6 +13,8 @@ const Format = Schema.fromJsonString(
 )
 
 export const formatFile = "format.json"
+/** What is larger is not read. */
+export const formatBytesMax = 65_536
 
 const textOf = (more: { readonly conditionalWrites?: false }): string =>
   `${JSON.stringify({ format: "distillery-store", version: formatVersion, ...more })}\n`

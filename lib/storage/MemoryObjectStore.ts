@@ -9,6 +9,7 @@ import {
   type ObjectInfo,
   ObjectNotFound,
   ObjectStore,
+  ObjectTooLarge,
   PreconditionFailed,
   type PutCondition,
   StoreUnavailable
@@ -64,7 +65,12 @@ const make = (hasher: Hasher["Service"]): ObjectStore["Service"] => {
           return info && { sizeBytes: info.sizeBytes, stamp: info.version }
         })
       ),
-    get: (key) => Effect.map(found(key), (held) => held.bytes.slice()),
+    get: (key, sizeBytesMax = Number.POSITIVE_INFINITY) =>
+      Effect.flatMap(found(key), ({ bytes, info: { sizeBytes } }) =>
+        sizeBytes > sizeBytesMax
+          ? Effect.fail(new ObjectTooLarge({ key, sizeBytes, sizeBytesMax }))
+          : Effect.succeed(bytes.slice())
+      ),
     getStream: (key) =>
       Effect.map(found(key), ({ bytes, info: { sizeBytes } }) => ({
         sizeBytes,

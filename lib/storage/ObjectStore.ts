@@ -61,7 +61,27 @@ export class StoreUnusable extends Schema.TaggedError<StoreUnusable>()("StoreUnu
   }
 }
 
-export type StoreError = ObjectNotFound | PreconditionFailed | StoreFull | StoreUnavailable | StoreUnusable
+/** It holds more than anything that is written there: nothing of it was kept. */
+export class ObjectTooLarge extends Schema.TaggedError<ObjectTooLarge>()("ObjectTooLarge", {
+  key: Schema.String,
+  sizeBytes: Schema.Number,
+  sizeBytesMax: Schema.Number
+}) {
+  override get message() {
+    return (
+      `Object "${this.key}" has ${this.sizeBytes} bytes, where at most ${this.sizeBytesMax} are ever ` +
+      "written: it is none of ours and was not read. Remove it from the store."
+    )
+  }
+}
+
+export type StoreError =
+  | ObjectNotFound
+  | ObjectTooLarge
+  | PreconditionFailed
+  | StoreFull
+  | StoreUnavailable
+  | StoreUnusable
 
 export interface ObjectInfo {
   readonly key: string
@@ -108,7 +128,8 @@ export class ObjectStore extends Context.Service<
     readonly isConditional: boolean
     /** Whether reading an object costs no more than reading a file. */
     readonly isLocal: boolean
-    readonly get: (key: string) => Effect.Effect<Uint8Array, StoreError>
+    /** Fails with `ObjectTooLarge`, before it is read, where it holds more than `sizeBytesMax`. */
+    readonly get: (key: string, sizeBytesMax?: number) => Effect.Effect<Uint8Array, StoreError>
     /**
      * For what is too large to be held: the bytes of the version that stands there now, read when the chunks
      * are run. Fails with `StoreUnavailable` where it is replaced before they have all come.

@@ -33,14 +33,20 @@ const make = (store: ObjectStore["Service"], hasher: Hasher["Service"]): BlobSto
   const orTakenBack = <A>(ref: BlobRef, read: Effect.Effect<A, StoreError>) =>
     Effect.catchTag(read, "ObjectNotFound", () => Effect.andThen(takeBack(ref), read))
   const readVerified = Effect.fn("BlobStore.get")(function* (ref: BlobRef) {
-    const bytes = yield* orTakenBack(ref, store.get(blobKey(ref.blob)))
+    const read = orTakenBack(ref, store.get(blobKey(ref.blob), ref.sizeBytes))
+    const bytes = yield* Effect.catchTag(read, "ObjectTooLarge", ({ sizeBytes }) =>
+      Effect.fail(new BlobCorrupt({ blob: ref.blob, found: `${sizeBytes} bytes` }))
+    )
     const found = hasher.digest(bytes)
     if (found !== ref.blob) return yield* new BlobCorrupt({ blob: ref.blob, found })
     return bytes
   })
   const verifiedChunks = (ref: BlobRef): Stream.Stream<Uint8Array, BlobError> =>
     Stream.unwrap(
-      Effect.map(orTakenBack(ref, store.getStream(blobKey(ref.blob))), ({ chunks }) => {
+      Effect.map(orTakenBack(ref, store.getStream(blobKey(ref.blob))), ({ chunks, sizeBytes }) => {
+        if (sizeBytes > ref.sizeBytes) {
+          return Stream.fail(new BlobCorrupt({ blob: ref.blob, found: `${sizeBytes} bytes` }))
+        }
         const hash = hasher.incremental(ref.sizeBytes)
         const verdict = Effect.flatMap(hash.digest, (found) =>
           found === ref.blob ? Effect.void : Effect.fail(new BlobCorrupt({ blob: ref.blob, found }))
@@ -53,7 +59,9 @@ const make = (store: ObjectStore["Service"], hasher: Hasher["Service"]): BlobSto
     const found = yield* Effect.option(store.head(blobKey(ref.blob)))
     if (Option.isNone(found) || found.value.sizeBytes !== ref.sizeBytes) return false
     const ageMillis = (yield* Clock.currentTimeMillis) - found.value.modifiedAtMillis
-    return ageMillis < freshMillis && hasher.digest(yield* store.get(blobKey(ref.blob))) === ref.blob
+    if (ageMillis >= freshMillis) return false
+    const bytes = yield* Effect.option(store.get(blobKey(ref.blob), ref.sizeBytes))
+    return Option.isSome(bytes) && hasher.digest(bytes.value) === ref.blob
   })
   return {
     has,

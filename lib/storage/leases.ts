@@ -25,6 +25,9 @@ const makeNonce = Effect.map(
   (words) => words.map((word) => word.toString(16).padStart(8, "0")).join("")
 )
 
+/** What is larger is no record of ours. */
+const recordBytesMax = 65_536
+
 interface Standing {
   /** Of `record` or one before it: a swap of this version that succeeds proves that it was the record's. */
   readonly version: string
@@ -71,8 +74,11 @@ const makeRecords = (store: ObjectStore["Service"], { leaseMillis, scope }: Leas
   const stand = Effect.fn("Leases.stand")(function* (key: Digest, known?: Standing) {
     const { version } = yield* store.head(objectOf(key))
     if (known?.version === version) return known
-    const text = new TextDecoder().decode(yield* store.get(objectOf(key)))
-    return { version, record: Option.getOrUndefined(decode(text)) } satisfies Standing as Standing
+    const record = yield* store.get(objectOf(key), recordBytesMax).pipe(
+      Effect.map((bytes) => Option.getOrUndefined(decode(new TextDecoder().decode(bytes)))),
+      Effect.catchTag("ObjectTooLarge", () => Effect.succeed(undefined))
+    )
+    return { version, record } satisfies Standing as Standing
   })
   const put = (key: Digest, record: LeaseRecord, condition: PutCondition) =>
     // No owner outlives a power cut, so its lease need not.

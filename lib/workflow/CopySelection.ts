@@ -10,7 +10,7 @@ import { ifPresent, readJson } from "./jsonObjects.ts"
 import { inputRecords } from "./Lineage.ts"
 import type { Manifest } from "./Manifest.ts"
 import { RunReport } from "./RunReport.ts"
-import { type ManifestPlace, manifestBytesMax, manifestKey, openManifest } from "./SignedManifest.ts"
+import { type ManifestPlace, manifestKey, readManifest } from "./SignedManifest.ts"
 import { type StoredManifest, storedManifests } from "./StoredManifests.ts"
 
 export interface CopiedResult {
@@ -50,19 +50,14 @@ type Judged =
   | { readonly _tag: "Refused"; readonly remark: Remark }
 
 /** Whoever signed it: that it is trusted here says nothing of those who read the other store. */
-const judge = Effect.fn("CopySelection.judge")(function* ({ info, ...place }: StoredManifest) {
+const judge = Effect.fn("CopySelection.judge")(function* ({ key, scope }: StoredManifest) {
+  const place = { scope, key }
   const object = manifestKey(place)
-  if (info.sizeBytes > manifestBytesMax) {
-    return {
-      _tag: "Refused",
-      remark: { object, reason: "its manifest is larger than any of ours" }
-    } as Judged
-  }
-  const bytes = Option.getOrUndefined(yield* ifPresent((yield* ObjectStore).get(object)))
-  if (bytes === undefined) return undefined
   const verifier = yield* Verifier
   const services = { hasher: yield* Hasher, verifier: { ...verifier, trusts: () => true } }
-  const opened = openManifest(bytes, place, services)
+  const read = Option.getOrUndefined(yield* readManifest(yield* ObjectStore, place, services))
+  if (read === undefined) return undefined
+  const { bytes, opened } = read
   if (opened._tag === "Refused") {
     return { _tag: "Refused", remark: { object, reason: opened.reason } } as Judged
   }

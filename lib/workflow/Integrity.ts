@@ -5,7 +5,7 @@ import { type Digest, Hasher } from "../storage/Digest.ts"
 import { type ObjectInfo, ObjectStore } from "../storage/ObjectStore.ts"
 import { Verifier } from "../storage/Signature.ts"
 import { ifPresent } from "./jsonObjects.ts"
-import { manifestPlaceOf, openManifest } from "./SignedManifest.ts"
+import { manifestBytesMax, manifestPlaceOf, openManifest } from "./SignedManifest.ts"
 import { blobIn, everyObject, type HeldManifest, manifestsAmong } from "./StoreContents.ts"
 
 /** Something that is not what it should be. */
@@ -43,9 +43,12 @@ type Read =
 /** A file that cannot be read is damaged; a server that does not answer says nothing of what it holds. */
 const read = Effect.fn("Integrity.read")(function* (key: string) {
   const store = yield* ObjectStore
-  return yield* store.get(key).pipe(
+  return yield* store.get(key, manifestBytesMax).pipe(
     Effect.map((bytes): Read => ({ _tag: "Bytes", bytes })),
     Effect.catchTag("ObjectNotFound", () => Effect.succeed<Read>({ _tag: "Gone" })),
+    Effect.catchTag("ObjectTooLarge", ({ sizeBytes }) =>
+      Effect.succeed<Read>({ _tag: "Unreadable", reason: `it is too large for a manifest: ${sizeBytes}` })
+    ),
     Effect.catchTag("StoreUnavailable", (error) =>
       store.isLocal
         ? Effect.succeed<Read>({ _tag: "Unreadable", reason: `it cannot be read: ${error.reason}` })

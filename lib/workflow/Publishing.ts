@@ -9,6 +9,7 @@ import { blobsOf, type Manifest } from "./Manifest.ts"
 import { ManifestStore, type Published } from "./ManifestStore.ts"
 import { fitsType, type PlannedJob } from "./Plan.ts"
 import { Reporter } from "./Reporter.ts"
+import { manifestBytesMax } from "./SignedManifest.ts"
 
 /** The artifact is one that cannot be kept: it points to bytes that nobody stored, or has no stable form. */
 export class OutputUnusable extends Schema.TaggedError<OutputUnusable>()("OutputUnusable", {
@@ -42,6 +43,20 @@ const blobsStored = Effect.fn("Publishing.blobsStored")(function* (planned: Plan
   }
 })
 
+/** Half of what is read of a manifest, in which it stands indented. */
+const madeBytesMax = manifestBytesMax / 2
+
+const sizeChecked = (planned: PlannedJob, made: Manifest) => {
+  const sizeBytes = JSON.stringify(made, null, 1).length
+  return sizeBytes <= madeBytesMax
+    ? Effect.void
+    : unusable(
+        planned,
+        `its record has ${sizeBytes} characters, and one of more than ${madeBytesMax} is not read. ` +
+          "Let the stage store what is large as a blob and point to it"
+      )
+}
+
 const publishedNote = (published: Published): string | undefined => {
   if (published._tag === "Published") return undefined
   if (published._tag === "Adopted") return "another run published this job first: its result is used"
@@ -59,6 +74,7 @@ export const publishMade = Effect.fn("Publishing.publishMade")(function* (
   made: Manifest,
   confirm: Effect.Effect<void, StoreError>
 ) {
+  yield* sizeChecked(planned, made)
   const context = yield* Effect.context<BlobStore>()
   const stored = yield* Effect.cached(Effect.provideContext(blobsStored(planned, made.output.value), context))
   const published = yield* (yield* ManifestStore).publish(made, {

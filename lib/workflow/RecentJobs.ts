@@ -16,6 +16,8 @@ export interface JobName {
 
 const RecentKeys = Schema.Struct({ schemaVersion: Schema.Literal(1), keys: Schema.Array(Digest) })
 const numRecent = 20
+/** Ten times what so many keys take. */
+const recentBytesMax = 65_536
 
 const recentKey = ({ job, pipeline, scope }: JobName): string => `latest/${scope}/${pipeline}/${job}.json`
 
@@ -32,7 +34,7 @@ const conditionOf = (head: Option.Option<ObjectInfo>): PutCondition =>
 
 /** Latest first. */
 export const recentKeys = Effect.fn("RecentJobs.recentKeys")(function* (name: JobName) {
-  const read = Option.flatten(yield* ifPresent(readJson(RecentKeys, recentKey(name))))
+  const read = Option.flatten(yield* ifPresent(readJson(RecentKeys, recentKey(name), recentBytesMax)))
   return Option.match(read, { onNone: () => [], onSome: ({ keys }) => keys.slice(0, numRecent) })
 })
 

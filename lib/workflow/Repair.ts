@@ -2,14 +2,14 @@
  * Mending a store: what is damaged or missing is taken from another copy, and what cannot be had anywhere is
  * put into quarantine with the results that need it, so that their jobs run again.
  */
-import { Effect, Stream } from "effect"
+import { Effect, Option, Stream } from "effect"
 import { blobKey } from "../storage/blobs.ts"
 import { type Digest, Hasher } from "../storage/Digest.ts"
 import { ObjectNotFound, ObjectStore, type StoreError } from "../storage/ObjectStore.ts"
 import { Verifier } from "../storage/Signature.ts"
 import { trashKey } from "../storage/trash.ts"
 import { blobDamage, type Damage, manifestDamage, usersByBlob } from "./Integrity.ts"
-import { manifestPlaceOf, openManifest } from "./SignedManifest.ts"
+import { manifestPlaceOf, readManifest } from "./SignedManifest.ts"
 import { blobIn, everyObject, type HeldManifest, manifestsAmong, quarantinePrefix } from "./StoreContents.ts"
 
 /** Where the same objects may lie under the same keys. */
@@ -21,7 +21,7 @@ export interface Repaired {
 }
 
 const ownTrash = (store: ObjectStore["Service"]): Copy => ({
-  get: (key) => store.get(trashKey(key)),
+  get: (key, sizeBytesMax) => store.get(trashKey(key), sizeBytesMax),
   getStream: (key) => store.getStream(trashKey(key))
 })
 
@@ -40,11 +40,10 @@ const copyBlob = Effect.fn("Repair.copyBlob")(function* (copy: Copy, digest: Dig
 
 const copyManifest = Effect.fn("Repair.copyManifest")(function* (copy: Copy, key: string) {
   const place = manifestPlaceOf(key)
-  const bytes = yield* copy.get(key)
   const services = { hasher: yield* Hasher, verifier: yield* Verifier }
-  const isSound = place !== undefined && openManifest(bytes, place, services)._tag === "Sound"
-  if (!isSound) return yield* new ObjectNotFound({ key })
-  yield* (yield* ObjectStore).put(key, bytes)
+  const found = place && Option.getOrUndefined(yield* readManifest(copy, place, services))
+  if (found?.opened._tag !== "Sound") return yield* new ObjectNotFound({ key })
+  yield* (yield* ObjectStore).put(key, found.bytes)
 })
 
 /** Whether one of the copies could give it. */

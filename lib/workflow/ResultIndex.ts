@@ -29,6 +29,9 @@ export interface ResultIndex {
   readonly damaged: ReadonlyMap<Digest, string>
 }
 
+/** Twice what that of three thousand results takes. What is larger says nothing, and is not written. */
+export const indexBytesMax = 64 * 2 ** 20
+
 export const indexKey = (scope: Scope, pipeline: string): string => `index/${scope}/${pipeline}.json`
 
 /** What is signed for this text, in this place. */

@@ -2,13 +2,14 @@
  * A manifest as it is stored: signed, under its scope and job key. The signature covers scope, key and
  * content, so that a manifest counts only where it was written.
  */
-import { Option, Schema } from "effect"
+import { Effect, Option, Schema } from "effect"
 import type { Hasher } from "../storage/Digest.ts"
 import { type Digest, hexOf } from "../storage/Digest.ts"
+import type { ObjectStore, StoreError } from "../storage/ObjectStore.ts"
 import { KeyId, Scope, type Signature, type Verifier } from "../storage/Signature.ts"
 import { externalDigests, keyParams } from "./ExternalInputs.ts"
 import { artifactDigest, jobKey, preImage } from "./Fingerprint.ts"
-import { parseJson } from "./jsonObjects.ts"
+import { ifPresent, parseJson } from "./jsonObjects.ts"
 import { inputDigests, Manifest } from "./Manifest.ts"
 
 /** Where a manifest stands. */
@@ -19,8 +20,8 @@ export interface ManifestPlace {
 
 export const manifestsFolder = "manifests/"
 
-/** A thousand times what the largest of ours take: what is larger is not even read. */
-export const manifestBytesMax = 64 * 2 ** 20
+/** A hundred times what the largest of ours take: what is larger is neither read nor published. */
+export const manifestBytesMax = 8 * 2 ** 20
 
 /** `manifests/<scope>/ab/<the other 62 digits>.json` */
 export const manifestKey = ({ key, scope }: ManifestPlace): string => {
@@ -63,7 +64,14 @@ export type Opened =
   | { readonly _tag: "Sound"; readonly manifest: Manifest; readonly keyId: KeyId }
   | { readonly _tag: "Refused"; readonly reason: string }
 
+export interface OpeningServices {
+  readonly hasher: Hasher["Service"]
+  readonly verifier: Verifier["Service"]
+}
+
 const refused = (reason: string): Opened => ({ _tag: "Refused", reason })
+
+const tooLarge = refused("its manifest is too large")
 
 const isUnsigned = (value: unknown): boolean =>
   typeof value === "object" && value !== null && "jobKey" in value && !("signature" in value)
@@ -72,7 +80,7 @@ const isUnsigned = (value: unknown): boolean =>
 export const openManifest = (
   bytes: Uint8Array,
   place: ManifestPlace,
-  { hasher, verifier }: { readonly hasher: Hasher["Service"]; readonly verifier: Verifier["Service"] }
+  { hasher, verifier }: OpeningServices
 ): Opened => {
   const value = Option.getOrUndefined(parseJson(bytes))
   const envelope = Option.getOrUndefined(decodeEnvelope(value))
@@ -97,6 +105,18 @@ export const openManifest = (
   const untrue = untruth(hasher, manifest)
   return untrue === undefined ? { _tag: "Sound", manifest, keyId } : refused(untrue)
 }
+
+/** What stands there, and what it is; `None` where nothing does. One that is too large is not read. */
+export const readManifest = (
+  store: Pick<ObjectStore["Service"], "get">,
+  place: ManifestPlace,
+  services: OpeningServices
+): Effect.Effect<Option.Option<{ readonly bytes: Uint8Array; readonly opened: Opened }>, StoreError> =>
+  store.get(manifestKey(place), manifestBytesMax).pipe(
+    Effect.map((bytes) => ({ bytes, opened: openManifest(bytes, place, services) })),
+    Effect.catchTag("ObjectTooLarge", () => Effect.succeed({ bytes: new Uint8Array(0), opened: tooLarge })),
+    ifPresent
+  )
 
 /** The key of a job that is what the manifest states. */
 export const statedKey = (hasher: Hasher["Service"], manifest: Manifest): Digest => {

@@ -13,7 +13,7 @@ import { ifPresent, writeJson } from "./jsonObjects.ts"
 import { blobsOf } from "./Manifest.ts"
 import { mergeRecent } from "./RecentJobs.ts"
 import { RunReport } from "./RunReport.ts"
-import { manifestKey, openManifest } from "./SignedManifest.ts"
+import { manifestKey, readManifest } from "./SignedManifest.ts"
 
 /** One side of a copy. */
 export interface Side {
@@ -62,11 +62,11 @@ const isEqual = (a: Uint8Array, b: Uint8Array): boolean =>
 const slotFor = Effect.fn("StoreCopy.slotFor")(function* ({ bytes, place }: CopiedResult, to: Side) {
   const key = manifestKey(place)
   const before = Option.getOrUndefined(yield* ifPresent(to.objects.head(key)))
-  const there = before && Option.getOrUndefined(yield* ifPresent(to.objects.get(key)))
+  const services = { hasher: yield* Hasher, verifier: yield* Verifier }
+  const there = before && Option.getOrUndefined(yield* readManifest(to.objects, place, services))
   if (before === undefined || there === undefined) return { replaces: undefined } as Vacant
-  if (isEqual(there, bytes)) return "same" as const
-  const opened = openManifest(there, place, { hasher: yield* Hasher, verifier: yield* Verifier })
-  if (opened._tag === "Sound") return "occupied" as const
+  if (isEqual(there.bytes, bytes)) return "same" as const
+  if (there.opened._tag === "Sound") return "occupied" as const
   return { replaces: before.version } as Vacant
 })
 

@@ -37,15 +37,22 @@ export const parseJson = (bytes: Uint8Array): Option.Option<unknown> => {
   return isTooDeep(text) ? Option.none() : parse(text)
 }
 
-/** `None` where what is stored does not fit the schema. Fails with `ObjectNotFound` where nothing is. */
+/** A hundred times what the largest records of ours take. */
+export const recordBytesMax = 8 * 2 ** 20
+
+/**
+ * `None` where what is stored does not fit the schema, or is larger than any record. Fails with
+ * `ObjectNotFound` where nothing is.
+ */
 export const readJson = <A>(
   schema: Schema.Codec<A, unknown>,
-  key: string
+  key: string,
+  sizeBytesMax = recordBytesMax
 ): Effect.Effect<Option.Option<A>, StoreError, ObjectStore> =>
   Effect.gen(function* () {
     const store = yield* ObjectStore
-    return Option.flatMap(parseJson(yield* store.get(key)), Schema.decodeUnknownOption(schema))
-  })
+    return Option.flatMap(parseJson(yield* store.get(key, sizeBytesMax)), Schema.decodeUnknownOption(schema))
+  }).pipe(Effect.catchTag("ObjectTooLarge", () => Effect.succeed(Option.none<A>())))
 
 /** Indented, for people who look into the store. Values are our own and fit their schema. */
 export const writeJson = <A>(

@@ -203,11 +203,12 @@ export const leaseSuite = (name: string, layer: Layer.Layer<ObjectStore, StoreEr
       )
     }
 
-    it.effect("an unreadable record is waited for like a silent owner", () =>
+    const unreadable = ["{", " ".repeat(100_000)]
+    it.effect.each(unreadable)("an unreadable record is waited for like a silent owner (%#)", (text) =>
       onStore(
         Effect.gen(function* () {
           const store = yield* ObjectStore
-          yield* store.put(leaseKey(mainScope, key), new TextEncoder().encode("{"))
+          yield* store.put(leaseKey(mainScope, key), new TextEncoder().encode(text))
           const a = yield* leasesOf({ name: "a" })
           assert.deepStrictEqual(yield* a.acquire(key, "run"), { _tag: "Taken", by: undefined })
           yield* watch(a, leaseMillis + 1000)

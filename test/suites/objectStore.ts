@@ -58,6 +58,21 @@ export const objectStoreSuite = (name: string, layer: Layer.Layer<ObjectStore, S
         assert.strictEqual((yield* Effect.flip(store.get("a")))._tag, "ObjectNotFound")
       }))
 
+    test("what is larger than it may be is not read, and its size is told", (store) =>
+      Effect.gen(function* () {
+        for (const sizeBytes of [10, 100_000]) {
+          const bytes = new Uint8Array(sizeBytes).fill(7)
+          yield* store.put("a/b", bytes)
+          assert.deepStrictEqual(yield* store.get("a/b", sizeBytes), bytes)
+          const error = yield* Effect.flip(store.get("a/b", sizeBytes - 1))
+          const sizeBytesMax = sizeBytes - 1
+          assert.deepInclude(error, { _tag: "ObjectTooLarge", key: "a/b", sizeBytes, sizeBytesMax })
+        }
+        assert.strictEqual((yield* Effect.flip(store.get("a/c", 5)))._tag, "ObjectNotFound")
+        yield* store.put("a/b", new Uint8Array(0))
+        assert.lengthOf(yield* store.get("a/b", 0), 0)
+      }))
+
     test("keys that would leave the store, or are none, are refused", (store) =>
       Effect.gen(function* () {
         for (const key of [

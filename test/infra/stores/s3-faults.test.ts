@@ -98,7 +98,7 @@ describe.skipIf(server === undefined)(`a wire that breaks${skipNote}`, () => {
       const { client, direct } = await connect(300)
       const object = { client, direct, bucket, objectKey: `${prefix}/objects/k` }
       const sizes = { partBytes: 1_000_000, numParallel: 2 }
-      assert.isTrue(isSame(await download(object, sizes, new AbortController().signal), small))
+      assert.isTrue(isSame(await download(object, sizes, { signal: new AbortController().signal }), small))
     })
   )
 
