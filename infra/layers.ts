@@ -20,6 +20,7 @@ import { FoldPolicy } from "../lib/workflow/Fold.ts"
 import type { ManifestStore } from "../lib/workflow/ManifestStore.ts"
 import type { Reporter } from "../lib/workflow/Reporter.ts"
 import { type Runner, runnerLayer } from "../lib/workflow/Runner.ts"
+import { stateSealsLayer } from "../lib/workflow/StateSeals.ts"
 import { askedForPortable, capabilitiesLayer, libraryOptions, type RuntimeNotices } from "./capabilities.ts"
 import { type BuiltSources, readBuiltSources } from "./code/builtSources.ts"
 import { codeClosureLayer } from "./code/CodeClosure.ts"
@@ -242,7 +243,7 @@ const executorLayer = (
 ) => {
   if (executor === "in-process") {
     const services = { settings, tensors: true, note: () => undefined, ...(meter !== undefined && { meter }) }
-    return inProcessExecutorLayer(stageServicesLayer(services))
+    return Layer.provide(inProcessExecutorLayer(stageServicesLayer(services)), stateSealsLayer)
   }
   const children = childProcessExecutorLayer({
     childFile,
@@ -250,7 +251,7 @@ const executorLayer = (
     environment: childEnvironment(settings.environment, numPoolThreads(settings.threads)),
     onTraffic: (traffic: StoreTraffic) => meter?.add(traffic)
   })
-  return (strict ? strictExecutorLayer(children) : children).pipe(Layer.provide(code))
+  return (strict ? strictExecutorLayer(children) : children).pipe(Layer.provide([code, stateSealsLayer]))
 }
 
 /** What cannot be signed cannot be published: that is told before a job starts. */

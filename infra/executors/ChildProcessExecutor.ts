@@ -17,10 +17,12 @@ import {
   StageFailed,
   WorkerLost
 } from "../../lib/workflow/Executor.ts"
+import { StateSeals } from "../../lib/workflow/StateSeals.ts"
 import { type CodeBundle, CodeBundles } from "../code/CodeClosure.ts"
-import type { ChildProcessOptions, Ended, JobProcess } from "./JobProcess.ts"
+import type { ChildProcessOptions, Ended, JobLink, JobProcess } from "./JobProcess.ts"
 import type { ChildRequest } from "./messages.ts"
 import { makeProcessPool, type ProcessPool } from "./ProcessPool.ts"
+import { answerTo } from "./stateQuestions.ts"
 
 export interface ChildExecutorOptions extends ChildProcessOptions {
   /** A fresh process for every job, of whatever pool. */
@@ -100,20 +102,21 @@ const followed = (busy: Busy, request: JobRequest): Effect.Effect<JobResult, Job
 
 const makeExecutor = (
   bundles: CodeBundles["Service"],
+  seals: StateSeals["Service"],
   pool: ProcessPool,
   alwaysFresh: boolean
 ): Executor["Service"] => {
   const running = new Set<JobProcess>()
   let stopping = false
   /** Decided in one go: a stop is asked for before, and nothing starts, or after, and the child is told. */
-  const launch = (request: ChildRequest, emit: (signal: JobSignal) => Promise<void>) =>
+  const launch = (request: ChildRequest, link: JobLink) =>
     Effect.suspend((): Effect.Effect<Busy, JobInterrupted> => {
       if (stopping) return Effect.fail(new JobInterrupted({ jobName: request.jobName }))
       // The traps of strict mode stay in a process.
       const isFresh = alwaysFresh || request.pool === "gpu" || request.watch !== undefined
       const process = pool.take(isFresh)
       running.add(process)
-      const ended = process.run(request, isFresh, emit)
+      const ended = process.run(request, isFresh, link)
       // Looked at by whoever follows the job; nobody may be left to.
       ended.catch(() => undefined)
       return Effect.succeed({ process, ended, isReusable: false })
@@ -131,10 +134,13 @@ const makeExecutor = (
     }),
     execute: Effect.fn("ChildProcessExecutor.execute")(function* (request, onSignal, control) {
       const bundle = yield* bundleOf(bundles, request)
-      const context = yield* Effect.context<never>()
-      const emit = (signal: JobSignal) => Effect.runPromiseWith(context)(onSignal(signal))
+      const runPromise = Effect.runPromiseWith(yield* Effect.context<never>())
+      const link: JobLink = {
+        onSignal: (signal: JobSignal) => runPromise(onSignal(signal)),
+        onQuestion: (question) => runPromise(answerTo(question, seals, request))
+      }
       return yield* Effect.acquireUseRelease(
-        launch(childRequest(request, bundle), emit),
+        launch(childRequest(request, bundle), link),
         (busy) =>
           control === undefined
             ? followed(busy, request)
@@ -147,12 +153,12 @@ const makeExecutor = (
 
 export const childProcessExecutorLayer = (
   options: ChildExecutorOptions
-): Layer.Layer<Executor, never, CodeBundles> =>
+): Layer.Layer<Executor, never, CodeBundles | StateSeals> =>
   Layer.effect(
     Executor,
     Effect.gen(function* () {
       const pool = makeProcessPool(options)
       yield* Effect.addFinalizer(() => Effect.sync(() => pool.close()))
-      return makeExecutor(yield* CodeBundles, pool, options.alwaysFresh ?? false)
+      return makeExecutor(yield* CodeBundles, yield* StateSeals, pool, options.alwaysFresh ?? false)
     })
   )

@@ -13,8 +13,9 @@ import {
   WorkerLost
 } from "../../lib/workflow/Executor.ts"
 import { runBody } from "../../lib/workflow/runBody.ts"
+import type { StateSeals } from "../../lib/workflow/StateSeals.ts"
 
-type Storage = ObjectStore | BlobStore | Hasher
+type Storage = ObjectStore | BlobStore | Hasher | StateSeals
 
 const servicesFailed = (request: JobRequest) => (error: unknown) =>
   new StageFailed({

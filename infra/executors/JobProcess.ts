@@ -8,6 +8,7 @@ import type { JobSignal } from "../../lib/workflow/Executor.ts"
 import type { StoreTraffic } from "../stores/TrafficMeter.ts"
 import { type ChildRequest, type FromChild, type JobEnding, outputEnd, type ToChild } from "./messages.ts"
 import type { OrphanGuard } from "./orphanGuard.ts"
+import type { StateAnswer, StateQuestion } from "./stateQuestions.ts"
 
 export interface ChildProcessOptions {
   /** The entry that calls `runChild`. */
@@ -36,11 +37,17 @@ export interface Ended {
 const numTailLines = 30
 const numStreams = 2
 
+/** Who follows a job, and answers what it asks. */
+export interface JobLink {
+  readonly onSignal: (signal: JobSignal) => Promise<void>
+  readonly onQuestion: (question: StateQuestion) => Promise<StateAnswer>
+}
+
 /** The job that runs now. */
 interface Current {
   readonly resolve: (ended: Ended) => void
   readonly reject: (reason: unknown) => void
-  readonly onSignal: (signal: JobSignal) => Promise<void>
+  readonly link: JobLink
   readonly tail: Array<string>
   /** Signals are told in order. */
   delivered: Promise<void>
@@ -81,19 +88,15 @@ export class JobProcess {
 
   /**
    * Resolves when the job has ended and all its signals are delivered; where the process ends with it, when
-   * that is gone. Rejects with what `onSignal` rejects with.
+   * that is gone. Rejects with what `link` rejects with.
    */
-  run(
-    request: ChildRequest,
-    isLast: boolean,
-    onSignal: (signal: JobSignal) => Promise<void>
-  ): Promise<Ended> {
+  run(request: ChildRequest, isLast: boolean, link: JobLink): Promise<Ended> {
     return new Promise((resolve, reject) => {
       const delivered = Promise.resolve()
       const current: Current = {
         resolve,
         reject,
-        onSignal,
+        link,
         tail: [],
         delivered,
         ending: undefined,
@@ -156,7 +159,7 @@ export class JobProcess {
   }
 
   #deliver(current: Current, signal: JobSignal): void {
-    current.delivered = current.delivered.then(() => current.onSignal(signal))
+    current.delivered = current.delivered.then(() => current.link.onSignal(signal))
     // At once, and not when the child ends by itself: letting go of it kills it.
     current.delivered.catch(current.reject)
   }
@@ -180,7 +183,11 @@ export class JobProcess {
     if (message._tag === "Traffic") this.#onTraffic?.(message.traffic)
     else if (current === undefined) return
     else if (message._tag === "Signal") this.#deliver(current, message.signal)
-    else {
+    else if (message._tag === "Question") {
+      const { id, question } = message
+      const tell = (answer: StateAnswer) => this.#tell({ _tag: "Answer", id, answer })
+      current.link.onQuestion(question).then(tell, current.reject)
+    } else {
       current.ending = message
       this.#settleIfDone(current)
     }

@@ -12,10 +12,12 @@ import type { ObjectStore } from "../../lib/storage/ObjectStore.ts"
 import type { JobError, JobResult } from "../../lib/workflow/Executor.ts"
 import type { Leak } from "../../lib/workflow/Leak.ts"
 import { runBody } from "../../lib/workflow/runBody.ts"
+import { StateSeals } from "../../lib/workflow/StateSeals.ts"
 import type { TrafficMeter } from "../stores/TrafficMeter.ts"
 import { type Baseline, clearLeftovers, takeBaseline } from "./leftovers.ts"
 import { loadStage } from "./loadStage.ts"
 import { type ChildRequest, type FromChild, type JobEnding, outputEnd, type ToChild } from "./messages.ts"
+import { askParent } from "./stateQuestions.ts"
 
 export type { ChildRequest } from "./messages.ts"
 
@@ -39,6 +41,9 @@ const watch = async ({ bundleFile, packageRoot, watch }: ChildRequest): Promise<
   setTraps({ bundleUrl, root: packageRoot, declared: watch.declared, report })
   return { leaks, within: Effect.provide(effectTraps(report)) }
 }
+
+/** The parent has the key. */
+const parent = askParent((id, question) => void send({ _tag: "Question", id, question }))
 
 /** Resolves when the message has left this process. */
 const send = (message: FromChild): Promise<void> =>
@@ -105,7 +110,7 @@ const runJob = async <R, E>(
       onSignal: (signal) => Effect.promise(() => send({ _tag: "Signal", signal })),
       stopRequested: Effect.sync(isStopping)
     }
-  )
+  ).pipe(Effect.provideService(StateSeals, parent.seals))
   const ending = endingOf(await services.runPromiseExit(watched.within(job)))
   return ending._tag === "Done" ? { ...ending, result: { ...ending.result, leaks: watched.leaks } } : ending
 }
@@ -164,6 +169,7 @@ export const runChild = <R, E>(layerFor: LayerFor<R, E>, meter?: TrafficMeter): 
   process.on("SIGINT", () => undefined)
   process.on("disconnect", endAsOrphan)
   process.on("message", (message: ToChild) => {
+    if (message._tag === "Answer") return parent.onAnswer(message.id, message.answer)
     stopping = message._tag === "Stop"
     if (message._tag === "Stop") return
     serve(message.request, message.isLast).catch((error: unknown) =>

@@ -2,6 +2,7 @@
 import type { JobRequest, JobResult, JobSignal } from "../../lib/workflow/Executor.ts"
 import type { Pool } from "../../lib/workflow/Stage.ts"
 import type { StoreTraffic } from "../stores/TrafficMeter.ts"
+import type { StateAnswer, StateQuestion } from "./stateQuestions.ts"
 
 /** A job, and where its code lies: the bundle exports the stage, its packages resolve from `packageRoot`. */
 export interface ChildRequest extends Omit<JobRequest, "stage"> {
@@ -17,6 +18,7 @@ export type ToChild =
   | { readonly _tag: "Run"; readonly request: ChildRequest; readonly isLast: boolean }
   /** Finish the current step, save the state, end the job. */
   | { readonly _tag: "Stop" }
+  | { readonly _tag: "Answer"; readonly id: number; readonly answer: StateAnswer }
 
 /** How a job ended. After `Done` with `isReusable` the child waits for the next one; otherwise it ends. */
 export type JobEnding =
@@ -33,6 +35,8 @@ export type FromChild =
   | { readonly _tag: "Signal"; readonly signal: JobSignal }
   /** What the job moved to and from the store; told before its ending. */
   | { readonly _tag: "Traffic"; readonly traffic: StoreTraffic }
+  /** The child has no key. Answered under the same number. */
+  | { readonly _tag: "Question"; readonly id: number; readonly question: StateQuestion }
   | JobEnding
 
 /**

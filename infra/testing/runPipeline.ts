@@ -11,6 +11,7 @@ import { Reporter } from "../../lib/workflow/Reporter.ts"
 import { Runner, type RunOutcome, runnerLayer } from "../../lib/workflow/Runner.ts"
 import type { JobRecord, RunReport } from "../../lib/workflow/RunReport.ts"
 import type { Selection } from "../../lib/workflow/Selection.ts"
+import { stateSealsLayer } from "../../lib/workflow/StateSeals.ts"
 import { inProcessExecutorLayer } from "../executors/InProcessExecutor.ts"
 import { digestOf } from "../hashing.ts"
 import { testExternalsLayer, testServicesLayer } from "../layers.ts"
@@ -65,7 +66,9 @@ const engineIn = (pipeline: Pipeline, store: MemoryStore) =>
         testServicesLayer({ tensors: pipeline.jobs.some(({ ref }) => ref.stage.pool === "gpu") })
       )
     ),
-    Layer.provide(Layer.mergeAll(manifestStoreLayer, codeLayer, capabilitiesLayer, testExternalsLayer)),
+    Layer.provide(
+      Layer.mergeAll(manifestStoreLayer, codeLayer, capabilitiesLayer, testExternalsLayer, stateSealsLayer)
+    ),
     Layer.provide(passingSigningLayer),
     Layer.provide(Layer.succeed(Reporter, { emit: () => Effect.void })),
     Layer.provide(Layer.succeedContext(store.context))

@@ -1,14 +1,16 @@
 /** Runs the body of one stage in this process, as a job would: params and inputs checked, its output too. */
 
-import { Effect, Schema } from "effect"
+import { Effect, Layer, Schema } from "effect"
 import { mainScope } from "../../lib/storage/Signature.ts"
 import type { JobRequest, JobSignal } from "../../lib/workflow/Executor.ts"
 import { recordsOf } from "../../lib/workflow/ExternalInputs.ts"
 import type { Progress } from "../../lib/workflow/JobContext.ts"
 import { runBody } from "../../lib/workflow/runBody.ts"
 import { type AnyStage, canonicalParams, type StageOptions, type ValuesOf } from "../../lib/workflow/Stage.ts"
+import { stateSealsLayer } from "../../lib/workflow/StateSeals.ts"
 import { digestOf } from "../hashing.ts"
 import { testExternalsLayer, testServicesLayer } from "../layers.ts"
+import { passingSigningLayer } from "../signing/signing.ts"
 import { type MemoryStore, makeMemoryStore } from "./memoryStore.ts"
 
 export interface StageArgs<PE, I> {
@@ -78,6 +80,7 @@ export const runStage = async <P, PE, I, A, E, R>(
     stopRequested: Effect.sync(() => args.signal?.aborted === true)
   }).pipe(
     Effect.provide(testServicesLayer({ tensors: erased.pool === "gpu" })),
+    Effect.provide(Layer.provide(stateSealsLayer, passingSigningLayer)),
     Effect.provideContext(store.context)
   )
   const { provenance, value } = await Effect.runPromise(ran)

@@ -5,7 +5,8 @@
  * that was killed, one that has more elements than another, and one that shares only its beginning with
  * another all ask the same question: which is the latest of my states that is stored? States that were let go
  * do not break the chain. They are private (`PrivateState`), stand outside of artifacts, and serve every job
- * of the same stage, code and inputs. A state that is damaged counts as absent.
+ * of the same stage, code and inputs. A state that is damaged, or not signed by somebody trusted, counts as
+ * absent.
  */
 import { Context, Effect, Option, type Schema } from "effect"
 import { type Digest, Hasher, hexOf } from "../storage/Digest.ts"
@@ -13,6 +14,7 @@ import type { ObjectStore, StoreError } from "../storage/ObjectStore.ts"
 import type { Scope } from "../storage/Signature.ts"
 import { fingerprint } from "./Fingerprint.ts"
 import * as PrivateState from "./PrivateState.ts"
+import type { StateSeals } from "./StateSeals.ts"
 
 export interface FoldOptions {
   /** What acts from the start, beside the job's stage, code and inputs: architecture, seed, ... */
@@ -74,17 +76,19 @@ export const stateKeys = (
   return [start, ...elements].map((element) => (before = fingerprint(hasher, "fold/1", { before, element })))
 }
 
+export const folderOf = (scope: Scope): string => `folds/${scope}/`
+
 /** Two levels, as for blobs. A stem and no folder: those would stay behind, empty. */
-export const stemOf = (scope: Scope, key: Digest): string => {
+export const stemOf = (scope: Scope, key: Digest): PrivateState.StateStem => {
   const hex = hexOf(key)
-  return `folds/${scope}/${hex.slice(0, 2)}/${hex.slice(2)}.`
+  return { scope, stem: `${folderOf(scope)}${hex.slice(0, 2)}/${hex.slice(2)}.` }
 }
 
 /** A fold under way. */
 interface Chain {
   readonly job: FoldJob
   /** Where each state lies, by the number of elements before it. */
-  readonly stems: ReadonlyArray<string>
+  readonly stems: ReadonlyArray<PrivateState.StateStem>
   readonly forkPoints: ReadonlyArray<number>
   /** How many states are kept. */
   readonly states: number
@@ -147,7 +151,8 @@ const latest = Effect.fn("Fold.latest")(function* <A, E, R>(
     const done = yield* newestStored(chain, unusable)
     if (done === 0) return Option.none<Folded<A>>()
     const stem = chain.stems[done]!
-    const { bytes, problem } = yield* PrivateState.load(stem)
+    const { fromScratch, runId } = chain.job
+    const { bytes, problem } = yield* PrivateState.load(stem, fromScratch ? runId : undefined)
     const state = Option.isNone(bytes) ? Option.none<A>() : yield* Effect.option(decode(bytes.value))
     if (Option.isSome(state)) {
       // An attempt that was killed may have left what it was about to let go of.
@@ -173,7 +178,7 @@ const save = Effect.fn("Fold.save")(function* (chain: Chain, done: number, bytes
 
 /** The fold of a job's body. Dies where the description of an element has no stable JSON form. */
 export const make = Effect.fn("Fold.make")(function* (job: FoldJob, options: FoldOptions) {
-  const services = yield* Effect.context<ObjectStore | Hasher>()
+  const services = yield* Effect.context<ObjectStore | Hasher | StateSeals>()
   const { states } = yield* FoldPolicy
   const keys = stateKeys(yield* Hasher, job.base, options)
   const stems = keys.map((key) => stemOf(job.scope, key))

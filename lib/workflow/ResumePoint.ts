@@ -1,5 +1,4 @@
 /** The private state of one job: where it goes on from after a stop or a kill, until it is published. */
-import { Effect, Option } from "effect"
 import { type Digest, hexOf } from "../storage/Digest.ts"
 import type { Scope } from "../storage/Signature.ts"
 import * as PrivateState from "./PrivateState.ts"
@@ -10,16 +9,14 @@ export interface StatePlace {
   readonly jobKey: Digest
 }
 
-const stemOf = ({ jobKey, scope }: StatePlace): string => `resume/${scope}/${hexOf(jobKey)}/`
+/** Also by which the parent knows what it signs for a job. */
+export const stemOf = ({ jobKey, scope }: StatePlace): PrivateState.StateStem => ({
+  scope,
+  stem: `resume/${scope}/${hexOf(jobKey)}/`
+})
 
-export const load = (place: StatePlace) => PrivateState.load(stemOf(place))
-
-/** The run that saved the state last. */
-export const savedBy = (place: StatePlace) =>
-  Effect.map(
-    PrivateState.pointerAt(stemOf(place)),
-    Option.map(({ runId }) => runId)
-  )
+/** `onlyOf`: the run that must have saved it. */
+export const load = (place: StatePlace, onlyOf?: string) => PrivateState.load(stemOf(place), onlyOf)
 
 export const save = (place: StatePlace, runId: string, bytes: Uint8Array) =>
   PrivateState.save(stemOf(place), { job: place.jobKey, runId }, bytes)

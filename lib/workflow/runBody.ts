@@ -13,6 +13,7 @@ import { JobContext } from "./JobContext.ts"
 import * as ResumePoint from "./ResumePoint.ts"
 import { readingAhead } from "./readAhead.ts"
 import type { AnyStage } from "./Stage.ts"
+import type { StateSeals } from "./StateSeals.ts"
 
 export interface BodyLink {
   readonly onSignal: (signal: JobSignal) => Effect.Effect<void>
@@ -42,23 +43,12 @@ const decodedInput = (request: JobRequest, name: string) => {
   ).pipe(Effect.map(Object.fromEntries))
 }
 
-/** A job that is to be computed again goes on only from what its own run has saved. */
-const resumePoint = Effect.fn("runBody.resumePoint")(function* (
-  place: ResumePoint.StatePlace,
-  { fromScratch, runId }: JobRequest["foldOrigin"]
-) {
-  if (fromScratch && Option.getOrUndefined(yield* ResumePoint.savedBy(place)) !== runId) {
-    return { bytes: Option.none<Uint8Array>(), problem: undefined }
-  }
-  return yield* ResumePoint.load(place)
-})
-
 const contextOf = Effect.fn("runBody.contextOf")(function* (
   request: JobRequest,
   link: BodyLink,
   facts: Ref.Ref<Schema.JsonObject>
 ) {
-  const services = yield* Effect.context<ObjectStore | Hasher>()
+  const services = yield* Effect.context<ObjectStore | Hasher | StateSeals>()
   const note = (line: string) => link.onSignal({ _tag: "Note", line })
   const provenance = (more: Schema.JsonObject) => Ref.update(facts, (sofar) => ({ ...sofar, ...more }))
   const { foldOrigin, jobKey } = request
@@ -69,7 +59,8 @@ const contextOf = Effect.fn("runBody.contextOf")(function* (
     report: (progress) => link.onSignal({ _tag: "Progress", progress }),
     note,
     stopRequested: link.stopRequested,
-    loadResumePoint: resumePoint(place, foldOrigin).pipe(
+    // A job that is to be computed again goes on only from what its own run has saved.
+    loadResumePoint: ResumePoint.load(place, foldOrigin.fromScratch ? foldOrigin.runId : undefined).pipe(
       Effect.tap(({ problem }) =>
         problem === undefined ? Effect.void : note(`its saved state is not used: ${problem}; it starts anew`)
       ),

@@ -5,19 +5,20 @@ import { Deferred, Effect, Fiber, type Layer, type Schema } from "effect"
 import { digestOf } from "../../infra/hashing.ts"
 import { BlobStore } from "../../lib/storage/BlobStore.ts"
 import { Hasher } from "../../lib/storage/Digest.ts"
-import type { ObjectStore } from "../../lib/storage/ObjectStore.ts"
+import { ObjectStore } from "../../lib/storage/ObjectStore.ts"
 import { mainScope } from "../../lib/storage/Signature.ts"
 import { Executor, type JobControl, type JobRequest, type JobSignal } from "../../lib/workflow/Executor.ts"
 import { fingerprint } from "../../lib/workflow/Fingerprint.ts"
 import * as ResumePoint from "../../lib/workflow/ResumePoint.ts"
 import type { AnyStage } from "../../lib/workflow/Stage.ts"
+import type { StateSeals } from "../../lib/workflow/StateSeals.ts"
 import { add } from "../fixtures/toy/add.ts"
 import { chain } from "../fixtures/toy/chain.ts"
 import { misbehave } from "../fixtures/toy/misbehave.ts"
 import { steps } from "../fixtures/toy/steps.ts"
 import { until } from "../support/processes.ts"
 
-type Services = Executor | ObjectStore | BlobStore | Hasher
+type Services = Executor | ObjectStore | BlobStore | Hasher | StateSeals
 
 export const requestOf = Effect.fnUntraced(function* (
   stage: unknown,
@@ -180,6 +181,34 @@ export const executorSuite = (name: string, layer: Layer.Layer<Services, unknown
           const signals: Array<JobSignal> = []
           yield* execute({ ...request, foldOrigin: { ...request.foldOrigin, fromScratch, runId } }, signals)
           assert.match(notesOf(signals)[0]!, new RegExp(`goes on from step ${start}$`))
+        }
+      }))
+
+    test("a saved state that nobody trusted has signed is not gone on from, and the job says so", () =>
+      Effect.gen(function* () {
+        const store = yield* ObjectStore
+        const request = yield* requestOf(steps, { steps: 3, millisPerStep: 1 })
+        const { jobKey } = request
+        yield* ResumePoint.save({ scope: mainScope, jobKey }, "run", new TextEncoder().encode("0 1 "))
+        const pointer = `${ResumePoint.stemOf({ scope: mainScope, jobKey }).stem}pointer.json`
+        const saved = new TextDecoder().decode(yield* store.get(pointer))
+        for (const [planted, why] of [
+          [
+            saved.replace('"run"', '"run2"'),
+            /not used: it was changed after it was signed.*; it starts anew$/
+          ],
+          [saved.replace(/"signature"/, '"x"'), /not used: its pointer is not signed; it starts anew$/],
+          [
+            saved.replace(/ed25519:.{8}/, "ed25519:AAAAAAAA"),
+            /signed by a key that is not trusted; to trust/
+          ],
+          [saved, /goes on from step 2$/]
+        ] as const) {
+          yield* store.put(pointer, new TextEncoder().encode(planted))
+          const signals: Array<JobSignal> = []
+          yield* execute(request, signals)
+          assert.match(notesOf(signals)[0]!, why)
+          yield* ResumePoint.save({ scope: mainScope, jobKey }, "run", new TextEncoder().encode("0 1 "))
         }
       }))
 

@@ -1,11 +1,13 @@
 /** The contract of `Fold` on any store: whatever was computed before, it comes to the plain left fold. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, type Layer, Option, Schema, Stream } from "effect"
+import { Effect, Fiber, Layer, Option, Schema, Stream } from "effect"
 import { digestOf } from "../../infra/hashing.ts"
 import { Hasher } from "../../lib/storage/Digest.ts"
 import { ObjectStore, type StoreError } from "../../lib/storage/ObjectStore.ts"
 import { mainScope, type Scope } from "../../lib/storage/Signature.ts"
 import * as Fold from "../../lib/workflow/Fold.ts"
+import type { StateSeals } from "../../lib/workflow/StateSeals.ts"
+import { testSeals } from "../support/signing.ts"
 
 type Services = ObjectStore | Hasher
 
@@ -89,13 +91,17 @@ const stemAfter = Effect.fnUntraced(function* (elements: ReadonlyArray<number>) 
   return Fold.stemOf(mainScope, keys[elements.length]!)
 })
 const isKept = (elements: ReadonlyArray<number>) =>
-  Effect.map(Effect.flatMap(stemAfter(elements), keysOf), (keys) => keys.length > 0)
+  Effect.map(
+    Effect.flatMap(stemAfter(elements), ({ stem }) => keysOf(stem)),
+    (keys) => keys.length > 0
+  )
 
 const ten = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
 
 /** Each test gets a store of its own. */
-export const foldSuite = (name: string, layer: Layer.Layer<Services, StoreError>) => {
-  const test = <E>(title: string, body: () => Effect.Effect<void, E, Services>) =>
+export const foldSuite = (name: string, storage: Layer.Layer<Services, StoreError>) => {
+  const layer = Layer.merge(storage, testSeals)
+  const test = <E>(title: string, body: () => Effect.Effect<void, E, Services | StateSeals>) =>
     it.effect(title, () => Effect.provide(body(), layer))
 
   describe(`Fold (${name})`, () => {
@@ -200,7 +206,7 @@ export const foldSuite = (name: string, layer: Layer.Layer<Services, StoreError>
       Effect.gen(function* () {
         const store = yield* ObjectStore
         yield* runJob(ten)
-        const stem = yield* stemAfter(ten)
+        const { stem } = yield* stemAfter(ten)
         const keys = yield* keysOf(stem)
         const bytesKey = keys.find((key) => !key.endsWith("pointer.json"))!
         const damages = [
@@ -245,7 +251,7 @@ export const foldSuite = (name: string, layer: Layer.Layer<Services, StoreError>
       Effect.gen(function* () {
         const store = yield* ObjectStore
         yield* runJob(ten)
-        const age = Effect.flatMap(stemAfter(ten), (stem) => store.head(`${stem}pointer.json`))
+        const age = Effect.flatMap(stemAfter(ten), ({ stem }) => store.head(`${stem}pointer.json`))
         const before = yield* age
         yield* Effect.sleep("20 millis")
         yield* runJob(ten)

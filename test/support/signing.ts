@@ -1,7 +1,9 @@
 /** A key that all tests share, so that what one engine makes counts for the next. */
+import { Layer } from "effect"
 import { newSecret } from "../../infra/signing/ed25519.ts"
 import { type SigningOptions, signingLayer } from "../../infra/signing/signing.ts"
 import { mainScope } from "../../lib/storage/Signature.ts"
+import { stateSealsLayer } from "../../lib/workflow/StateSeals.ts"
 
 export const signingOptions: SigningOptions = {
   folder: "/dev/null",
@@ -12,3 +14,6 @@ export const signingOptions: SigningOptions = {
 }
 
 export const testSigning = signingLayer(signingOptions)
+
+/** By the same key. */
+export const testSeals = Layer.provide(stateSealsLayer, testSigning)

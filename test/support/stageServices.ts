@@ -9,6 +9,7 @@ import type { ObjectStore } from "../../lib/storage/ObjectStore.ts"
 import { mainScope } from "../../lib/storage/Signature.ts"
 import * as Fold from "../../lib/workflow/Fold.ts"
 import { JobContext, type Progress } from "../../lib/workflow/JobContext.ts"
+import { testSeals } from "./signing.ts"
 
 export interface JobRecord {
   readonly progress: Array<Progress>
@@ -63,7 +64,10 @@ export const foldingJob = Effect.fnUntraced(function* (
     ...(yield* JobContext),
     note,
     fold: Effect.fnUntraced(function* (options) {
-      const { latest, save } = yield* Effect.provide(Fold.make(job, options), services)
+      const { latest, save } = yield* Fold.make(job, options).pipe(
+        Effect.provide(services),
+        Effect.provide(testSeals)
+      )
       return {
         latest,
         save: (done, bytes) => Effect.tap(save(done, bytes), () => Effect.sync(() => executed.push(done)))

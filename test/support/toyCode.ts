@@ -10,6 +10,8 @@ import { fileObjectStoreLayer } from "../../infra/stores/FileObjectStore.ts"
 import { blobStoreLayer } from "../../lib/storage/blobs.ts"
 import type { Hasher } from "../../lib/storage/Digest.ts"
 import type { CodeClosure } from "../../lib/workflow/CodeClosure.ts"
+import type { StateSeals } from "../../lib/workflow/StateSeals.ts"
+import { testSeals } from "./signing.ts"
 
 const packageRoot = packageRootOf(import.meta.url)
 
@@ -34,7 +36,8 @@ export const toyCode = (folder: string) =>
 /** Storage, code and an executor that starts toy children, whose bundles may come from elsewhere. */
 export const toyChildren = (
   folder: string,
-  bundles: Layer.Layer<CodeBundles | CodeClosure, never, Hasher> = toyCode(folder)
+  bundles: Layer.Layer<CodeBundles | CodeClosure, never, Hasher> = toyCode(folder),
+  seals: Layer.Layer<StateSeals> = testSeals
 ) =>
   Layer.suspend(() =>
     childProcessExecutorLayer({
@@ -44,4 +47,4 @@ export const toyChildren = (
         NODE_COMPILE_CACHE: join(packageRoot, "node_modules", ".cache", "compiled")
       }
     })
-  ).pipe(Layer.provideMerge(bundles), Layer.provideMerge(toyStorage(folder)))
+  ).pipe(Layer.provideMerge(bundles), Layer.provideMerge(toyStorage(folder)), Layer.provideMerge(seals))

@@ -21,7 +21,7 @@ import { recordingReporterLayer } from "../../lib/workflow/Reporter.ts"
 import type { RunEvent } from "../../lib/workflow/RunEvent.ts"
 import { runnerLayer } from "../../lib/workflow/Runner.ts"
 import * as Stage from "../../lib/workflow/Stage.ts"
-import { testSigning } from "./signing.ts"
+import { testSeals, testSigning } from "./signing.ts"
 
 export const Numbers = Artifact.type("numbers", Schema.Struct({ values: BlobRef }))
 export const Total = Artifact.type("total", Schema.Struct({ value: Schema.Number }))
@@ -215,5 +215,10 @@ export const toyEngine = (world: World) =>
     Layer.provideMerge(capabilitiesLayer(world)),
     Layer.provideMerge(externalsLayer(world)),
     Layer.provideMerge(recordingReporterLayer(world.events)),
-    Layer.provideMerge(Layer.suspend(() => inProcessExecutorLayer(Layer.empty)))
+    Layer.provideMerge(
+      Layer.provide(
+        Layer.suspend(() => inProcessExecutorLayer(Layer.empty)),
+        testSeals
+      )
+    )
   )

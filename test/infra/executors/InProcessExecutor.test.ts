@@ -4,6 +4,7 @@ import { hasherLayer } from "../../../infra/hashing.ts"
 import { fileObjectStoreLayer } from "../../../infra/stores/FileObjectStore.ts"
 import { blobStoreLayer } from "../../../lib/storage/blobs.ts"
 import { executorSuite } from "../../suites/executor.ts"
+import { testSeals } from "../../support/signing.ts"
 import { temporaryFolder } from "../../support/temporaryFolder.ts"
 
 const storage = blobStoreLayer.pipe(
@@ -14,6 +15,7 @@ const storage = blobStoreLayer.pipe(
 executorSuite(
   "in process",
   Layer.suspend(() => inProcessExecutorLayer(Layer.effectDiscard(Effect.void))).pipe(
-    Layer.provideMerge(storage)
+    Layer.provideMerge(storage),
+    Layer.provideMerge(testSeals)
   )
 )

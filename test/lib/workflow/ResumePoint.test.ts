@@ -1,10 +1,11 @@
 import { assert, it } from "@effect/vitest"
-import { Effect, Option, Stream } from "effect"
+import { Effect, Layer, Option, Stream } from "effect"
 import { digestOf } from "../../../infra/hashing.ts"
 import { hexOf } from "../../../lib/storage/Digest.ts"
 import { ObjectStore } from "../../../lib/storage/ObjectStore.ts"
 import { mainScope, type Scope } from "../../../lib/storage/Signature.ts"
 import * as ResumePoint from "../../../lib/workflow/ResumePoint.ts"
+import { testSeals } from "../../support/signing.ts"
 import { memoryStorage } from "../../support/toyStages.ts"
 
 const key = digestOf("job")
@@ -25,7 +26,7 @@ it.effect("the latest state is loaded, and only it is kept", () =>
     assert.isTrue(Option.isNone((yield* ResumePoint.load(elsewhere)).bytes))
     yield* ResumePoint.clear(place)
     assert.deepStrictEqual(yield* keys, [])
-  }).pipe(Effect.provide(memoryStorage))
+  }).pipe(Effect.provide(Layer.merge(memoryStorage, testSeals)))
 )
 
 const folder = `resume/main/${hexOf(key)}/`
@@ -43,5 +44,5 @@ it.effect.each(damages)("%s count as no state, with the reason", ([, object, con
     assert.deepStrictEqual(yield* ResumePoint.load(place), { bytes: Option.none(), problem })
     yield* ResumePoint.save(place, "run", bytes("state"))
     assert.deepStrictEqual((yield* ResumePoint.load(place)).bytes, Option.some(bytes("state")))
-  }).pipe(Effect.provide(memoryStorage))
+  }).pipe(Effect.provide(Layer.merge(memoryStorage, testSeals)))
 )

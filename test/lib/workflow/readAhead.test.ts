@@ -14,6 +14,7 @@ import { readingAhead } from "../../../lib/workflow/readAhead.ts"
 import { runBody } from "../../../lib/workflow/runBody.ts"
 import { type AnyStage, canonicalParams } from "../../../lib/workflow/Stage.ts"
 import { Preprocess } from "../../../stages/preprocess.ts"
+import { testSeals } from "../../support/signing.ts"
 
 const bytesOf = (ref: BlobRef): Uint8Array => new TextEncoder().encode(ref.blob)
 const refs = (count: number, sizeBytes = 1000): ReadonlyArray<BlobRef> =>
@@ -177,6 +178,7 @@ it.live("a stage works on the first shard while the next are on their way and th
         : Effect.void
     yield* runBody(request, { onSignal, stopRequested: Effect.succeed(false) }).pipe(
       Effect.provide(testServicesLayer({ tensors: false })),
+      Effect.provide(testSeals),
       Effect.provide(distant(before)),
       Effect.provideContext(store.context)
     )

@@ -22,6 +22,7 @@ import { manifestStoreLayer } from "../../../../lib/workflow/ManifestStore.ts"
 import * as Pipeline from "../../../../lib/workflow/Pipeline.ts"
 import { recordingReporterLayer } from "../../../../lib/workflow/Reporter.ts"
 import { Runner, runnerLayer } from "../../../../lib/workflow/Runner.ts"
+import { stateSealsLayer } from "../../../../lib/workflow/StateSeals.ts"
 import { stage } from "./stage.ts"
 
 const [how = "", numJobs = "", folder = ""] = process.argv.slice(2)
@@ -61,7 +62,7 @@ const children = childProcessExecutorLayer({
 }).pipe(Layer.provide(code))
 const executor = how === "in-process" ? inProcessExecutorLayer(Layer.empty) : children
 const engine = runnerLayer.pipe(
-  Layer.provideMerge(executor),
+  Layer.provideMerge(Layer.provide(executor, stateSealsLayer)),
   Layer.provideMerge(leasesLayer({ leaseMillis: 30_000, scope: mainScope })),
   Layer.provideMerge(ownerLivenessLayer),
   Layer.provideMerge(indexedExternalInputsLayer({ projectDir: folder, folder: join(folder, "inputs") })),
