@@ -121,6 +121,11 @@ describe("settings from the environment", () => {
     ["DISTILLERY_THREADS", "two", /DISTILLERY_THREADS is wrong: "two" is no whole number from 1 to 1024$/],
     ["DISTILLERY_THREADS", "1.5", /"1.5" is no whole number from 1 to 1024$/],
     ["DISTILLERY_THREADS", "1025", /"1025" is no whole number from 1 to 1024$/],
+    [
+      "DISTILLERY_CACHE_SIZE",
+      "lots",
+      /DISTILLERY_CACHE_SIZE is wrong: "lots" is not a size like 500MB or 20GB$/
+    ],
     ["DISTILLERY_TRUST_SCOPES", "main,pr", /DISTILLERY_TRUST_SCOPES is wrong: "pr" is no scope/],
     ["DISTILLERY_TRUST_KEYS", "ann", /DISTILLERY_TRUST_KEYS is wrong: "ann" is no key/],
     [

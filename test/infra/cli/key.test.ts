@@ -100,7 +100,7 @@ describe("a mistake is said, with what to do, and changes nothing", () => {
     [["trust", key.slice(0, -1), "--scope", "main"], /that is no public key/],
     [["trust", secret, "--scope", "main"], /it may be a secret key, which nobody else should have/],
     [["trust", `ed25519:${"A".repeat(42)}B`, "--scope", "main"], /another spelling of a key/],
-    [["trust", key], /Missing required flag: --scope/],
+    [["trust", key], /the flag --scope is missing/],
     [["trust", key, "--scope", "master"], /--scope: "master" is no scope\n {2}Scopes are main, pr\/<name>/],
     [["trust", key, "--scope", "main,pr/../main"], /"pr\/\.\.\/main" is no scope/],
     [["trust", key, "--scope", "main", "--name", "a\u0007b"], /cannot be printed/],
