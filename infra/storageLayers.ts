@@ -15,6 +15,7 @@ import { signingLayer } from "./signing/signing.ts"
 import { cachedBlobStoreLayer } from "./stores/cachedBlobStore.ts"
 import { fileObjectStoreLayer } from "./stores/FileObjectStore.ts"
 import { meteredObjectStoreLayer } from "./stores/meteredObjectStore.ts"
+import { seenFileLayer } from "./stores/seenFile.ts"
 import type { Patience } from "./stores/storeAbsence.ts"
 import { type StorePlace, s3Url } from "./stores/storePlace.ts"
 import type { TrafficMeter } from "./stores/TrafficMeter.ts"
@@ -63,6 +64,13 @@ const unpublishedLayer = ({ projectDir, store }: SettingsValue): Layer.Layer<nev
     ? Layer.empty
     : unpublishedFilesLayer(join(projectDir, ".distillery", "unpublished"), s3Url(store))
 
+/** What of a store was seen from this project. */
+const seenLayer = ({ projectDir, store }: SettingsValue): Layer.Layer<never> =>
+  seenFileLayer(
+    join(projectDir, ".distillery", "seen"),
+    store.kind === "folder" ? store.folder : s3Url(store)
+  )
+
 export interface StorageOptions {
   readonly asking?: Asking
   readonly tellAbsence?: TellAbsence
@@ -87,7 +95,7 @@ export const storageLayer = (
       : Layer.provide(cachedBlobStoreLayer({ ...blobCache, onProblem, meter }), blobStoreLayer)
   return manifestStoreLayer.pipe(
     // What it says of a blob counts for other machines, too: it looks at the store's, not at a copy.
-    Layer.provide(Layer.merge(unpublishedLayer(settings), blobStoreLayer)),
+    Layer.provide(Layer.mergeAll(unpublishedLayer(settings), seenLayer(settings), blobStoreLayer)),
     Layer.provideMerge(blobs),
     Layer.provideMerge(
       meter === undefined ? objects : Layer.provide(meteredObjectStoreLayer(meter), objects)

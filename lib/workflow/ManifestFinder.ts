@@ -10,10 +10,10 @@ import type { Digest, Hasher } from "../storage/Digest.ts"
 import type { ObjectStamp, ObjectStore, StoreError } from "../storage/ObjectStore.ts"
 import type { KeyId, Scope, Verifier } from "../storage/Signature.ts"
 import { Glance } from "./Glance.ts"
-import { ifPresent } from "./jsonObjects.ts"
 import { blobsOf, type Manifest } from "./Manifest.ts"
 import type { KnownManifest, ResultIndex } from "./ResultIndex.ts"
-import { type ManifestPlace, manifestBytesMax, manifestKey, openManifest } from "./SignedManifest.ts"
+import type { SeenResults } from "./SeenResults.ts"
+import { type ManifestPlace, manifestBytesMax, manifestKey, readManifest } from "./SignedManifest.ts"
 
 export type Lookup =
   | { readonly _tag: "Found"; readonly manifest: Manifest }
@@ -25,6 +25,7 @@ export interface FinderServices {
   readonly hasher: Hasher["Service"]
   readonly store: ObjectStore["Service"]
   readonly verifier: Verifier["Service"]
+  readonly seen: SeenResults
 }
 
 /** What objects look like, by key. */
@@ -51,6 +52,10 @@ export class ManifestFinder {
     this.services = services
   }
 
+  get seen(): SeenResults {
+    return this.services.seen
+  }
+
   /** Whether it knows what the indexes that it was given do not say. */
   get hasNews(): boolean {
     return this.changed
@@ -59,6 +64,7 @@ export class ManifestFinder {
   /** What is said here counts less than what is known already. */
   recall(index: ResultIndex): void {
     for (const [key, known] of index.manifests) {
+      this.services.seen.see({ scope: known.scope, key }, known.manifest)
       if (!this.manifests.has(key)) this.manifests.set(key, known)
     }
     for (const [digest, stamp] of index.blobs) {
@@ -112,11 +118,15 @@ export class ManifestFinder {
     // Asked before it is read: what is replaced meanwhile looks different the next time.
     const [stamp] = yield* stamps([objectKey])
     if (stamp !== undefined && stamp.sizeBytes > manifestBytesMax) return broken("its manifest is too large")
-    const bytes = stamp && Option.getOrUndefined(yield* ifPresent(store.get(objectKey)))
-    if (bytes === undefined) return absent
-    const opened = openManifest(bytes, place, this.services)
+    const read = stamp && Option.getOrUndefined(yield* readManifest(store, place, this.services))
+    if (read === undefined) return absent
+    const { opened } = read
     if (opened._tag === "Refused") return broken(opened.reason)
     const { keyId, manifest } = opened
+    const { seen } = this.services
+    seen.see(place, manifest)
+    const rolledBack = seen.problem(place, manifest)
+    if (rolledBack !== undefined) return broken(rolledBack)
     const refs = blobsOf(manifest.output.value)
     const looks = yield* stamps(refs.map((ref) => blobKey(ref.blob)))
     for (const [index, ref] of refs.entries()) {
@@ -133,10 +143,8 @@ export class ManifestFinder {
   readonly read = Effect.fnUntraced({ self: this }, function* (place: ManifestPlace) {
     const known = this.manifests.get(place.key)
     if (known !== undefined) return known.manifest
-    const bytes = yield* ifPresent(this.services.store.get(manifestKey(place)))
-    if (Option.isNone(bytes)) return undefined
-    const opened = openManifest(bytes.value, place, this.services)
-    return opened._tag === "Sound" ? opened.manifest : undefined
+    const read = Option.getOrUndefined(yield* readManifest(this.services.store, place, this.services))
+    return read?.opened._tag === "Sound" ? read.opened.manifest : undefined
   })
 
   /** A manifest that this process has just written, and blobs that it has just seen stored. */
@@ -153,6 +161,7 @@ export class ManifestFinder {
         this.verified(ref.blob, look)
       }
       const stamp = looks.get(manifestKey({ scope, key: manifest.jobKey }))?.stamp
+      this.services.seen.see({ scope, key: manifest.jobKey }, manifest)
       this.manifests.delete(manifest.jobKey)
       this.manifests.set(manifest.jobKey, { ...known, stamp })
       this.changed = true
@@ -178,9 +187,12 @@ export class ManifestFinder {
     look: (objectKey: string) => ObjectStamp | undefined
   ): Effect.Effect<Lookup> | undefined {
     const { manifest, scope, stamp } = known
-    const { scopes } = this.services.verifier
-    const now = look(manifestKey({ scope, key: manifest.jobKey }))
-    if (stamp === undefined || now?.stamp !== stamp || !scopes.includes(scope)) return undefined
+    const { seen, verifier } = this.services
+    const place = { scope, key: manifest.jobKey }
+    const now = look(manifestKey(place))
+    if (stamp === undefined || now?.stamp !== stamp || !verifier.scopes.includes(scope)) return undefined
+    // The index that knew it may have been put back, too.
+    if (seen.problem(place, manifest) !== undefined) return undefined
     const isSame = ({ blob, sizeBytes }: BlobRef): boolean => {
       const { sizeBytes: found, stamp: seen } = look(blobKey(blob)) ?? {}
       return found === sizeBytes && seen !== undefined && seen === this.blobs.get(blob)

@@ -5,16 +5,16 @@
  * digests, and all its blobs are there; anything else is `Broken`, a miss with a reason, and its slot is
  * taken by the next publisher. Of two publishers the first wins and the second adopts its manifest.
  */
-import { Context, Effect, Layer, Option, type Schema } from "effect"
+import { Clock, Context, Effect, Layer, type Option, type Schema } from "effect"
 import { BlobStore } from "../storage/BlobStore.ts"
 import { type Digest, Hasher } from "../storage/Digest.ts"
 import { ObjectStore, type PreconditionFailed, type StoreError } from "../storage/ObjectStore.ts"
-import { type KeyUnavailable, Signer, Verifier } from "../storage/Signature.ts"
-import { ifPresent } from "./jsonObjects.ts"
+import { type KeyId, type KeyUnavailable, Signer, Verifier } from "../storage/Signature.ts"
 import type { Manifest } from "./Manifest.ts"
 import { type Lookup, ManifestFinder } from "./ManifestFinder.ts"
 import { recentKeys, remember } from "./RecentJobs.ts"
-import { indexBytes, indexKey, indexMessage, indexText, readIndex } from "./ResultIndex.ts"
+import { indexBytes, indexBytesMax, indexKey, indexMessage, indexText, readIndex } from "./ResultIndex.ts"
+import { SeenRecord, SeenResults } from "./SeenResults.ts"
 import { envelopeBytes, manifestKey, manifestMessage } from "./SignedManifest.ts"
 import { findUnpublished, keptWhile, type ResultUnpublished, UnpublishedFiles } from "./Unpublished.ts"
 
@@ -70,23 +70,46 @@ export class ManifestStore extends Context.Service<
 
 type Services = ObjectStore | BlobStore | Hasher | Signer | Verifier
 
+/** What shall stand under a key, and as it is written there. */
+interface Dated {
+  readonly manifest: Manifest
+  readonly bytes: Uint8Array
+  readonly keyId: KeyId
+}
+
+/** Signed, and dated later than all that was seen there. */
+const dated = Effect.fn("ManifestStore.dated")(function* (seen: SeenResults, made: Manifest) {
+  const { scope, sign } = yield* Signer
+  const place = { scope, key: made.jobKey }
+  const now = yield* Clock.currentTimeMillis
+  const publishedAtMillis = Math.max(now, seen.latestMillis(place) + 1)
+  const manifest: Manifest = { ...made, provenance: { ...made.provenance, publishedAtMillis } }
+  const payload = JSON.parse(JSON.stringify(manifest)) as Schema.Json
+  const signature = yield* sign(manifestMessage(place, payload))
+  return {
+    manifest,
+    bytes: envelopeBytes(scope, signature, payload),
+    keyId: signature.keyId
+  } satisfies Dated as Dated
+})
+
 /**
  * Takes a slot that another manifest holds; a racing publisher sends us back to look at what stands there
  * now.
  */
 const takeSlot = Effect.fn("ManifestStore.takeSlot")(function* <E>(
   finder: ManifestFinder,
-  manifest: Manifest,
-  bytes: Uint8Array,
+  made: Manifest,
   { confirm = Effect.void, fits = () => true, replace }: PublishOptions<E>
 ) {
   const store = yield* ObjectStore
-  const place = { scope: (yield* Signer).scope, key: manifest.jobKey }
+  const place = { scope: (yield* Signer).scope, key: made.jobKey }
   const { version } = yield* store.head(manifestKey(place))
   const previous = yield* finder.findIn(place)
   if (previous._tag === "Found" && !replace && fits(previous.manifest)) {
     return { _tag: "Adopted", manifest: previous.manifest } as Published
   }
+  const { bytes, manifest } = yield* dated(finder.seen, made)
   yield* confirm
   yield* store.put(manifestKey(place), bytes, { _tag: "Version", version })
   return { _tag: "Replaced", manifest, previous } as Published
@@ -100,30 +123,28 @@ const isTaken = (error: unknown): error is PreconditionFailed =>
 
 const publish = Effect.fn("ManifestStore.publish")(function* <E>(
   finder: ManifestFinder,
-  manifest: Manifest,
+  made: Manifest,
   options: PublishOptions<E>
 ) {
   const store = yield* ObjectStore
-  const { scope, sign } = yield* Signer
-  const place = { scope, key: manifest.jobKey }
-  const payload = JSON.parse(JSON.stringify(manifest)) as Schema.Json
-  const signature = yield* sign(manifestMessage(place, payload))
-  const bytes = envelopeBytes(scope, signature, payload)
+  const { scope } = yield* Signer
+  const place = { scope, key: made.jobKey }
+  const { bytes, keyId, manifest } = yield* dated(finder.seen, made)
   const attempt = (options.confirm ?? Effect.void).pipe(
     Effect.andThen(store.put(manifestKey(place), bytes, { _tag: "Absent" })),
     Effect.as({ _tag: "Published", manifest } as Published),
-    Effect.catchIf(isTaken, () => takeSlot(finder, manifest, bytes, options))
+    Effect.catchIf(isTaken, () => takeSlot(finder, made, options))
   )
   const published = yield* keptWhile(
-    { bytes, jobName: manifest.job, place },
+    { bytes, jobName: made.job, place },
     Effect.retry(attempt, { times: 20, while: isLostRace })
   )
   // It is published, whether or not the store can be asked how it looks there.
-  if (published._tag !== "Adopted") yield* Effect.ignore(finder.learn(scope, signature.keyId, manifest))
-  const { job, pipeline } = manifest
+  if (published._tag !== "Adopted") yield* Effect.ignore(finder.learn(scope, keyId, published.manifest))
+  const { job, pipeline } = made
   // The list only serves explanations.
   yield* Effect.ignore(
-    Effect.retry(remember({ scope, pipeline, job }, manifest.jobKey), { times: 5, while: isLostRace })
+    Effect.retry(remember({ scope, pipeline, job }, made.jobKey), { times: 5, while: isLostRace })
   )
   return published
 })
@@ -142,7 +163,9 @@ const survey = Effect.fn("ManifestStore.survey")(function* (finder: ManifestFind
   const store = yield* ObjectStore
   const verifier = yield* Verifier
   for (const scope of verifier.scopes) {
-    const bytes = Option.getOrUndefined(yield* ifPresent(store.get(indexKey(scope, pipeline))))
+    const bytes = yield* store
+      .get(indexKey(scope, pipeline), indexBytesMax)
+      .pipe(Effect.catchTag(["ObjectNotFound", "ObjectTooLarge"], () => Effect.succeed(undefined)))
     const index = bytes && readIndex(bytes, { scope, pipeline }, verifier)
     if (index !== undefined) finder.recall(index)
   }
@@ -158,11 +181,15 @@ const keep = Effect.fn("ManifestStore.keep")(function* (
   pipeline: string,
   keys: ReadonlyArray<Digest>
 ) {
+  yield* Effect.promise(() => finder.seen.keep())
   if (!finder.hasNews) return
   const { scope, sign } = yield* Signer
   const text = indexText(finder.summary(keys, numOthers(keys.length)))
   const signature = yield* sign(indexMessage(scope, pipeline, text))
-  yield* (yield* ObjectStore).put(indexKey(scope, pipeline), indexBytes(signature, text))
+  const bytes = indexBytes(signature, text)
+  // Nobody would read it.
+  if (bytes.length > indexBytesMax) return
+  yield* (yield* ObjectStore).put(indexKey(scope, pipeline), bytes)
 })
 
 const recent = Effect.fn("ManifestStore.recent")(function* (
@@ -186,7 +213,8 @@ export const manifestStoreLayer: Layer.Layer<ManifestStore, never, Services> = L
       blobs: yield* BlobStore,
       hasher: yield* Hasher,
       store: yield* ObjectStore,
-      verifier: yield* Verifier
+      verifier: yield* Verifier,
+      seen: new SeenResults(yield* SeenRecord)
     })
     return {
       find: (key) => finder.find(key),

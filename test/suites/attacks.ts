@@ -13,6 +13,7 @@ import { ManifestStore } from "../../lib/workflow/ManifestStore.ts"
 import { indexKey } from "../../lib/workflow/ResultIndex.ts"
 import { manifestOf } from "../support/manifests.ts"
 import { attacks, forged } from "./attacks/attacks.ts"
+import { rollbackSuite } from "./attacks/rollback.ts"
 import {
   as,
   bytesOf,
@@ -26,17 +27,20 @@ import {
   type Scene,
   type Storage,
   stranger,
+  type Test,
   textOf
 } from "./attacks/scene.ts"
-
-type Test = <E>(title: string, body: Effect.Effect<void, E, Storage>) => void
+import { sizeSuite } from "./attacks/sizes.ts"
+import { stateSuite } from "./attacks/states.ts"
 
 const repaired = Effect.fnUntraced(function* ({ manifest }: Scene) {
   yield* as()(
-    Effect.andThen(
-      Effect.flatMap(BlobStore, ({ put }) => put(bytesOf("the weights"))),
-      publish(manifest)
-    )
+    Effect.gen(function* () {
+      // A run plans before it publishes.
+      yield* looked(manifest)
+      yield* (yield* BlobStore).put(bytesOf("the weights"))
+      yield* publish(manifest)
+    })
   )
   assert.strictEqual(yield* as()(looked(manifest)), JSON.stringify(manifest.output.value))
 })
@@ -64,9 +68,9 @@ const results = (name: string, test: Test) =>
         let numRead = 0
         const counting = {
           ...scene.store,
-          get: (key: string) => {
+          get: (key: string, sizeBytesMax?: number) => {
             if (key === scene.object) numRead += 1
-            return scene.store.get(key)
+            return scene.store.get(key, sizeBytesMax)
           }
         }
         const reason = yield* as()(looked(scene.manifest)).pipe(Effect.provideService(ObjectStore, counting))
@@ -219,4 +223,7 @@ export const attackSuite = (name: string, layer: Layer.Layer<Storage, StoreError
   indexes(name, test)
   oldIndexes(name, test)
   races(name, test)
+  rollbackSuite(name, test)
+  stateSuite(name, test)
+  sizeSuite(name, test)
 }

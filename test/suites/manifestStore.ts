@@ -1,6 +1,7 @@
 /** The contract of `ManifestStore`, on whatever store it lies. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
+import { TestClock } from "effect/testing"
 import { BlobStore } from "../../lib/storage/BlobStore.ts"
 import { blobKey } from "../../lib/storage/blobs.ts"
 import type { Hasher } from "../../lib/storage/Digest.ts"
@@ -8,6 +9,7 @@ import { ObjectStore, type StoreError } from "../../lib/storage/ObjectStore.ts"
 import { mainScope } from "../../lib/storage/Signature.ts"
 import { ManifestStore, manifestStoreLayer } from "../../lib/workflow/ManifestStore.ts"
 import { indexKey } from "../../lib/workflow/ResultIndex.ts"
+import { publishedAtMillis } from "../../lib/workflow/SeenResults.ts"
 import { manifestKey } from "../../lib/workflow/SignedManifest.ts"
 import { manifestOf } from "../support/manifests.ts"
 import { testSigning } from "../support/signing.ts"
@@ -106,12 +108,11 @@ const publishing = (test: Test): void => {
       yield* publish(1)
       const store = yield* ManifestStore
       const made = yield* manifestOf(99)
-      assert.strictEqual((yield* store.publish(made, { replace: true }))._tag, "Replaced")
-      assert.deepStrictEqual(yield* store.find(made.jobKey), { _tag: "Found", manifest: made })
-      assert.deepStrictEqual(yield* afresh(Effect.flatMap(ManifestStore, (s) => s.find(made.jobKey))), {
-        _tag: "Found",
-        manifest: made
-      })
+      const { _tag, manifest } = yield* store.publish(made, { replace: true })
+      assert.deepStrictEqual([_tag, manifest.output], ["Replaced", made.output])
+      const find = Effect.flatMap(ManifestStore, (s) => s.find(made.jobKey))
+      assert.deepStrictEqual(yield* find, { _tag: "Found", manifest })
+      assert.deepStrictEqual(yield* afresh(find), { _tag: "Found", manifest })
     })
   )
 
@@ -123,8 +124,26 @@ const publishing = (test: Test): void => {
       const made = yield* manifestOf(99)
       const published = (fits: boolean) => store.publish(made, { replace: false, fits: () => fits })
       assert.strictEqual((yield* published(true))._tag, "Adopted")
-      assert.strictEqual((yield* published(false))._tag, "Replaced")
-      assert.deepStrictEqual(yield* store.find(made.jobKey), { _tag: "Found", manifest: made })
+      const { _tag, manifest } = yield* published(false)
+      assert.deepStrictEqual([_tag, manifest.output], ["Replaced", made.output])
+      assert.deepStrictEqual(yield* store.find(made.jobKey), { _tag: "Found", manifest })
+    })
+  )
+
+  test(
+    "every result is dated, one that replaces another behind it, whatever the clock says",
+    Effect.gen(function* () {
+      const store = yield* ManifestStore
+      const datesOf = Effect.fnUntraced(function* (value: number) {
+        const { manifest } = yield* store.publish(yield* manifestOf(value), { replace: true })
+        return publishedAtMillis(manifest)
+      })
+      yield* TestClock.setTime(5000)
+      const first = yield* datesOf(1)
+      yield* TestClock.setTime(4000)
+      const dates = [first, yield* datesOf(2), yield* datesOf(3)]
+      yield* TestClock.setTime(9000)
+      assert.deepStrictEqual([...dates, yield* datesOf(4)], [5000, 5001, 5002, 9000])
     })
   )
 }

@@ -1,17 +1,18 @@
 /** What somebody tries who can write into a store: refused by the real program, on files and real servers. */
 import { it as effectIt } from "@effect/vitest"
-import { Effect, Layer } from "effect"
+import { Effect, Layer, type Schema } from "effect"
 import { assert, describe } from "vitest"
 import { hasherLayer } from "../../../infra/hashing.ts"
-import { newSecret } from "../../../infra/signing/ed25519.ts"
+import { keyPairFrom, newSecret } from "../../../infra/signing/ed25519.ts"
 import { fileObjectStoreLayer } from "../../../infra/stores/FileObjectStore.ts"
 import { s3ObjectStoreLayer } from "../../../infra/stores/S3ObjectStore.ts"
 import { blobKey } from "../../../lib/storage/blobs.ts"
-import type { Digest } from "../../../lib/storage/Digest.ts"
+import { type Digest, Hasher } from "../../../lib/storage/Digest.ts"
 import { ObjectStore, type StoreError } from "../../../lib/storage/ObjectStore.ts"
 import { mainScope, type Scope } from "../../../lib/storage/Signature.ts"
+import { artifactDigest } from "../../../lib/workflow/Fingerprint.ts"
 import { blobsOf, type Manifest } from "../../../lib/workflow/Manifest.ts"
-import { manifestKey } from "../../../lib/workflow/SignedManifest.ts"
+import { envelopeBytes, manifestKey, manifestMessage } from "../../../lib/workflow/SignedManifest.ts"
 import { minioMissing, minioSkipNote, startMinio } from "../../support/minio.ts"
 import type { S3TestServer } from "../../support/s3Process.ts"
 import { temporaryFolder } from "../../support/temporaryFolder.ts"
@@ -80,6 +81,20 @@ const pullRequest = { DISTILLERY_KEY: prKey, DISTILLERY_SCOPE: pr }
 const textOf = (bytes: Uint8Array): string => new TextDecoder().decode(bytes)
 const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text)
 
+/** Another result of the job, which main has signed at the beginning of time. */
+const earlier = Effect.fnUntraced(function* (payload: Manifest) {
+  const value = { earlier: true }
+  const output = {
+    ...payload.output,
+    value,
+    digest: artifactDigest(yield* Hasher, payload.output.type, value)
+  }
+  const provenance = { ...payload.provenance, publishedAtMillis: 1 }
+  const made = { ...payload, output, provenance } as unknown as Schema.Json
+  const place = { scope: mainScope, key: payload.jobKey }
+  return envelopeBytes(mainScope, keyPairFrom(ownKey)!.sign(manifestMessage(place, made)), made)
+})
+
 /** What is written over which object, and the miss that follows. */
 const attacks = Effect.fnUntraced(function* (key: Digest) {
   const store = yield* ObjectStore
@@ -105,6 +120,12 @@ const attacks = Effect.fnUntraced(function* (key: Digest) {
       slot,
       json({ ...JSON.parse(textOf(fromPr)), scope: "main" }),
       /a key that is not trusted; to trust it: npx distillery key trust ed25519:\S+ --scope main$/
+    ],
+    [
+      "rolled back",
+      slot,
+      yield* earlier(envelope.payload),
+      /its manifest was rolled back: of 1970-\S+, where/
     ],
     ["nested deeply", slot, bytesOf("[".repeat(100_000)), /its manifest is unreadable$/],
     ["blob swapped", blobKey(blob), whole.map((byte) => byte ^ 1), /blob sha256:\w+ was changed$/],
@@ -132,7 +153,15 @@ const poisonedStore = (place: Place) =>
       yield* store.put(index, honestIndex)
     }
     assert.strictEqual((yield* planOf(place, main))[0]?.state, "hit")
-  }).pipe(Effect.provide(place.layer))
+    // What this project has seen it remembers without an index.
+    const slot = manifestKey({ scope: mainScope, key: job.key })
+    const honest = yield* store.get(slot)
+    yield* store.put(slot, yield* earlier(JSON.parse(textOf(honest)).payload))
+    yield* store.remove(index)
+    assert.match(`${(yield* planOf(place, main))[0]?.reason}`, /its manifest was rolled back/)
+    yield* store.put(slot, honest)
+    assert.strictEqual((yield* planOf(place, main))[0]?.state, "hit")
+  }).pipe(Effect.provide(place.layer), Effect.provide(hasherLayer))
 
 /** Without an index nothing tells that a blob on S3 is another one, until it is read. */
 const readThrough = (place: Place) =>

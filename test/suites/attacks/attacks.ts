@@ -168,6 +168,11 @@ const places: ReadonlyArray<Attack> = [
     /a key that is not trusted/
   ],
   [
+    "rolled back to an earlier result, which its owner has signed",
+    ({ earlier, object, store }) => store.put(object, earlier),
+    /^its manifest was rolled back: of \S+Z, where another result of \S+Z was seen$/
+  ],
+  [
     "with a scope that leaves its folder",
     altered((found) => ({ ...found, scope: "pr/../main" })),
     unreadable

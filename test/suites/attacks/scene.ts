@@ -9,17 +9,20 @@ import { ObjectStore, type StoreError } from "../../../lib/storage/ObjectStore.t
 import { mainScope, type Scope } from "../../../lib/storage/Signature.ts"
 import type { Manifest } from "../../../lib/workflow/Manifest.ts"
 import { ManifestStore, manifestStoreLayer } from "../../../lib/workflow/ManifestStore.ts"
+import { type Seen, SeenRecord } from "../../../lib/workflow/SeenResults.ts"
 import { manifestKey } from "../../../lib/workflow/SignedManifest.ts"
 import { manifestOf } from "../../support/manifests.ts"
 
 export type Storage = ObjectStore | Hasher
+
+export type Test = <E>(title: string, body: Effect.Effect<void, E, Storage>) => void
 
 export const pr = "pr/7" as Scope
 const secret = newSecret()
 export const owner = keyPairFrom(secret)!
 export const stranger = keyPairFrom(newSecret())!
 
-const mine: SigningOptions = {
+export const mine: SigningOptions = {
   folder: "/dev/null",
   secret,
   scope: mainScope,
@@ -27,20 +30,32 @@ const mine: SigningOptions = {
   trustKeys: []
 }
 
-/** What a process of its own sees and does: nothing is remembered but what is stored. */
+/** What somebody's processes have seen, one after another. */
+export const memory = (): (typeof SeenRecord)["Service"] => {
+  const seen = new Map<string, Seen>()
+  return {
+    load: () => seen,
+    keep: async (news) => {
+      for (const [place, one] of news) seen.set(place, one)
+    }
+  }
+}
+
+/** What a process of its own sees and does: nothing is remembered but what is stored, and what it has seen. */
 export const as =
-  (options: Partial<SigningOptions> = {}) =>
+  (options: Partial<SigningOptions> = {}, seen = memory()) =>
   <A, E>(effect: Effect.Effect<A, E, ManifestStore | BlobStore | Storage>) =>
     Effect.provide(
       effect,
       Layer.fresh(manifestStoreLayer).pipe(
+        Layer.provide(Layer.succeed(SeenRecord, seen)),
         Layer.provideMerge(blobStoreLayer),
         Layer.provide(signingLayer({ ...mine, ...options }))
       )
     )
 
-export const publish = (manifest: Manifest) =>
-  Effect.flatMap(ManifestStore, (store) => store.publish(manifest, { replace: false }))
+export const publish = (manifest: Manifest, replace = false) =>
+  Effect.flatMap(ManifestStore, (store) => store.publish(manifest, { replace }))
 
 /** What a reader makes of the job: the reason of a miss, or the value it takes. */
 export const looked = (manifest: Manifest) =>
@@ -76,6 +91,8 @@ export interface Envelope {
 export interface Scene {
   /** Of the job that is attacked; it points to one blob. */
   readonly manifest: Manifest
+  /** As an earlier result of that job was published, which the owner has since computed again. */
+  readonly earlier: Uint8Array
   /** Of another job, published, too. */
   readonly other: Manifest
   readonly object: string
@@ -90,22 +107,25 @@ export interface Scene {
 export const textOf = (bytes: Uint8Array): string => new TextDecoder().decode(bytes)
 export const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text)
 
+const objectOf = ({ jobKey }: Manifest): string => manifestKey({ scope: mainScope, key: jobKey })
+
 export const makeScene = Effect.gen(function* () {
   const store = yield* ObjectStore
   const made = yield* as()(
     Effect.gen(function* () {
       const weights = yield* (yield* BlobStore).put(bytesOf("the weights"))
-      const manifest = yield* manifestOf({ weights: { ...weights } }, { nth: 1 })
-      const other = yield* manifestOf({ value: 2 }, { nth: 2 })
-      yield* Effect.andThen(publish(manifest), publish(other))
-      return { manifest, other, blob: blobKey(weights.blob) }
+      const first = yield* publish(yield* manifestOf({ value: "earlier" }, { nth: 1 }))
+      const earlier = yield* store.get(objectOf(first.manifest))
+      const { manifest } = yield* publish(yield* manifestOf({ weights: { ...weights } }, { nth: 1 }), true)
+      const { manifest: other } = yield* publish(yield* manifestOf({ value: 2 }, { nth: 2 }))
+      return { manifest, earlier, other, blob: blobKey(weights.blob) }
     })
   )
   const writeText = (object: string, text: string) => Effect.asVoid(store.put(object, bytesOf(text)))
   return {
     ...made,
-    object: manifestKey({ scope: mainScope, key: made.manifest.jobKey }),
-    otherObject: manifestKey({ scope: mainScope, key: made.other.jobKey }),
+    object: objectOf(made.manifest),
+    otherObject: objectOf(made.other),
     store,
     read: (object) => Effect.map(store.get(object), (bytes) => JSON.parse(textOf(bytes)) as Envelope),
     write: (object, content) => writeText(object, JSON.stringify(content)),
