@@ -134,6 +134,22 @@ const steps = (
   ]
 }
 
+const bucketComment = [
+  " Artifacts lie in the bucket. Into the repository's environment",
+  ` "${environmentName}", which only the default branch may use, belong the secrets`,
+  ` ${secretsOfS3.join(", ")}.`,
+  " The last signs what is made here, so that it counts the next time; to make one:",
+  ` npx distillery key new | gh secret set DISTILLERY_KEY --env ${environmentName}`,
+  "",
+  " A pull request writes into a scope of its own, pr/<number>, by a key of its own, which",
+  " GitHub's cache keeps for it. It reads what the default branch has made where the variable",
+  " DISTILLERY_TRUST_KEYS holds that one's public key, and the repository's secrets",
+  ` ${secretsOfPullRequests.map((name) => `DISTILLERY_PR_${name}`).join(", ")} are of`,
+  " somebody who can write nothing of main (infra/deploy in the package has the policy). One from",
+  " a fork is given no secrets: it computes everything itself, in GitHub's cache, and publishes",
+  " nothing."
+]
+
 const comment = (schedule: Schedule, { bucket, localZone }: WorkflowOptions): string =>
   [
     ` Made by: npx distillery schedule export github ${schedule.name}`,
@@ -148,18 +164,7 @@ const comment = (schedule: Schedule, { bucket, localZone }: WorkflowOptions): st
           " Artifacts lie in GitHub's cache (10 GB). To keep them in a bucket, export again with",
           " DISTILLERY_STORE=s3://bucket/prefix."
         ]
-      : [
-          ` Artifacts lie in the bucket. The secrets ${secretsOfS3.join(", ")} belong into the`,
-          ` environment "${environmentName}" of the repository, which only the default branch may use. The last signs`,
-          " what is made here, so that it counts the next time; to make one:",
-          ` npx distillery key new | gh secret set DISTILLERY_KEY --env ${environmentName}`,
-          "",
-          " A pull request writes into a scope of its own, pr/<number>, by a key of its own, which GitHub's cache",
-          " keeps for it. It reads what the default branch has made where the variable DISTILLERY_TRUST_KEYS holds",
-          ` that one's public key, and the secrets ${secretsOfPullRequests.map((name) => `DISTILLERY_PR_${name}`).join(", ")} are those of`,
-          " somebody who can write nothing of main (infra/deploy in the package has the policy). One from a fork is",
-          " given no secrets: it computes everything itself, in GitHub's cache, and publishes nothing."
-        ])
+      : bucketComment)
   ].join("\n")
 
 /** UTC is what GitHub takes without a word. */

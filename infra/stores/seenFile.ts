@@ -1,7 +1,7 @@
 /** What was seen of a store's results, as a file of the project: a line each. */
 import { readFileSync } from "node:fs"
 import { dirname, join } from "node:path"
-import { Layer } from "effect"
+import { Effect, Layer } from "effect"
 import { type Digest, hexOf } from "../../lib/storage/Digest.ts"
 import { type Seen, type SeenByPlace, SeenRecord } from "../../lib/workflow/SeenResults.ts"
 import { digestOf } from "../hashing.ts"
@@ -53,13 +53,12 @@ export const seenFileLayer = (folder: string, address: string): Layer.Layer<neve
   const file = join(folder, hexOf(digestOf(address)).slice(0, 16))
   return Layer.succeed(SeenRecord, {
     load: () => read(file),
-    keep: async (news) => {
-      try {
-        await makeFolder(folder)
-        await withLockFile(`${file}.lock`, () => add(file, news))
-      } catch {
-        // As above.
-      }
-    }
+    keep: (news) =>
+      Effect.ignore(
+        Effect.tryPromise(async () => {
+          await makeFolder(folder)
+          await withLockFile(`${file}.lock`, () => add(file, news))
+        })
+      )
   })
 }

@@ -17,6 +17,10 @@ export const freshMillis = 30 * 60_000
 /** Over a network a question costs as much as so many bytes. */
 const smallBytesMax = 256 * 1024
 
+/** It cannot be the blob, and is not read. */
+const grown = ({ blob }: BlobRef, { sizeBytes }: { readonly sizeBytes: number }) =>
+  Effect.fail(new BlobCorrupt({ blob, found: `${sizeBytes} bytes` }))
+
 const make = (store: ObjectStore["Service"], hasher: Hasher["Service"]): BlobStore["Service"] => {
   /** Takes it back where it was swept but is needed after all. Who may not write sees it as gone. */
   const takeBack = ({ blob, sizeBytes }: BlobRef) => {
@@ -34,9 +38,7 @@ const make = (store: ObjectStore["Service"], hasher: Hasher["Service"]): BlobSto
     Effect.catchTag(read, "ObjectNotFound", () => Effect.andThen(takeBack(ref), read))
   const readVerified = Effect.fn("BlobStore.get")(function* (ref: BlobRef) {
     const read = orTakenBack(ref, store.get(blobKey(ref.blob), ref.sizeBytes))
-    const bytes = yield* Effect.catchTag(read, "ObjectTooLarge", ({ sizeBytes }) =>
-      Effect.fail(new BlobCorrupt({ blob: ref.blob, found: `${sizeBytes} bytes` }))
-    )
+    const bytes = yield* Effect.catchTag(read, "ObjectTooLarge", (error) => grown(ref, error))
     const found = hasher.digest(bytes)
     if (found !== ref.blob) return yield* new BlobCorrupt({ blob: ref.blob, found })
     return bytes
@@ -44,9 +46,7 @@ const make = (store: ObjectStore["Service"], hasher: Hasher["Service"]): BlobSto
   const verifiedChunks = (ref: BlobRef): Stream.Stream<Uint8Array, BlobError> =>
     Stream.unwrap(
       Effect.map(orTakenBack(ref, store.getStream(blobKey(ref.blob))), ({ chunks, sizeBytes }) => {
-        if (sizeBytes > ref.sizeBytes) {
-          return Stream.fail(new BlobCorrupt({ blob: ref.blob, found: `${sizeBytes} bytes` }))
-        }
+        if (sizeBytes > ref.sizeBytes) return Stream.fromEffect(grown(ref, { sizeBytes }))
         const hash = hasher.incremental(ref.sizeBytes)
         const verdict = Effect.flatMap(hash.digest, (found) =>
           found === ref.blob ? Effect.void : Effect.fail(new BlobCorrupt({ blob: ref.blob, found }))

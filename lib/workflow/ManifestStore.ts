@@ -181,7 +181,7 @@ const keep = Effect.fn("ManifestStore.keep")(function* (
   pipeline: string,
   keys: ReadonlyArray<Digest>
 ) {
-  yield* Effect.promise(() => finder.seen.keep())
+  yield* finder.seen.keep
   if (!finder.hasNews) return
   const { scope, sign } = yield* Signer
   const text = indexText(finder.summary(keys, numOthers(keys.length)))

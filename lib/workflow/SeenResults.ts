@@ -3,7 +3,7 @@
  * honestly, and the store cannot be asked which of them is later. Every manifest says when it was published,
  * later than all that its publisher had seen there, and that is signed with it.
  */
-import { Context, DateTime, Option } from "effect"
+import { Context, DateTime, Effect, Option } from "effect"
 import type { Digest } from "../storage/Digest.ts"
 import type { Manifest } from "./Manifest.ts"
 import type { ManifestPlace } from "./SignedManifest.ts"
@@ -17,13 +17,13 @@ export interface Seen {
 /** By `<scope>/<job key>`. */
 export type SeenByPlace = ReadonlyMap<string, Seen>
 
-/** What earlier processes on this machine saw in this store. Without it only the indexes of pipelines tell. */
+/** What earlier processes here saw in this store. Without it only the indexes of pipelines tell. */
 export const SeenRecord = Context.Reference<{
   readonly load: () => SeenByPlace
   /** Adds what is later than what is there. */
-  readonly keep: (seen: SeenByPlace) => Promise<void>
+  readonly keep: (seen: SeenByPlace) => Effect.Effect<void>
 }>("lib/workflow/SeenRecord", {
-  defaultValue: () => ({ load: () => new Map(), keep: () => Promise.resolve() })
+  defaultValue: () => ({ load: () => new Map(), keep: () => Effect.void })
 })
 
 /** 0 for a manifest that does not say it. */
@@ -75,10 +75,10 @@ export class SeenResults {
   }
 
   /** Keeps what this process has seen first. */
-  async keep(): Promise<void> {
-    if (this.#news.size === 0) return
+  readonly keep: Effect.Effect<void> = Effect.suspend(() => {
+    if (this.#news.size === 0) return Effect.void
     const news = new Map(this.#news)
     this.#news.clear()
-    await this.#record.keep(news)
-  }
+    return this.#record.keep(news)
+  })
 }

@@ -129,7 +129,9 @@ const publishing = (test: Test): void => {
       assert.deepStrictEqual(yield* store.find(made.jobKey), { _tag: "Found", manifest })
     })
   )
+}
 
+const dating = (test: Test): void => {
   test(
     "every result is dated, one that replaces another behind it, whatever the clock says",
     Effect.gen(function* () {
@@ -256,6 +258,7 @@ export const manifestStoreSuite = (name: string, storage: () => Layer.Layer<Stor
   describe(`ManifestStore (${name})`, () => {
     const test: Test = (title, body) => it.effect(title, () => Effect.provide(body, layer))
     publishing(test)
+    dating(test)
     remembering(test)
     surveying(test)
     doubting(test)

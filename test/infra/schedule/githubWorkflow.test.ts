@@ -27,7 +27,7 @@ describe("a workflow", () => {
   const text = githubWorkflow(nightly, local)
   const workflow = parse(text)
 
-  it("starts on schedule, in the schedule's zone, by hand and for pull requests; one at a time, with few rights", () => {
+  it("starts on schedule, in its zone, by hand and for pull requests; one at a time, with few rights", () => {
     assert.deepStrictEqual(workflow.on, {
       schedule: [{ cron: "30 2 * * 1-5", timezone: "Europe/Berlin" }],
       workflow_dispatch: {},

@@ -4,11 +4,13 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { digestOf } from "../../../infra/hashing.ts"
 import { seenFileLayer } from "../../../infra/stores/seenFile.ts"
-import { SeenRecord } from "../../../lib/workflow/SeenResults.ts"
+import { type SeenByPlace, SeenRecord } from "../../../lib/workflow/SeenResults.ts"
 import { temporaryFolder } from "../../support/temporaryFolder.ts"
 
-const recordIn = (folder: string, address = "s3://bucket/prefix") =>
-  Effect.runSync(Effect.provide(SeenRecord, seenFileLayer(folder, address)))
+const recordIn = (folder: string, address = "s3://bucket/prefix") => {
+  const { keep, load } = Effect.runSync(Effect.provide(SeenRecord, seenFileLayer(folder, address)))
+  return { load, keep: (news: SeenByPlace) => Effect.runPromise(keep(news)) }
+}
 
 const seen = (publishedAtMillis: number, output: string) => ({ publishedAtMillis, output: digestOf(output) })
 

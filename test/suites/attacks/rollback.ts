@@ -28,7 +28,7 @@ const computedTwice = Effect.fnUntraced(function* (first: string, second: string
   return { earlier, later, store }
 })
 
-export const rollbackSuite = (name: string, test: Test): void => {
+const putBack = (name: string, test: Test): void => {
   describe(`a result that is rolled back (${name})`, () => {
     test(
       "with its index: a miss to those who have seen the later one; the others cannot know",
@@ -79,7 +79,11 @@ export const rollbackSuite = (name: string, test: Test): void => {
         assert.strictEqual(yield* as({}, seen)(looked(later.manifest)), '{"value":"second"}')
       })
     )
+  })
+}
 
+const comingBack = (name: string, test: Test): void => {
+  describe(`a result that comes back honestly is a hit (${name})`, () => {
     test(
       "lost, and computed anew by somebody who never saw it: a hit to those who did",
       Effect.gen(function* () {
@@ -109,4 +113,9 @@ export const rollbackSuite = (name: string, test: Test): void => {
       })
     )
   })
+}
+
+export const rollbackSuite = (name: string, test: Test): void => {
+  putBack(name, test)
+  comingBack(name, test)
 }

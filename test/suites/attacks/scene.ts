@@ -35,13 +35,14 @@ export const memory = (): (typeof SeenRecord)["Service"] => {
   const seen = new Map<string, Seen>()
   return {
     load: () => seen,
-    keep: async (news) => {
-      for (const [place, one] of news) seen.set(place, one)
-    }
+    keep: (news) =>
+      Effect.sync(() => {
+        for (const [place, one] of news) seen.set(place, one)
+      })
   }
 }
 
-/** What a process of its own sees and does: nothing is remembered but what is stored, and what it has seen. */
+/** What a process of its own sees and does: it knows what is stored, and what was seen before. */
 export const as =
   (options: Partial<SigningOptions> = {}, seen = memory()) =>
   <A, E>(effect: Effect.Effect<A, E, ManifestStore | BlobStore | Storage>) =>
