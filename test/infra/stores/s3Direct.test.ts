@@ -175,7 +175,7 @@ describe("answers to requests past the SDK", () => {
     ])
     for (const pieces of [[refusal], [refusal.subarray(0, 100), refusal.subarray(100)]]) {
       const { object, seen } = await served([say(...pieces)])
-      const error = await download(object, sizes, signal).catch((reason: Error) => reason)
+      const error = await download(object, sizes, { signal }).catch((reason: Error) => reason)
       assert.strictEqual((error as Error).name, "NoSuchKey")
       assert.lengthOf(seen.requests, 1)
       assert.strictEqual(seen.numAnswers, 1)
