@@ -11,7 +11,7 @@ import { recordClassifier } from "../../lib/export/record.ts"
 import { savedModel } from "../../lib/export/saved-model.ts"
 import { tensorflowGraph } from "../../lib/export/tensorflow-graph.ts"
 import { tfjsGraphModel } from "../../lib/export/tfjs-graph-model.ts"
-import { depthwiseFilters, toTorch } from "../../lib/export/torch-weights.ts"
+import { toTorch } from "../../lib/export/torch-weights.ts"
 import type { Classifier } from "../../lib/models/Classifier.ts"
 import { encodeWeights } from "../../lib/models/weights.ts"
 import type { Weights } from "../../lib/nn/Weights.ts"
@@ -68,11 +68,8 @@ const filesIn = (
   graph: InferenceGraph
 ): ReadonlyArray<ExportedFile> => {
   const place = placeOf[format]
-  if (format === "safetensors") {
-    return [
-      { path: place, bytes: encodeWeights(toTorch(weights, depthwiseFilters(graph)), { format: "pt" }) }
-    ]
-  }
+  if (format === "safetensors")
+    return [{ path: place, bytes: encodeWeights(toTorch(weights), { format: "pt" }) }]
   if (format === "tfjs") return tfjsGraphModel(place, tensorflowGraph(graph), exportedBy)
   if (format === "saved-model") return savedModel(place, tensorflowGraph(graph))
   const metadata = { model: name, classes: JSON.stringify(value.classes) }
@@ -100,7 +97,10 @@ const cardOf = (
     input: { name: "images", shape: [null, height, width, channels], dtype: "float32" },
     outputs: [output("logits"), output("probabilities")],
     preprocessing,
-    resampler: "bilinear, antialiased when shrinking (libvips, kernel linear)",
+    resampler:
+      typeof preprocessing.fit === "object"
+        ? `${preprocessing.fit.resampler}, as Pillow's`
+        : "bilinear, antialiased when shrinking, as libvips's",
     normalizationIncludedIn: wanted.filter((format) => format !== "safetensors"),
     weights: weights.blob,
     files

@@ -6,11 +6,9 @@ import { readFile } from "node:fs/promises"
 import { join } from "node:path"
 import { Effect, Schema } from "effect"
 import { comparisonImages, numCompared } from "../../lib/export/comparison.ts"
-import { fromTorch } from "../../lib/export/torch-weights.ts"
 import { loadClassifier } from "../../lib/models/Classifier.ts"
-import { decodeSafetensors } from "../../lib/models/safetensors.ts"
-import { checkWeights } from "../../lib/models/weights.ts"
-import type { Weights } from "../../lib/nn/Weights.ts"
+import { fitWeights } from "../../lib/models/published/fitWeights.ts"
+import { readWeightsFile } from "../../lib/models/published/readWeightsFile.ts"
 import { TensorRuntime } from "../../lib/tensor/Runtime.ts"
 import { classifierLogits } from "../../lib/train/evaluate-classifier.ts"
 import { libraryOptions } from "../capabilities.ts"
@@ -64,8 +62,8 @@ const fromSafetensors = Effect.fn("reloadExport.safetensors")(function* ({ card,
     numClasses: classes.length
   })
   const bytes = yield* running(() => readFile(place))
-  const weights = fromTorch((yield* decodeSafetensors(bytes)).arrays as Weights, classifier.weights)
-  yield* checkWeights(weights, classifier.weights)
+  const { tensors } = yield* readWeightsFile(bytes)
+  const { weights } = yield* fitWeights(tensors, classifier.weights)
   const { numerics } = yield* TensorRuntime
   const logits = yield* classifierLogits({
     classifier,

@@ -19,7 +19,8 @@ import {
   type Shape,
   type Windows
 } from "./InferenceGraph.ts"
-import { type AttributeValue, floatsProto, intsProto, nodeProto, valueInfo } from "./onnx-messages.ts"
+import { OnnxConstants } from "./OnnxConstants.ts"
+import { type AttributeValue, nodeProto, valueInfo } from "./onnx-messages.ts"
 import { Message } from "./protobuf.ts"
 
 const OPSET = 17
@@ -51,9 +52,7 @@ export const onnxModel = (path: string, graph: InferenceGraph, options: OnnxOpti
 class OnnxWriter {
   readonly #names: ReadonlyMap<Node, string>
   readonly #nodes: Array<Message> = []
-  readonly #constants = new Map<string, Message>()
-  /** By wanted name and shape. */
-  readonly #constantNames = new Map<string, string>()
+  readonly #constants = new OnnxConstants()
 
   constructor(names: ReadonlyMap<Node, string>) {
     this.#names = names
@@ -63,7 +62,7 @@ class OnnxWriter {
     const message = new Message()
     for (const node of this.#nodes) message.message(1, node)
     message.text(2, "classifier")
-    for (const constant of this.#constants.values()) message.message(5, constant)
+    for (const constant of this.#constants.messages) message.message(5, constant)
     message.message(11, valueInfo(this.#names.get(input)!, input.shape))
     for (const [name, { shape }] of Object.entries(outputs)) message.message(12, valueInfo(name, shape))
     return message
@@ -95,7 +94,9 @@ class OnnxWriter {
       case "Relu":
         return this.#node(operation.kind, [this.#value(x)], name)
       case "Relu6": {
-        const bounds = [0, 6].map((bound) => this.#floats(`bound/${bound}`, [], Float32Array.of(bound)))
+        const bounds = [0, 6].map((bound) =>
+          this.#constants.floats(`bound/${bound}`, [], Float32Array.of(bound))
+        )
         return this.#node("Clip", [this.#value(x), ...bounds], name)
       }
       case "Softmax":
@@ -147,8 +148,8 @@ class OnnxWriter {
       case "Pad": {
         const amounts = ordered(operation.amounts, rank)
         const pads = [...amounts.map(([before]) => before), ...amounts.map(([, after]) => after)]
-        const value = this.#floats(`${name}/value`, [], Float32Array.of(operation.value))
-        return this.#node("Pad", [this.#value(x), this.#ints(`${name}/pads`, pads), value], name)
+        const value = this.#constants.floats(`${name}/value`, [], Float32Array.of(operation.value))
+        return this.#node("Pad", [this.#value(x), this.#constants.ints(`${name}/pads`, pads), value], name)
       }
       case "Slice": {
         const starts = ordered(operation.begin, rank)
@@ -157,8 +158,8 @@ class OnnxWriter {
         )
         const inputNames = [
           this.#value(x),
-          this.#ints(`${name}/starts`, starts),
-          this.#ints(`${name}/ends`, ends)
+          this.#constants.ints(`${name}/starts`, starts),
+          this.#constants.ints(`${name}/ends`, ends)
         ]
         return this.#node("Slice", inputNames, name)
       }
@@ -170,7 +171,7 @@ class OnnxWriter {
     const flat = x.shape.length === 4 ? `${name}/channels-last` : this.#value(x)
     if (x.shape.length === 4) this.#transpose(this.#value(x), flat, toChannelsLast)
     const made = shape.length === 4 ? `${name}/reshaped` : name
-    this.#node("Reshape", [flat, this.#ints(`${name}/shape`, shape)], made)
+    this.#node("Reshape", [flat, this.#constants.ints(`${name}/shape`, shape)], made)
     return shape.length === 4 ? this.#transpose(made, name, toChannelsFirst) : made
   }
 
@@ -184,7 +185,7 @@ class OnnxWriter {
       throw new ExportUnsupported({ operation: "Conv2D", reason: "with a computed filter cannot be written" })
     }
     const { shape, values } = filterChannelsFirst(floatsOf(filter), operation.depthwise)
-    const weight = this.#floats(this.#names.get(filter)!, shape, values)
+    const weight = this.#constants.floats(this.#names.get(filter)!, shape, values)
     const group = operation.depthwise ? x.shape[3]! : 1
     const read = [this.#value(x), weight, ...(bias === undefined ? [] : [this.#value(bias)])]
     return this.#node("Conv", read, name, {
@@ -203,7 +204,7 @@ class OnnxWriter {
         const reason = `of [${input.shape}] with four axes cannot be written`
         throw new ExportUnsupported({ operation: "Add or Multiply", reason })
       }
-      return this.#floats(this.#names.get(input)!, [input.shape[0]!, 1, 1], input.operation.values)
+      return this.#constants.floats(this.#names.get(input)!, [input.shape[0]!, 1, 1], input.operation.values)
     })
   }
 
@@ -213,7 +214,7 @@ class OnnxWriter {
     const isImage = node.shape.length === 4
     if (isConstant(node)) {
       const { shape, values } = isImage ? transposed(floatsOf(node), toChannelsFirst) : floatsOf(node)
-      return this.#floats(name, shape, values)
+      return this.#constants.floats(name, shape, values)
     }
     return node.operation.kind === "Input" && isImage ? channelsFirst(name) : name
   }
@@ -230,25 +231,6 @@ class OnnxWriter {
   ): string {
     this.#nodes.push(nodeProto(type, inputs, output, attributes))
     return output
-  }
-
-  #floats(name: string, shape: Shape, values: Float32Array): string {
-    return this.#constant(name, shape, (own) => floatsProto(own, shape, values))
-  }
-
-  #ints(name: string, values: ReadonlyArray<number | bigint>): string {
-    return this.#constant(name, [values.length], (own) => intsProto(own, values))
-  }
-
-  /** A constant that is used in two shapes is two, of which the first has the plain name. */
-  #constant(name: string, shape: Shape, make: (own: string) => Message): string {
-    const key = `${name}/${shape.join("x")}`
-    const known = this.#constantNames.get(key)
-    if (known !== undefined) return known
-    const own = this.#constants.has(name) ? key : name
-    this.#constants.set(own, make(own))
-    this.#constantNames.set(key, own)
-    return own
   }
 }
 

@@ -120,13 +120,17 @@ const softmax = kernel<{ logits: Info }, { dim: number }>("Softmax", (backend, {
   return backend.record({ kind: "Softmax" }, [logits], logits.shape)
 })
 
+const fill = kernel<object, { shape: Array<number>; value: number }>("Fill", (backend, _, { shape, value }) =>
+  backend.constant(new Float32Array(tf.util.sizeFromShape(shape)).fill(value), shape)
+)
+
 const reshape = kernel<Unary, { shape: Array<number> }>("Reshape", (backend, { x }, { shape }) => {
   const size = tf.util.sizeFromShape(x.shape)
   const extents = tf.util.inferFromImplicitShape(shape, size)
-  const { operation } = backend.nodeOf(x)
+  const { name, operation } = backend.nodeOf(x)
   if (extents.join() === x.shape.join()) return backend.share(x)
   return operation.kind === "Constant"
-    ? backend.constant(operation.values, extents)
+    ? backend.constant(operation.values, extents, name)
     : backend.record({ kind: "Reshape" }, [x], extents)
 })
 
@@ -188,6 +192,7 @@ export const recordedKernels: ReadonlyArray<RecordedKernel> = [
   identity,
   cast,
   softmax,
+  fill,
   reshape,
   pad,
   concat,

@@ -6,7 +6,8 @@
 import { type ExportedFile, signatureName } from "./ExportedFile.ts"
 import type { Shape } from "./InferenceGraph.ts"
 import { bytesOf, Message } from "./protobuf.ts"
-import type { Attribute, NodeDef, Signature, TensorflowGraph, TensorValue } from "./tensorflow-graph.ts"
+import type { Signature, TensorflowGraph } from "./tensorflow-graph.ts"
+import type { Attribute, NodeDef, TensorValue } from "./tensorflow-nodes.ts"
 
 /** `DataType` in types.proto. */
 const dataTypes = { float32: 1, int32: 3 } as const

@@ -5,13 +5,8 @@
 import { type ExportedFile, jsonBytes } from "./ExportedFile.ts"
 import type { Shape } from "./InferenceGraph.ts"
 import { bytesOf } from "./protobuf.ts"
-import {
-  type Attribute,
-  constantsOf,
-  type NodeDef,
-  type Signature,
-  type TensorflowGraph
-} from "./tensorflow-graph.ts"
+import { constantsOf, type Signature, type TensorflowGraph } from "./tensorflow-graph.ts"
+import type { Attribute, NodeDef } from "./tensorflow-nodes.ts"
 
 /** Largest file of weights, as tfjs's converter cuts them: what browsers cache. */
 const SHARD_BYTES = 4 * 2 ** 20
