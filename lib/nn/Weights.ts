@@ -15,6 +15,8 @@ export interface WeightSpec {
   readonly fanIn?: number
   /** How the weight starts, where its place in the network asks for more than its role says. */
   readonly initial?: InitialValues
+  /** Of a scale: the last of a residual block's branch. At 0 the block begins as its shortcut alone. */
+  readonly closesBranch?: true
   /** Kept as it is while the rest learns; it still counts as a parameter. */
   readonly frozen?: true
 }

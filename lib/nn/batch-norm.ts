@@ -12,14 +12,19 @@ const momentum = 0.1
 export interface BatchNorm {
   readonly name: string
   readonly channels: number
+  /** Whether it is the last of a residual block's branch. */
+  readonly closesBranch?: true
 }
 
-export const batchNormWeights = ({ name, channels }: BatchNorm): ReadonlyArray<WeightSpec> => [
-  { name: `${name}.weight`, shape: [channels], role: "scale" },
-  { name: `${name}.bias`, shape: [channels], role: "shift" },
-  { name: `${name}.running_mean`, shape: [channels], role: "running-mean" },
-  { name: `${name}.running_var`, shape: [channels], role: "running-variance" }
-]
+export const batchNormWeights = (norm: BatchNorm): ReadonlyArray<WeightSpec> => {
+  const { name, channels, closesBranch } = norm
+  return [
+    { name: `${name}.weight`, shape: [channels], role: "scale", ...(closesBranch && { closesBranch }) },
+    { name: `${name}.bias`, shape: [channels], role: "shift" },
+    { name: `${name}.running_mean`, shape: [channels], role: "running-mean" },
+    { name: `${name}.running_var`, shape: [channels], role: "running-variance" }
+  ]
+}
 
 /**
  * Normalises each channel of `[N, H, W, C]` over N, H and W, and does what follows in the same operation;

@@ -10,14 +10,25 @@ import { type InitialValues, sizeOf, type Weight, type WeightSpec, type Weights 
  * - `torch-default`: uniform within 1/sqrt(fan in), biases too: what PyTorch does when nothing is said
  * - `he-normal-fan-out`, `he-normal-fan-in`: normal of variance 2/fan (He et al. 2015); biases 0
  * - `xavier-uniform`, the paper's: within sqrt(6 / (fan in + fan out)) (Glorot & Bengio 2010); biases 0
+ * - `msra-prelu`, of GluonCV's training script, and so of its published weights: normal of variance
+ *   2/(1 + 0.25²)/fan (He et al. 2015, eq. 15, a PReLU of slope 1/4), with the mean of both fans; biases 0
  */
 export const Initializer = Schema.Literals([
   "torch-default",
   "he-normal-fan-out",
   "he-normal-fan-in",
-  "xavier-uniform"
+  "xavier-uniform",
+  "msra-prelu"
 ])
 export type Initializer = typeof Initializer.Type
+
+export interface InitializationOptions {
+  /**
+   * Whether scales that close the branch of a residual block start at 0, so that the network begins as its
+   * shortcuts alone (Goyal et al. 2017, arXiv 1706.02677, §5.1; He et al. 2018, §3.1).
+   */
+  readonly zeroGamma?: boolean
+}
 
 /**
  * Fresh weights for all `specs`, by the initializer where a spec does not say how its weight starts; `random`
@@ -26,11 +37,17 @@ export type Initializer = typeof Initializer.Type
 export const initializeWeights = (
   specs: ReadonlyArray<WeightSpec>,
   initializer: Initializer,
-  random: RandomStream
-): Weights =>
-  Object.fromEntries(
-    specs.map((spec) => [spec.name, initialWeight(spec, initializer, random.derive(spec.name))])
+  random: RandomStream,
+  { zeroGamma = false }: InitializationOptions = {}
+): Weights => {
+  const zero = { kind: "constant", value: 0 } as const
+  return Object.fromEntries(
+    specs.map((spec) => {
+      const started = zeroGamma && spec.closesBranch === true ? { ...spec, initial: zero } : spec
+      return [spec.name, initialWeight(started, initializer, random.derive(spec.name))]
+    })
   )
+}
 
 const initialWeight = (spec: WeightSpec, initializer: Initializer, random: RandomStream): Weight => {
   const { initial, role, shape } = spec
@@ -66,6 +83,8 @@ const kernelDraw = (
       return normal(Math.sqrt(2 / fanIn))
     case "xavier-uniform":
       return uniform(Math.sqrt(6 / (fanIn + fanOut)))
+    case "msra-prelu":
+      return normal(Math.sqrt(2 / (1 + 0.25 ** 2) / ((fanIn + fanOut) / 2)))
   }
 }
 

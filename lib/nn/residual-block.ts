@@ -1,76 +1,85 @@
 /**
- * The basic residual block (He et al. 2016): two 3x3 convolutions beside a shortcut. Where the shape changes,
- * shortcut A subsamples and widens with zeros (no weights), shortcut B projects with a 1x1 convolution.
+ * Residual blocks (He et al., CVPR 2016): a branch of convolutions beside a shortcut, added and rectified.
+ * The basic block has two 3x3 convolutions, the bottleneck (figure 5) a 1x1, a 3x3 and a 1x1 that widens four
+ * times.
  */
-import type { BatchNormTail } from "../tensor/batch-norm.ts"
-import { tf } from "../tensor/tf.ts"
-import { type BatchNorm, batchNorm, batchNormWeights } from "./batch-norm.ts"
-import { type Conv, conv2d, convMacs, convWeights } from "./conv.ts"
+import type { tf } from "../tensor/tf.ts"
+import type { BatchNorm } from "./batch-norm.ts"
+import type { Conv } from "./conv.ts"
+import { type ConvNorm, type Cost, convNorm, convNorms, convNormsCost, convNormWeights } from "./conv-norm.ts"
 import type { Mode } from "./Mode.ts"
+import {
+  type BlockShape,
+  type Shortcut,
+  shortcut,
+  shortcutMacs,
+  shortcutOf,
+  shortcutWeights
+} from "./shortcut.ts"
 import type { WeightSpec, WeightTensors } from "./Weights.ts"
 
-export type Shortcut = "A" | "B"
-
 export interface ResidualBlock {
-  readonly name: string
-  readonly inputs: number
-  readonly outputs: number
-  readonly stride: number
+  /** A ReLU is behind each but the last, which the shortcut is added to. */
+  readonly branch: ReadonlyArray<ConvNorm>
   readonly shortcut: Shortcut
 }
 
-/** A convolution and the normalisation that follows it. */
-type ConvNorm = readonly [Conv, BatchNorm]
+/** Two 3x3 convolutions. */
+export const basicBlock = (shape: BlockShape): ResidualBlock => {
+  const { dilations: [before, after] = [1, 1], inputs, name, outputs, stride } = shape
+  const first = { size: 3, inputs, outputs, stride, dilation: before }
+  const second = { size: 3, inputs: outputs, outputs, stride: 1, dilation: after }
+  return { branch: branchOf(name, [first, second]), shortcut: shortcutOf(shape) }
+}
 
-const first = ({ name, inputs, outputs, stride }: ResidualBlock): ConvNorm => [
-  { name: `${name}.conv1`, size: 3, inputs, outputs, stride },
-  { name: `${name}.bn1`, channels: outputs }
+/** How many times as wide as its 3x3 convolution a bottleneck ends. */
+export const bottleneckExpansion = 4
+
+/**
+ * 1x1, 3x3 and 1x1 convolutions. `strideIn` says which one has the block's stride: the first (He et al. 2016;
+ * ResNet-A of He et al. 2018) or the second (ResNet-B).
+ */
+export const bottleneckBlock = (shape: BlockShape & { readonly strideIn: 1 | 2 }): ResidualBlock => {
+  const { dilations: [before, after] = [1, 1], inputs, name, outputs, stride, strideIn } = shape
+  const width = outputs / bottleneckExpansion
+  const narrowing = { size: 1, inputs, outputs: width, stride: strideIn === 1 ? stride : 1 }
+  const middle = strideIn === 1 ? { stride: 1, dilation: after } : { stride, dilation: before }
+  const widening = { size: 1, inputs: width, outputs, stride: 1 }
+  return {
+    branch: branchOf(name, [narrowing, { size: 3, inputs: width, outputs: width, ...middle }, widening]),
+    shortcut: shortcutOf(shape)
+  }
+}
+
+/** Numbered from 1, as PyTorch's models do: conv1, bn1, conv2, … */
+const branchOf = (name: string, convs: ReadonlyArray<Omit<Conv, "name">>): ReadonlyArray<ConvNorm> =>
+  convs.map((conv, index) => {
+    const norm: BatchNorm = { name: `${name}.bn${index + 1}`, channels: conv.outputs }
+    return {
+      conv: { name: `${name}.conv${index + 1}`, ...conv },
+      norm: index === convs.length - 1 ? { ...norm, closesBranch: true } : norm
+    }
+  })
+
+export const residualBlockWeights = (block: ResidualBlock): ReadonlyArray<WeightSpec> => [
+  ...block.branch.flatMap(convNormWeights),
+  ...shortcutWeights(block.shortcut)
 ]
 
-const second = ({ name, outputs }: ResidualBlock): ConvNorm => [
-  { name: `${name}.conv2`, size: 3, inputs: outputs, outputs, stride: 1 },
-  { name: `${name}.bn2`, channels: outputs }
-]
-
-const projection = ({ name, inputs, outputs, stride }: ResidualBlock): ConvNorm => [
-  { name: `${name}.downsample.0`, size: 1, inputs, outputs, stride },
-  { name: `${name}.downsample.1`, channels: outputs }
-]
-
-const changesShape = ({ inputs, outputs, stride }: ResidualBlock): boolean =>
-  stride !== 1 || inputs !== outputs
-
-const convNorms = (block: ResidualBlock): ReadonlyArray<ConvNorm> => [
-  first(block),
-  second(block),
-  ...(changesShape(block) && block.shortcut === "B" ? [projection(block)] : [])
-]
-
-export const residualBlockWeights = (block: ResidualBlock): ReadonlyArray<WeightSpec> =>
-  convNorms(block).flatMap(([conv, norm]) => [...convWeights(conv), ...batchNormWeights(norm)])
-
-/** Multiply-accumulates of the convolutions for one image of `height` x `width` cells. */
-export const residualBlockMacs = (block: ResidualBlock, height: number, width: number): number =>
-  convNorms(block).reduce((macs, [conv]) => {
-    // The second convolution reads what the first made smaller; the others read the block's input.
-    const scale = conv.name.endsWith("conv2") ? block.stride : 1
-    return macs + convMacs(conv, Math.ceil(height / scale), Math.ceil(width / scale))
-  }, 0)
-
-/** The same for blocks one after the other. */
+/** Multiply-accumulates of blocks one after the other, for one image of `height` x `width` cells. */
 export const residualBlocksMacs = (
   blocks: ReadonlyArray<ResidualBlock>,
   height: number,
   width: number
-): number => {
-  let [rows, columns, macs] = [height, width, 0]
-  for (const block of blocks) {
-    macs += residualBlockMacs(block, rows, columns)
-    rows = Math.ceil(rows / block.stride)
-    columns = Math.ceil(columns / block.stride)
-  }
-  return macs
-}
+): number =>
+  blocks.reduce<Cost>(
+    (cost, block) => {
+      const branch = convNormsCost(block.branch, cost.height, cost.width)
+      const carried = shortcutMacs(block.shortcut, cost.height, cost.width)
+      return { ...branch, macs: cost.macs + branch.macs + carried }
+    },
+    { macs: 0, height, width }
+  ).macs
 
 /** `[N, H, W, inputs]` → `[N, ceil(H / stride), ceil(W / stride), outputs]` */
 export const residualBlock = (
@@ -79,29 +88,7 @@ export const residualBlock = (
   x: tf.Tensor4D,
   mode: Mode
 ): tf.Tensor4D => {
-  const convNorm = ([conv, norm]: ConvNorm, input: tf.Tensor4D, tail?: BatchNormTail) =>
-    batchNorm(weights, norm, conv2d(weights, conv, input), mode, tail)
-  const inner = convNorm(first(block), x, { activation: "relu" })
-  const carried = shortcut(block, x, (input) => convNorm(projection(block), input))
-  return convNorm(second(block), inner, { residual: carried, activation: "relu" })
-}
-
-const shortcut = (
-  block: ResidualBlock,
-  x: tf.Tensor4D,
-  project: (x: tf.Tensor4D) => tf.Tensor4D
-): tf.Tensor4D => {
-  if (!changesShape(block)) return x
-  return block.shortcut === "B" ? project(x) : subsampleAndWiden(block, x)
-}
-
-/**
- * Shortcut A: every `stride`-th pixel, channels padded with zeros on both sides. Written as a 1x1 convolution
- * with a constant 0/1 kernel: strided slices have no gradient in tfjs.
- */
-const subsampleAndWiden = ({ inputs, outputs, stride }: ResidualBlock, x: tf.Tensor4D): tf.Tensor4D => {
-  const offset = Math.floor((outputs - inputs) / 2)
-  const kernel = new Float32Array(inputs * outputs)
-  for (let channel = 0; channel < inputs; channel++) kernel[channel * outputs + channel + offset] = 1
-  return tf.conv2d(x, tf.tensor4d(kernel, [1, 1, inputs, outputs]), stride, "valid")
+  const inner = convNorms(weights, block.branch.slice(0, -1), x, mode)
+  const residual = shortcut(weights, block.shortcut, x, mode)
+  return convNorm(weights, block.branch.at(-1)!, inner, mode, { residual, activation: "relu" })
 }

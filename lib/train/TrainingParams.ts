@@ -1,6 +1,6 @@
 /** What decides a training run's mathematics, as data; light enough for a stage's contract. */
 import { Schema } from "effect"
-import { withDefault } from "../models/withDefault.ts"
+import { leftOut, withDefault } from "../models/withDefault.ts"
 import { Initializer } from "../nn/initializers.ts"
 import { Precision } from "../tensor/Runtime.ts"
 
@@ -63,6 +63,8 @@ export type OptimizationParams = typeof OptimizationParams.Type
 /** Of a classifier. */
 export const TrainingParams = Schema.Struct({
   ...OptimizationParams.fields,
+  /** Whether the last normalisation of every residual block starts at 0 (He et al. 2018, §3.1). */
+  zeroGamma: leftOut(Schema.Boolean, false),
   labelSmoothing: withDefault(inRange("labelSmoothing", 0, 1), 0),
   augment: withDefault(Augment, { pad: 0, flip: false })
 })

@@ -25,7 +25,7 @@ export interface FitClassifierOptions<E> {
 /** Trains a classifier: see {@link fitTask}. */
 export const fitClassifier = <E>(options: FitClassifierOptions<E>) => {
   const { acting, classifier, dataset, host, normalization, params, task, validation } = options
-  const { augment, batchSize, initializer, labelSmoothing, seed } = params
+  const { augment, batchSize, initializer, labelSmoothing, seed, zeroGamma = false } = params
   const { numClasses } = classifier
   return fitTask({
     task,
@@ -41,7 +41,7 @@ export const fitClassifier = <E>(options: FitClassifierOptions<E>) => {
     params,
     acting,
     firstWeights: () =>
-      initializeWeights(classifier.weights, initializer, RandomStream.make(seed, "weights")),
+      initializeWeights(classifier.weights, initializer, RandomStream.make(seed, "weights"), { zeroGamma }),
     validation: validation && classifierValidation({ classifier, dataset: validation, normalization }),
     host
   })

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import type { ResNet } from "../../../lib/models/Architecture.ts"
 import { loadClassifier } from "../../../lib/models/Classifier.ts"
 
 /**
@@ -58,21 +59,56 @@ describe("the CIFAR ResNets' sizes", () => {
   )
 })
 
-describe("the ResNets' sizes", () => {
-  /** torchvision 0.29's `resnet18` and `resnet34` at 224x224. */
-  for (const [depth, parameters, macs] of [
-    [18, 11_689_512, 1.814e9],
-    [34, 21_797_672, 3.664e9]
+/** Parameters and millions of MACs of RepDistiller's networks (paper-facts §4.2): 100 classes, 32x32x3. */
+describe("the wide CIFAR ResNets' sizes", () => {
+  for (const [depth, parameters, millions] of [
+    [8, 1_233_540, 177.07],
+    [32, 7_433_860, 1083.04]
   ] as const) {
-    it.effect(`ResNet-${depth} has the published parameters and MACs`, () =>
+    it.effect(`resnet${depth}x4 has the published parameters and MACs`, () =>
       Effect.gen(function* () {
         const made = yield* loadClassifier({
-          architecture: { family: "resnet", depth, width: 64 },
+          architecture: { family: "resnet-cifar", depth, width: 64, stem: 32, shortcut: "B" },
+          imageChannels: 3,
+          numClasses: 100
+        })
+        assert.strictEqual(made.parameters, parameters)
+        assert.strictEqual(Math.round(made.macs(32, 32) / 1e4) / 100, millions)
+      })
+    )
+  }
+})
+
+/** 18 and 34 as torchvision 0.29 counts them, the others by paper-facts §4.1; 224x224x3, 1000 classes. */
+const resnets: ReadonlyArray<readonly [ResNet["depth"], NonNullable<ResNet["variant"]>, number, number]> = [
+  [18, "B", 11_689_512, 1814.07],
+  [34, "B", 21_797_672, 3663.76],
+  [50, "A", 25_557_032, 3857.97],
+  [50, "B", 25_557_032, 4089.18],
+  [50, "C", 25_576_264, 4328.82],
+  [50, "D", 25_576_264, 4328.82],
+  [50, "S", 25_680_808, 5444.34],
+  [101, "A", 44_549_160, 7570.19],
+  [101, "B", 44_549_160, 7801.41],
+  [101, "C", 44_568_392, 8041.05],
+  [101, "D", 44_568_392, 8041.05],
+  [152, "A", 60_192_808, 11282.42],
+  [152, "B", 60_192_808, 11513.63],
+  [152, "C", 60_212_040, 11753.27],
+  [152, "D", 60_212_040, 11753.27]
+]
+
+describe("the ResNets' sizes", () => {
+  for (const [depth, variant, parameters, millions] of resnets) {
+    it.effect(`ResNet-${depth}-${variant} has the published parameters and MACs`, () =>
+      Effect.gen(function* () {
+        const made = yield* loadClassifier({
+          architecture: { family: "resnet", depth, width: 64, variant },
           imageChannels: 3,
           numClasses: 1000
         })
         assert.strictEqual(made.parameters, parameters)
-        assert.strictEqual(Number(made.macs(224, 224).toPrecision(4)), macs)
+        assert.strictEqual(Math.round(made.macs(224, 224) / 1e4) / 100, millions)
       })
     )
   }

@@ -9,16 +9,16 @@ beforeAll(() => Effect.runPromise(startWasm))
 
 /** The definition, as PyTorch's documentation gives it: zeros on every side, windows from the top left. */
 const reference = (conv: Conv, x: Float32Array, kernel: Float32Array, height: number, width: number) => {
-  const { size, inputs, outputs, stride } = conv
-  const pad = (size - 1) / 2
-  const rows = Math.floor((height + 2 * pad - size) / stride) + 1
-  const columns = Math.floor((width + 2 * pad - size) / stride) + 1
+  const { size, inputs, outputs, stride, dilation = 1 } = conv
+  const pad = (dilation * (size - 1)) / 2
+  const rows = Math.floor((height - 1) / stride) + 1
+  const columns = Math.floor((width - 1) / stride) + 1
   const y = new Float32Array(rows * columns * outputs)
   for (let row = 0; row < rows; row++) {
     for (let column = 0; column < columns; column++) {
       for (let tap = 0; tap < size * size; tap++) {
-        const h = row * stride + Math.floor(tap / size) - pad
-        const w = column * stride + (tap % size) - pad
+        const h = row * stride + Math.floor(tap / size) * dilation - pad
+        const w = column * stride + (tap % size) * dilation - pad
         if (h < 0 || w < 0 || h >= height || w >= width) continue
         for (let i = 0; i < inputs; i++) {
           for (let o = 0; o < outputs; o++) {
@@ -36,11 +36,14 @@ const random = RandomStream.make(1, "conv test")
 const values = (count: number) => Float32Array.from({ length: count }, () => random.below(7) - 3)
 
 describe("conv2d", () => {
-  for (const [size, stride] of [
-    [3, 1],
-    [3, 2],
-    [1, 1],
-    [1, 2]
+  for (const [size, stride, dilation] of [
+    [3, 1, 1],
+    [3, 2, 1],
+    [1, 1, 1],
+    [1, 2, 1],
+    [3, 1, 2],
+    [3, 1, 4],
+    [1, 1, 2]
   ] as const) {
     for (const [height, width] of [
       [4, 4],
@@ -48,8 +51,8 @@ describe("conv2d", () => {
       [6, 7],
       [1, 2]
     ] as const) {
-      it(`${size}x${size} with stride ${stride} pads ${height}x${width} as PyTorch does`, () => {
-        const conv: Conv = { name: "c", size, inputs: 2, outputs: 3, stride }
+      it(`${size}x${size}/${stride} dilated by ${dilation} pads ${height}x${width} as PyTorch does`, () => {
+        const conv: Conv = { name: "c", size, inputs: 2, outputs: 3, stride, dilation }
         const x = values(height * width * 2)
         const kernel = values(size * size * 2 * 3)
         const expected = reference(conv, x, kernel, height, width)

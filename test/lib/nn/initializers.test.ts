@@ -32,6 +32,20 @@ describe("initializeWeights", () => {
     assert.approximately(deviation(valuesOf("xavier-uniform")), bound / Math.sqrt(3), 0.03 * bound)
   })
 
+  it("MXNet's MSRAPrelu has variance 2 / (1 + 0.25²) over the mean fan", () => {
+    assert.approximately(deviation(valuesOf("msra-prelu")), Math.sqrt(1.88235 / 216), 0.004)
+  })
+
+  it("scales that close a residual branch start at 0 where that is asked for, the others at 1", () => {
+    const closing: WeightSpec = { name: "bn2.weight", shape: [4], role: "scale", closesBranch: true }
+    const inner: WeightSpec = { name: "bn1.weight", shape: [4], role: "scale" }
+    const started = (zeroGamma: boolean) =>
+      initializeWeights([inner, closing], "xavier-uniform", RandomStream.make(3), { zeroGamma })
+    assert.deepStrictEqual([...started(true)["bn2.weight"]!.values], [0, 0, 0, 0])
+    assert.deepStrictEqual([...started(true)["bn1.weight"]!.values], [1, 1, 1, 1])
+    assert.deepStrictEqual([...started(false)["bn2.weight"]!.values], [1, 1, 1, 1])
+  })
+
   it("biases start at 0, except PyTorch's, which spread as their layer's kernel", () => {
     const fc = linearWeights({ name: "fc", inputs: 64, outputs: 10 })
     assert.isTrue(initialized(fc, "xavier-uniform")["fc.bias"]!.values.every((value) => value === 0))

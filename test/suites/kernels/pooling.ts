@@ -1,5 +1,6 @@
 /** Pooling `[N, H, W, C]`, resizing and cropping. */
 import { Schema } from "effect"
+import { averagePoolDilated, averagePoolHalving } from "../../../lib/nn/average-pool.ts"
 import { maxPoolHalving } from "../../../lib/nn/max-pool.ts"
 import { repeatTwice, resizeBilinear } from "../../../lib/nn/upsample.ts"
 import { tf } from "../../../lib/tensor/tf.ts"
@@ -73,7 +74,12 @@ const pools: ReadonlyArray<KernelCase> = [
   ...windows.map(([name, given]) => pooled("avgPool", name, given)),
   image4("maxPoolHalving of even sizes", [2, 6, 8, 2], maxPoolHalving),
   image4("maxPoolHalving of odd sizes", [2, 5, 7, 2], maxPoolHalving),
-  image4("maxPoolHalving of an even and an odd size", [1, 5, 8, 3], maxPoolHalving)
+  image4("maxPoolHalving of an even and an odd size", [1, 5, 8, 3], maxPoolHalving),
+  {
+    ...image4("averagePoolHalving of an even and an odd size", [1, 5, 6, 2], averagePoolHalving),
+    gradient: "slope"
+  },
+  image4("averagePoolDilated", [2, 5, 4, 2], (x) => averagePoolDilated(x, 2))
 ]
 
 const bilinear = (

@@ -11,6 +11,11 @@ backboneSuite("resnet-cifar with identity shortcuts, grey images", {
   channels: 1,
   size: 8
 })
+backboneSuite("resnet-cifar wider than its stem", {
+  architecture: { ...architecture, stem: 2 },
+  channels: 3,
+  size: 8
+})
 
 describe("resnet-cifar", () => {
   it.effect("names its weights as PyTorch's models do", () =>
