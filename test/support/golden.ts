@@ -1,10 +1,10 @@
-/** Values that other libraries computed: `test/golden/<name>/golden.json`, written by `make.py` beside it. */
+/** Values that other libraries computed: `test/golden/<name>/<file>`, written by `make.py` beside it. */
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert } from "@effect/vitest"
 
-export const readGolden = <T>(name: string): T =>
-  JSON.parse(readFileSync(join(import.meta.dirname, "..", "golden", name, "golden.json"), "utf8")) as T
+export const readGolden = <T>(name: string, file = "golden.json"): T =>
+  JSON.parse(readFileSync(join(import.meta.dirname, "..", "golden", name, file), "utf8")) as T
 
 /** Every value within `tolerance` of the wanted one, relative to it where it is larger than 1. */
 export const assertClose = (
