@@ -2,6 +2,7 @@
 import { Effect } from "effect"
 import { decodeMaskedImages } from "../lib/data/masked-images.ts"
 import { segmentationBatches } from "../lib/data/segmentation-batches.ts"
+import { withOutputStride } from "../lib/models/output-stride.ts"
 import { loadSegmenter } from "../lib/models/Segmenter.ts"
 import { BlobStore } from "../lib/storage/BlobStore.ts"
 import { segmenterValidation } from "../lib/train/evaluate-segmenter.ts"
@@ -25,10 +26,10 @@ export const run = Effect.fn("transfer-segmentation")(function* (args: {
   readonly inputs: Inputs
 }) {
   const { training, ...acting } = args.params
-  const { head } = acting
+  const { head, outputStride } = acting
   const { classifier, dataset } = args.inputs
   const { classes, preprocessing, validation } = dataset
-  const { architecture } = classifier
+  const architecture = yield* withOutputStride(classifier.architecture, outputStride)
   const host = yield* JobContext
   const segmenter = yield* loadSegmenter({
     architecture,
@@ -40,7 +41,7 @@ export const run = Effect.fn("transfer-segmentation")(function* (args: {
     params: args.params,
     specs: segmenter.weights,
     classifier: {
-      architecture,
+      architecture: classifier.architecture,
       imageChannels: classifier.preprocessing.channels,
       numClasses: classifier.classes.length,
       bytes: yield* (yield* BlobStore).get(classifier.weights)

@@ -1,5 +1,6 @@
 /** Puts an FCN head on a classifier's backbone and trains both on masks: He et al. 2018 §5.2. */
 import { Schema } from "effect"
+import { OutputStride } from "../lib/models/Architecture.ts"
 import { SegmenterHead } from "../lib/models/HeadParams.ts"
 import { withDefault } from "../lib/models/withDefault.ts"
 import { TransferParams } from "../lib/train/TransferParams.ts"
@@ -8,7 +9,9 @@ import { Classifier, PreparedDataset, Segmenter } from "./artifacts.ts"
 
 export const TransferSegmentationParams = Schema.Struct({
   ...TransferParams.fields,
-  head: withDefault(SegmenterHead, SegmenterHead.make({}))
+  head: withDefault(SegmenterHead, SegmenterHead.make({})),
+  /** Input pixels per cell of the backbone's coarsest map, where it is not to be as in the classifier. */
+  outputStride: Schema.optionalKey(OutputStride)
 })
 export const transferSegmentationInputs = { dataset: PreparedDataset.segmentation, classifier: Classifier }
 

@@ -23,7 +23,7 @@ const arraysOf = (blob: BlobRef) =>
     Effect.map(({ arrays }) => arrays)
   )
 
-const paramsFor = (epochs: number, changes: { readonly frozen?: ReadonlyArray<string> } = {}) =>
+const paramsFor = (epochs: number, changes: Partial<typeof TransferSegmentationParams.Type> = {}) =>
   TransferSegmentationParams.make({
     training: DenseTrainingParams.make({
       epochs,
@@ -71,6 +71,23 @@ describe.skipIf(native.skipped !== "")(`transfer to segmentation${native.skipped
       const [before, after] = yield* Effect.forEach([classifier.weights, weights], arraysOf)
       for (const name of transferred.frozen) assert.deepStrictEqual(after![name], before![name], name)
       assert.notDeepEqual(after!["layer1.0.conv1.weight"], before!["layer1.0.conv1.weight"])
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("takes a classifier of stride 32 at stride 8, with all of its weights", () =>
+    Effect.gen(function* () {
+      const dataset = yield* storedMasks
+      const small = { family: "resnet", depth: 10, width: 4 } as const
+      const classifier = yield* storedClassifier(small)
+      const params = paramsFor(1, { outputStride: 8, head: { skip: null } })
+      const segmenter = yield* run({ params, inputs: { dataset, classifier } })
+      assert.deepStrictEqual(segmenter.architecture, { ...small, outputStride: 8 })
+      assert.isTrue(segmenter.transferred.fresh.every((name) => /^classifier\./.test(name)))
+      const refused = yield* run({
+        params,
+        inputs: { dataset, classifier: yield* storedClassifier(architecture) }
+      }).pipe(Effect.flip)
+      assert.match(refused.message, /"resnet-cifar" come in one output stride.*leave outputStride out/is)
     }).pipe(Effect.provide(layer))
   )
 })

@@ -1,0 +1,26 @@
+/** A backbone's finer twin for segmenters: the same weights, dilations in place of strides. */
+import { Effect, Schema } from "effect"
+import type { Architecture, OutputStride } from "./Architecture.ts"
+
+/** The architecture's strides stand as they are. */
+export class OutputStrideRefused extends Schema.TaggedError<OutputStrideRefused>()("OutputStrideRefused", {
+  family: Schema.String
+}) {
+  override get message() {
+    return (
+      `Backbones of the family "${this.family}" come in one output stride. ` +
+      'Leave outputStride out, or start from a classifier of the family "resnet".'
+    )
+  }
+}
+
+/** As it is where no stride is given. */
+export const withOutputStride = (
+  architecture: Architecture,
+  outputStride: OutputStride | undefined
+): Effect.Effect<Architecture, OutputStrideRefused> => {
+  if (outputStride === undefined) return Effect.succeed(architecture)
+  const { family } = architecture
+  if (family !== "resnet") return Effect.fail(new OutputStrideRefused({ family }))
+  return Effect.succeed({ ...architecture, outputStride })
+}
