@@ -61,8 +61,8 @@ export const ResNet = Schema.Struct({
    */
   variant: leftOut(Schema.Literals(["A", "B", "C", "D", "S"]), "B"),
   /**
-   * 32 where nothing is said. With 16 or 8 the last strides become dilations (Chen et al. 2017, DeepLab, arXiv
-   * 1606.00915): the weights stay, maps get larger.
+   * 32 where nothing is said. With 16 or 8 the last strides become dilations (Chen et al. 2017, DeepLab,
+   * arXiv 1606.00915): the weights stay, maps get larger.
    */
   outputStride: leftOut(OutputStride, 32)
 }).check(

@@ -1,8 +1,8 @@
 /**
  * CIFAR ResNets with 6n + 2 layers (He et al., "Deep Residual Learning for Image Recognition", CVPR 2016,
  * §4.2): a 3x3 stem and three groups of n blocks of `width`, 2 `width`, 4 `width` channels. The stem has a
- * ReLU, as in the original and in RepDistiller (GluonCV's has none); RepDistiller's x4 networks are wider than
- * their stem.
+ * ReLU, as in the original and in RepDistiller (GluonCV's has none); RepDistiller's x4 networks are wider
+ * than their stem.
  */
 import { type ConvNorm, convNorms, convNormsCost, convNormWeights } from "../../nn/conv-norm.ts"
 import {

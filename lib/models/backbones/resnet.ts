@@ -22,7 +22,7 @@ import type { tf } from "../../tensor/tf.ts"
 import type { ResNet } from "../Architecture.ts"
 import type { Backbone, BackboneModule } from "../Backbone.ts"
 
-/** Blocks of each group. A basic block has two layers, a bottleneck three; with stem and classifier 2 more. */
+/** Blocks of each group: of two layers, of three from depth 50 on; stem and classifier are one layer each. */
 const blockCounts = {
   10: [1, 1, 1, 1],
   18: [2, 2, 2, 2],
