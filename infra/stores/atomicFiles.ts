@@ -45,8 +45,14 @@ export type Content =
   | AsyncIterable<Uint8Array>
   | { readonly copyOf: string; readonly copied: () => Promise<void> }
 
+/** For larger ones Linux takes large pieces of memory, mostly unused ones, and several times as long. */
+const writeBytesMax = 256 * 1024
+
 const writeWhole = async (file: FileHandle, bytes: Uint8Array): Promise<void> => {
-  for (let at = 0; at < bytes.length; ) at += (await file.write(bytes, at)).bytesWritten
+  for (let at = 0; at < bytes.length; ) {
+    const length = Math.min(writeBytesMax, bytes.length - at)
+    at += (await file.write(bytes, at, length)).bytesWritten
+  }
 }
 
 /** While one chunk is written, which another thread does, the next one is made. */
@@ -70,7 +76,7 @@ const fill = async (file: FileHandle, temporary: string, content: Content): Prom
     await copyFile(content.copyOf, temporary, constants.COPYFILE_FICLONE)
     await file.chmod(0o644)
     await content.copied()
-  } else if (content instanceof Uint8Array) await file.writeFile(content)
+  } else if (content instanceof Uint8Array) await writeWhole(file, content)
   else await writeChunks(file, content)
 }
 
