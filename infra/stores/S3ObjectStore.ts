@@ -19,12 +19,12 @@ import {
   StoreUnusable
 } from "../../lib/storage/ObjectStore.ts"
 import { isObjectKey, keyRule } from "../../lib/storage/objectKeys.ts"
-import { sharedRoom } from "../hashThread.ts"
 import { connect, type S3Connection } from "./s3Client.ts"
 import { type DownloadOptions, type DownloadSizes, download, downloadPart } from "./s3Download.ts"
 import { encryptWrites } from "./s3Encryption.ts"
 import { isAbsence, openingFailure, type S3Failure, type S3Server, translated } from "./s3Errors.ts"
 import { decidesConditions, formatOf } from "./s3Format.ts"
+import { type Part, partStream, type StreamedSizes } from "./s3PartStream.ts"
 import { s3Stamps } from "./s3Stamps.ts"
 import { abortUploads, moveObjects, removeObjects } from "./s3Upkeep.ts"
 import { ConditionLost, type UploadSizes, upload, uploadStream } from "./s3Upload.ts"
@@ -65,26 +65,22 @@ const get = async (opened: Opened, key: string, options: DownloadOptions): Promi
   }
 }
 
-/**
- * The parts of an object, a few of them on their way while one is used. They take turns in the memory, which
- * has room for two more than that: new memory for each costs the garbage collector more than the transfer.
- */
+/** What is read bit by bit. */
+const streamedSizes = {
+  partBytes: 4 * 2 ** 20,
+  numParallelMax: 8,
+  slowMillis: 50
+} satisfies StreamedSizes
+
 const partsOf = (opened: Opened, attempt: Attempt, { key, sizeBytes, version }: ObjectInfo) => {
-  const { numParallel, partBytes } = sizes
   const object = objectOf(opened, `objects/${key}`)
-  const rooms: Array<Buffer> = []
-  const part = (nth: number) =>
-    attempt("read", key, 0, async (signal) => {
-      const start = nth * partBytes
-      rooms[nth % (numParallel + 2)] ??= sharedRoom(partBytes)
-      const bytes = rooms[nth % (numParallel + 2)]!.subarray(0, sizeBytes - start)
-      await downloadPart(object, version, { bytes, start }, signal).catch((error: unknown) => {
+  const read = (part: Part) =>
+    attempt("read", key, 0, (signal) =>
+      downloadPart(object, version, part, signal).catch((error: unknown) => {
         throw isAbsence(error as S3Failure, "GET") ? new ObjectNotFound({ key }) : error
       })
-      return bytes
-    })
-  const count = Math.ceil(sizeBytes / partBytes)
-  return Stream.fromIterable(Array(count).keys()).pipe(Stream.mapEffect(part, { concurrency: numParallel }))
+    )
+  return partStream(sizeBytes, read, streamedSizes)
 }
 
 interface Answer {
@@ -269,7 +265,7 @@ const make = (opened: Opened): ObjectStore["Service"] => {
     getStream: (key) =>
       Effect.map(headOf(key), (info) => ({
         sizeBytes: info.sizeBytes,
-        chunks: Stream.suspend(() => partsOf(opened, attempt, info))
+        chunks: partsOf(opened, attempt, info)
       })),
     head: headOf,
     stamps: (keys) => s3Stamps({ head: headOf, list }, keys),

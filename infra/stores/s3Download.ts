@@ -12,6 +12,7 @@ import type { Landing } from "./s3Answer.ts"
 import { backoffMillis } from "./s3Client.ts"
 import type { Direct, Told } from "./s3Direct.ts"
 import { isPrecondition, isRangeEmpty, type S3Failure } from "./s3Errors.ts"
+import type { Part } from "./s3PartStream.ts"
 
 export interface S3Object {
   readonly client: S3Client
@@ -247,7 +248,7 @@ const readOnce = async (object: S3Object, sizes: DownloadSizes, options: Downloa
 export const downloadPart = (
   object: S3Object,
   version: string,
-  { bytes, start }: { readonly bytes: Uint8Array; readonly start: number },
+  { bytes, start }: Part,
   signal: AbortSignal
 ): Promise<void> => fill({ object, bytes, origin: start, version, signal }, start, start + bytes.length)
 
