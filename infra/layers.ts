@@ -82,10 +82,17 @@ export const tensorRuntimeLayer = (
     )
   )
 
-/** Starts faster than the native runtime: for a handful of images. */
+/** Starts faster than the native runtime: for little work. */
 export const portableRuntimeLayer: Layer.Layer<TensorRuntime, TensorError> = Layer.unwrap(
   Effect.promise(async () => (await import("./tensorflow/PortableRuntime.ts")).layerPortable)
 )
+
+/** Work that takes the portable runtime longer than the native one to start, in multiply-accumulates. */
+const macsMin = 4e9
+
+/** For `macs` in all: the one that is through with it sooner. */
+export const predictionRuntimeLayer = (settings: SettingsValue, macs: number) =>
+  macs < macsMin ? portableRuntimeLayer : tensorRuntimeLayer(settings)
 
 export const imageCodecLayer: Layer.Layer<ImageCodec> = lateImageCodecLayer
 

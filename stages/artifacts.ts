@@ -113,14 +113,16 @@ const trained = {
   history: Schema.Array(EpochRecord)
 }
 
+/** Whose weights these are and under which terms, in the words of who brought them in. */
+export const Attribution = Schema.Struct({ source: Schema.String, licence: Schema.String })
+
 /** Where weights come from that were not trained here, and what became of each of the file's tensors. */
 export const Imported = Schema.Struct({
   /** The file's name, without the place where it lay. */
   file: Schema.String,
   digest: Digest,
   format: Schema.String,
-  /** In the pipeline's words. */
-  attribution: Schema.Struct({ source: Schema.String, licence: Schema.String }),
+  attribution: Attribution,
   report: LoadReport
 })
 export type Imported = typeof Imported.Type

@@ -10,7 +10,7 @@ import { withDefault } from "../lib/models/withDefault.ts"
 import { Digest } from "../lib/storage/Digest.ts"
 import type { External } from "../lib/workflow/ExternalInputs.ts"
 import * as Stage from "../lib/workflow/Stage.ts"
-import { Classifier, Preprocessing } from "./artifacts.ts"
+import { Attribution, Classifier, Preprocessing } from "./artifacts.ts"
 
 /** A file on this machine; with a `digest` it must be that one. */
 const UserFile = Schema.TaggedStruct("File", {
@@ -42,8 +42,8 @@ export const ImportModelParams = Schema.Struct({
   classes: LabelNames,
   /** How images were prepared for these weights. */
   preprocessing: input,
-  /** Whose weights they are and under which terms, in words; it stays with the model. */
-  attribution: Schema.Struct({ source: Schema.String, licence: Schema.String })
+  /** It stays with the model. */
+  attribution: Attribution
 })
 export const importModelInputs = {}
 

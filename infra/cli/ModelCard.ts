@@ -1,7 +1,7 @@
 /** `card.json`: what somebody who is given an exported model has to know to use it. */
 import { Schema } from "effect"
 import { Architecture } from "../../lib/models/Architecture.ts"
-import { Preprocessing } from "../../stages/artifacts.ts"
+import { Attribution, Preprocessing } from "../../stages/artifacts.ts"
 
 export const formats = ["safetensors", "tfjs", "saved-model", "onnx"] as const
 export const Format = Schema.Literals(formats)
@@ -33,6 +33,8 @@ export const ModelCard = Schema.Struct({
   /** In the order of the logits. */
   classes: Schema.Array(Schema.String),
   architecture: Architecture,
+  /** Of weights that were imported: whose they are, and under which terms. */
+  attribution: Schema.optionalKey(Attribution),
   numParams: Schema.Int,
   /** Multiply-accumulates for one image. */
   macs: Schema.Int,

@@ -8,6 +8,7 @@ import { completeNames, completion } from "./completionCommands.ts"
 import { exportModel, reloadExport } from "./exportCommands.ts"
 import { cache, json, pipeline, set } from "./flags.ts"
 import { key } from "./keyCommands.ts"
+import { models } from "./modelCommands.ts"
 import { adopt, dag, explain } from "./pipelineCommands.ts"
 import { init } from "./projectCommands.ts"
 import { diff, lineage, log, show } from "./resultCommands.ts"
@@ -114,7 +115,8 @@ export const predict = Command.make(
   {
     model: Argument.String("MODEL").pipe(
       Argument.withDescription(
-        "A trained model: pipeline/job, ./mine.ts/job, or the job alone if that leaves no doubt"
+        "A model: pipeline/job, ./mine.ts/job, or the job alone if that leaves no doubt; or the folder of " +
+          "an export"
       )
     ),
     images: Argument.String("IMAGE").pipe(
@@ -146,9 +148,11 @@ export const predict = Command.make(
     )
 ).pipe(
   Command.withDescription(
-    "Say what is on images with a model that a pipeline has trained: classes, boxes or masks, drawn as PNG"
+    "Say what is on images with a model that a pipeline has made: classes, boxes or masks, drawn as PNG. " +
+      "An image that cannot be read is told of, and the others go on. Exit codes: 0 done, 1 an image could " +
+      "not be read, 2 usage"
   ),
-  Command.withShortDescription("Say what is on images with a trained model"),
+  Command.withShortDescription("Say what is on images with a model"),
   Command.withExamples([
     {
       command: "distillery predict quickstart/student photo.png",
@@ -181,7 +185,7 @@ export const distillery = Command.make("distillery").pipe(
     { group: "Schedule", commands: [schedule, scheduler] },
     {
       group: "Find out",
-      commands: [list, doctor, runtime, completion, completeNames, selfTest, reloadExport]
+      commands: [list, models, doctor, runtime, completion, completeNames, selfTest, reloadExport]
     }
   ])
 )

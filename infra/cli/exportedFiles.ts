@@ -81,7 +81,7 @@ const cardOf = (
   wanted: ReadonlyArray<Format>,
   files: ModelCard["files"]
 ): ModelCard => {
-  const { architecture, classes, macs, numParams, preprocessing, weights } = value
+  const { architecture, classes, imported, macs, numParams, preprocessing, weights } = value
   const { channels, height, width } = preprocessing
   const output = (name: string) => ({ name, shape: [null, classes.length], dtype: "float32" }) as const
   return {
@@ -92,6 +92,7 @@ const cardOf = (
     task: "classification",
     classes,
     architecture,
+    ...(imported !== undefined && { attribution: imported.attribution }),
     numParams,
     macs,
     input: { name: "images", shape: [null, height, width, channels], dtype: "float32" },

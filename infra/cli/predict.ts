@@ -1,15 +1,18 @@
 /** `distillery predict` */
+import { existsSync } from "node:fs"
 import { join, relative, resolve } from "node:path"
 import { Effect, Layer, Result } from "effect"
-import { imageCodecLayer } from "../layers.ts"
+import type { ModelValue } from "../../stages/artifacts.ts"
+import { imageCodecLayer, predictionRuntimeLayer } from "../layers.ts"
 import type { Paint } from "../reporting/paint.ts"
 import { type CacheFlags, readWith, type SettingsValue } from "../settings.ts"
 import { storageLayer } from "../storageLayers.ts"
 import { AlreadyReported, errorLines, exitCodes, UsageError } from "./errors.ts"
 import { type FoundModel, findModel } from "./findModel.ts"
+import { cardFile } from "./ModelCard.ts"
 import { Output, printJson } from "./Output.ts"
 import { pictureNames } from "./predictionPictures.ts"
-import { type Prediction, predictionLines, predictionsOf } from "./predictions.ts"
+import { type Prediction, type PredictionOptions, predictionLines, predictionsOf } from "./predictions.ts"
 import { prepareImage } from "./preparedImage.ts"
 
 export interface PredictFlags extends CacheFlags {
@@ -26,6 +29,9 @@ export interface PredictFlags extends CacheFlags {
 const thresholdByDefault = 0.5
 
 type Predicted = { readonly file: string } & (Prediction | { readonly error: string })
+
+/** Whether what was typed for a model is the folder of an export. */
+const isExport = (text: string): boolean => existsSync(join(text, cardFile))
 
 const shownPath = (file: string): string => relative(process.cwd(), file) || file
 
@@ -47,45 +53,66 @@ const checkFlags = ({ threshold }: PredictFlags, { job, value }: FoundModel) =>
         })
       )
 
+/** Images that are held at once, however many there are. */
+const imagesAtOnce = 256
+
 /** Of every file its prediction, or why there is none. */
-const predictAll = Effect.fn("predictAll")(function* (
-  flags: PredictFlags,
-  { job, value: model }: FoundModel,
-  settings: SettingsValue
+const predictFiles = Effect.fn("predictFiles")(function* (
+  files: ReadonlyArray<string>,
+  names: ReadonlyArray<string>,
+  model: ModelValue,
+  options: Pick<PredictionOptions, "folder" | "threshold">
 ) {
-  const loaded = yield* Effect.forEach(flags.images, (file) =>
+  const loaded = yield* Effect.forEach(files, (file) =>
     Effect.result(prepareImage(file, model.preprocessing))
   )
   const images = loaded.flatMap((image) => (Result.isSuccess(image) ? [image.success] : []))
-  const files = images.map(({ file }) => file)
+  const readable = names.filter((_, index) => Result.isSuccess(loaded[index]!))
   const predictions =
-    images.length === 0
-      ? []
-      : yield* predictionsOf(model, {
-          images,
-          folder: resolve(flags.output ?? join(settings.projectDir, ".distillery", "predictions")),
-          names: pictureNames(files, job),
-          threshold: flags.threshold ?? thresholdByDefault
-        })
+    images.length === 0 ? [] : yield* predictionsOf(model, { images, names: readable, ...options })
   let next = 0
   return loaded.map((image, index): Predicted => {
-    const file = flags.images[index]!
+    const file = files[index]!
     return Result.isSuccess(image)
       ? { file, ...predictions[next++]! }
       : { file, error: image.failure.message }
   })
 })
 
+/** The same for any number of them. */
+const predictAll = Effect.fn("predictAll")(function* (
+  { images: files, output, threshold = thresholdByDefault }: PredictFlags,
+  { job, value: model }: FoundModel,
+  settings: SettingsValue
+) {
+  const folder = resolve(output ?? join(settings.projectDir, ".distillery", "predictions"))
+  const names = pictureNames(files, job)
+  const starts = Array.from({ length: Math.ceil(files.length / imagesAtOnce) }, (_, at) => at * imagesAtOnce)
+  const parts = yield* Effect.forEach(starts, (start) => {
+    const part = <A>(all: ReadonlyArray<A>) => all.slice(start, start + imagesAtOnce)
+    return predictFiles(part(files), part(names), model, { folder, threshold })
+  }).pipe(Effect.provide(predictionRuntimeLayer(settings, model.macs * files.length)))
+  return parts.flat()
+})
+
 export const predict = Effect.fn("predict")(function* (flags: PredictFlags) {
   const { errorPaint, paint, print, tell } = yield* Output
   const settings = yield* readWith(flags)
-  const all = yield* Effect.gen(function* () {
-    const found = yield* findModel(flags.model)
+  const predicted = Effect.fnUntraced(function* (found: FoundModel) {
     yield* checkFlags(flags, found)
     const images = yield* predictAll(flags, found, settings)
     const { job, key, pipeline, value } = found
     return { model: { pipeline, job, key, kind: value._tag.toLowerCase(), classes: value.classes }, images }
-  }).pipe(Effect.provide(Layer.merge(storageLayer(settings), imageCodecLayer)))
+  })
+  const all = yield* isExport(flags.model)
+    ? Effect.gen(function* () {
+        const { exportedModel, exportStoreLayer } = yield* Effect.promise(() => import("./exportedModel.ts"))
+        const found = Effect.flatMap(exportedModel(flags.model), predicted)
+        return yield* Effect.provide(found, Layer.merge(exportStoreLayer, imageCodecLayer))
+      })
+    : Effect.flatMap(findModel(flags.model), predicted).pipe(
+        Effect.provide(Layer.merge(storageLayer(settings), imageCodecLayer))
+      )
   for (const one of all.images) if ("error" in one) yield* tell(errorLines(one.error, errorPaint))
   yield* flags.json
     ? printJson({ schemaVersion: 1, ...all })

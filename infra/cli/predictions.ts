@@ -2,7 +2,6 @@
 import { Effect } from "effect"
 import type { Detection } from "../../lib/boxes/nms.ts"
 import type { ClassifierValue, DetectorValue, ModelValue, SegmenterValue } from "../../stages/artifacts.ts"
-import { portableRuntimeLayer } from "../layers.ts"
 import { percent } from "../reporting/numbers.ts"
 import type { Paint } from "../reporting/paint.ts"
 import { table } from "../reporting/table.ts"
@@ -57,7 +56,7 @@ const classPredictions = Effect.fn("classPredictions")(function* (
   { images }: PredictionOptions
 ) {
   const { classify } = yield* Effect.promise(() => import("./classify.ts"))
-  const found = yield* Effect.provide(classify(model, images), portableRuntimeLayer)
+  const found = yield* classify(model, images)
   return found.map(
     (probabilities): Prediction => ({
       predictions: [...probabilities]
@@ -76,10 +75,7 @@ const boxPredictions = Effect.fn("boxPredictions")(function* (
   { folder, images, names, threshold }: PredictionOptions
 ) {
   const { detectIn } = yield* Effect.promise(() => import("./detect.ts"))
-  const found = yield* Effect.provide(
-    detectIn({ classes, ...model }, images, threshold),
-    portableRuntimeLayer
-  )
+  const found = yield* detectIn({ classes, ...model }, images, threshold)
   return yield* Effect.forEach(
     images,
     Effect.fnUntraced(function* ({ file, height, width }, index) {
@@ -108,7 +104,7 @@ const maskPredictions = Effect.fn("maskPredictions")(function* (
 ) {
   const { classes } = model
   const { segmentIn } = yield* Effect.promise(() => import("./segment.ts"))
-  const masks = yield* Effect.provide(segmentIn(model, images), portableRuntimeLayer)
+  const masks = yield* segmentIn(model, images)
   return yield* Effect.forEach(
     images,
     Effect.fnUntraced(function* ({ file, height, width }, index) {

@@ -7,6 +7,7 @@ import { pictureNames } from "../../../infra/cli/predictionPictures.ts"
 import { type Prediction, predictionLines, predictionsOf } from "../../../infra/cli/predictions.ts"
 import { joinedPixels, prepareImage } from "../../../infra/cli/preparedImage.ts"
 import { layer as codecLayer } from "../../../infra/images/SharpImageCodec.ts"
+import { portableRuntimeLayer } from "../../../infra/layers.ts"
 import { paintFor } from "../../../infra/reporting/paint.ts"
 import { classColour } from "../../../lib/charts/class-colours.ts"
 import { encodeNetpbm } from "../../../lib/data/formats/netpbm.ts"
@@ -24,7 +25,7 @@ import { blobsLayer } from "../../support/stageServices.ts"
 import { temporaryFolder } from "../../support/temporaryFolder.ts"
 
 const folder = temporaryFolder()
-const layer = Layer.mergeAll(blobsLayer, codecLayer)
+const layer = Layer.mergeAll(blobsLayer, codecLayer, portableRuntimeLayer)
 const classes = ["background", "cat", "dog"]
 const architecture = { family: "resnet-cifar", depth: 8, width: 4, shortcut: "B" } as const
 const preprocessing = {

@@ -1,8 +1,9 @@
 /** Looking at what runs made: show, diff, lineage; and dag. All on one store, which two runs fill. */
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, beforeAll, describe, it } from "vitest"
 import { digestOf } from "../../../infra/hashing.ts"
+import { encodeNetpbm } from "../../../lib/data/formats/netpbm.ts"
 import { distillery, project } from "./builtProgram.ts"
 
 const refused = async (args: ReadonlyArray<string>, message: RegExp) => {
@@ -174,6 +175,30 @@ describe("after two runs", () => {
       /^error: .*mine holds files that are no export of ours\n/
     )
     assert.deepStrictEqual(readdirSync(join(project, "mine")), ["thesis.txt"])
+  }, 60_000)
+
+  it("predict takes an export for the model that it was made of, if it is whole", async () => {
+    const image = encodeNetpbm({ pixels: new Uint8Array(600).fill(90), height: 10, width: 20, channels: 3 })
+    writeFileSync(join(project, "photo.ppm"), image)
+    await jsonOf("export", "toy/teacher", "--output", "kept", "--format=safetensors")
+    const ours = await jsonOf("predict", "toy/teacher", "photo.ppm")
+    assert.lengthOf(ours.images[0].predictions, 5)
+    assert.deepStrictEqual(await jsonOf("predict", "./kept", "photo.ppm"), ours)
+
+    const weights = join(project, "kept", "model.safetensors")
+    const bytes = readFileSync(weights)
+    bytes[bytes.length - 1]! ^= 1
+    writeFileSync(weights, bytes)
+    const damaged = await distillery(["predict", "kept", "photo.ppm"])
+    assert.deepStrictEqual([damaged.code, damaged.stdout], [4, ""])
+    assert.match(
+      damaged.stderr,
+      /^error: "model\.safetensors" from kept\/model\.safetensors has the wrong content/
+    )
+    rmSync(weights)
+    await refused(["predict", "kept", "photo.ppm"], /^error: kept\/model\.safetensors cannot be read/)
+    writeFileSync(join(project, "kept", "card.json"), "{}")
+    await refused(["predict", "kept", "photo.ppm"], /^error: kept\/card\.json is no card of an export/)
   }, 60_000)
 
   it("export: mistakes", async () => {

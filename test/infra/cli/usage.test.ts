@@ -6,7 +6,7 @@ import { built, distillery } from "./builtProgram.ts"
 
 const commands = [
   ...["run", "plan", "explain", "dag", "log", "show", "diff", "lineage", "predict", "export"],
-  ...["adopt", "gc", "verify", "list", "doctor", "runtime", "completion"]
+  ...["adopt", "gc", "verify", "list", "models", "doctor", "runtime", "completion"]
 ]
 
 describe("asking for help", () => {
@@ -28,6 +28,20 @@ describe("asking for help", () => {
       assert.strictEqual(code, 0)
       assert.include(stdout, `distillery ${command}`)
     }
+  }, 30_000)
+})
+
+describe("networks", () => {
+  it("models shows what each costs, in all or alone", async () => {
+    const all = await distillery(["models"])
+    assert.deepStrictEqual([all.code, all.stderr], [0, ""])
+    assert.match(all.stdout, /^name +params +MACs +input +published by\n/)
+    assert.match(all.stdout, /^resnet18 +11\.7 M +1\.81 G +224 × 224 × 3 +torchvision/m)
+    const measured = await distillery(["models", "cifar10_resnet20", "--measure", "--json"])
+    const { models } = JSON.parse(measured.stdout)
+    assert.deepInclude(models[0], { name: "cifar10_resnet20", params: 272_474, macs: 40_813_184 })
+    assert.isAbove(models[0].measured.imagesPerSecond, 1)
+    assert.isAbove(models[0].measured.peakBytes, 2 ** 26)
   }, 30_000)
 })
 
@@ -53,6 +67,7 @@ describe("wrong usage exits with 2, says what is meant, and prints no page of he
       /^error: --set student.temperature="hot": expected number/
     ],
     [["plan", "quickstart", "--only", "student"], /^error: Job "student" needs the results of "scenes"/],
+    [["models", "resnet19"], /^error: there is no network "resnet19": did you mean "resnet\d+"\?\n/],
     [["plan", "./nowhere.ts"], /^error: there is no file \.\/nowhere\.ts/],
     [["plan", "./unexported.ts"], /^error: \.\/unexported\.ts exports no pipeline\n/],
     [
