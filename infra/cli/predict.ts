@@ -53,8 +53,11 @@ const checkFlags = ({ threshold }: PredictFlags, { job, value }: FoundModel) =>
         })
       )
 
-/** Images that are held at once, however many there are. */
-const imagesAtOnce = 256
+/** As many as libuv's pool has threads. */
+const decodesAtOnce = 4
+
+/** What prepared images may take at once, however many there are. */
+const heldBytesMax = 2 ** 26
 
 /** Of every file its prediction, or why there is none. */
 const predictFiles = Effect.fn("predictFiles")(function* (
@@ -63,8 +66,10 @@ const predictFiles = Effect.fn("predictFiles")(function* (
   model: ModelValue,
   options: Pick<PredictionOptions, "folder" | "threshold">
 ) {
-  const loaded = yield* Effect.forEach(files, (file) =>
-    Effect.result(prepareImage(file, model.preprocessing))
+  const loaded = yield* Effect.forEach(
+    files,
+    (file) => Effect.result(prepareImage(file, model.preprocessing)),
+    { concurrency: decodesAtOnce }
   )
   const images = loaded.flatMap((image) => (Result.isSuccess(image) ? [image.success] : []))
   const readable = names.filter((_, index) => Result.isSuccess(loaded[index]!))
@@ -87,6 +92,8 @@ const predictAll = Effect.fn("predictAll")(function* (
 ) {
   const folder = resolve(output ?? join(settings.projectDir, ".distillery", "predictions"))
   const names = pictureNames(files, job)
+  const { channels, height, width } = model.preprocessing
+  const imagesAtOnce = Math.ceil(heldBytesMax / (height * width * channels))
   const starts = Array.from({ length: Math.ceil(files.length / imagesAtOnce) }, (_, at) => at * imagesAtOnce)
   const parts = yield* Effect.forEach(starts, (start) => {
     const part = <A>(all: ReadonlyArray<A>) => all.slice(start, start + imagesAtOnce)
