@@ -4,15 +4,16 @@
  * repair all. `POISON_SEED` draws others.
  */
 import { it } from "@effect/vitest"
-import { Effect, Layer } from "effect"
+import { Effect, Layer, Option } from "effect"
 import { assert, describe } from "vitest"
 import { hasherLayer } from "../../infra/hashing.ts"
 import { fileObjectStoreLayer } from "../../infra/stores/FileObjectStore.ts"
 import { s3ObjectStoreLayer } from "../../infra/stores/S3ObjectStore.ts"
 import { BlobStore } from "../../lib/storage/BlobStore.ts"
-import type { StoreError } from "../../lib/storage/ObjectStore.ts"
+import type { ObjectStore, StoreError } from "../../lib/storage/ObjectStore.ts"
 import { mainScope } from "../../lib/storage/Signature.ts"
 import { ManifestStore } from "../../lib/workflow/ManifestStore.ts"
+import * as PrivateState from "../../lib/workflow/PrivateState.ts"
 import { indexKey } from "../../lib/workflow/ResultIndex.ts"
 import { attacks } from "../suites/attacks/attacks.ts"
 import {
@@ -27,6 +28,13 @@ import {
   type Scene,
   type Storage
 } from "../suites/attacks/scene.ts"
+import {
+  makeStateScene,
+  savedBytes,
+  stateAttacks,
+  statePlaces,
+  stateSeals
+} from "../suites/attacks/states.ts"
 import { minioMissing, startMinio } from "../support/minio.ts"
 import type { S3TestServer } from "../support/s3Process.ts"
 import { temporaryFolder } from "../support/temporaryFolder.ts"
@@ -56,15 +64,18 @@ const objectsOf = ({ blob, object, otherObject }: Scene): ReadonlyArray<string> 
 ]
 
 /** Some bytes changed, removed or doubled; or one object's bytes under another's name. */
-const mutation = (scene: Scene, draw: Draw): Effect.Effect<string, StoreError> =>
+const mutation = (
+  store: ObjectStore["Service"],
+  objects: ReadonlyArray<string>,
+  draw: Draw
+): Effect.Effect<string, StoreError> =>
   Effect.gen(function* () {
-    const objects = objectsOf(scene)
     const object = objects[draw(objects.length)]!
-    const bytes = Uint8Array.from(yield* scene.store.get(object))
+    const bytes = Uint8Array.from(yield* store.get(object))
     const at = draw(Math.max(1, bytes.length))
     const kind = draw(5)
     if (kind === 0) bytes[at] = (bytes[at] ?? 0) ^ (1 << draw(8))
-    const other = yield* scene.store.get(objects[draw(objects.length)]!)
+    const other = yield* store.get(objects[draw(objects.length)]!)
     const changed = [
       bytes,
       bytes.subarray(0, at),
@@ -72,7 +83,7 @@ const mutation = (scene: Scene, draw: Draw): Effect.Effect<string, StoreError> =
       other,
       Buffer.concat([bytes.subarray(0, at), bytes.subarray(at + 1 + draw(20))])
     ][kind]!
-    yield* scene.store.put(object, changed)
+    yield* store.put(object, changed)
     return `${["bit of", "end of", "twice", "other in", "piece of"][kind]} ${object.slice(0, 12)}`
   }).pipe(Effect.catchTag("ObjectNotFound", () => Effect.succeed("nothing: it is gone")))
 
@@ -89,7 +100,7 @@ const known = (scene: Scene, draw: Draw): Effect.Effect<string, StoreError> => {
 const attacked = Effect.fnUntraced(function* (scene: Scene, draw: Draw) {
   const done: Array<string> = []
   for (let i = draw(3); i >= 0; i--) {
-    done.push(yield* draw(2) === 0 ? known(scene, draw) : mutation(scene, draw))
+    done.push(yield* draw(2) === 0 ? known(scene, draw) : mutation(scene.store, objectsOf(scene), draw))
   }
   return done.join(", ")
 })
@@ -111,14 +122,17 @@ const checked = Effect.fnUntraced(function* ({ manifest, other }: Scene, readers
 const soak = Effect.gen(function* () {
   const draw = drawer(seed)
   const scene = yield* makeScene
-  const readers = memory()
+  const [owners, readers] = [memory(), memory()]
   yield* as(reader, readers)(planned([scene.manifest, scene.other]))
   let numRefused = 0
   for (let i = 0; i < numAttacks; i++) {
-    yield* as()(planned([scene.manifest, scene.other]))
+    yield* as({}, owners)(planned([scene.manifest, scene.other]))
     const what = yield* attacked(scene, draw)
     numRefused += (yield* checked(scene, readers, `attack ${i}: ${what}`)) > 0 ? 1 : 0
-    yield* as()(
+    yield* as(
+      {},
+      owners
+    )(
       Effect.gen(function* () {
         yield* (yield* BlobStore).put(bytesOf("the weights"))
         yield* publish(scene.manifest)
@@ -137,8 +151,30 @@ const soak = Effect.gen(function* () {
   assert.isAbove(numRefused, numAttacks / 3)
 })
 
-const soakOn = (name: string, layer: Layer.Layer<Storage, StoreError>) =>
+/** What a job goes on from is what was saved, or nothing. */
+const stateSoak = Effect.gen(function* () {
+  const draw = drawer(seed)
+  let numRefused = 0
+  for (let i = 0; i < numAttacks; i++) {
+    const [what, place] = statePlaces[draw(statePlaces.length)]!
+    const scene = yield* makeStateScene(place)
+    const [name, attack] = stateAttacks[draw(stateAttacks.length)]!
+    const done =
+      draw(2) === 0
+        ? yield* Effect.as(attack(scene), name)
+        : yield* mutation(scene.store, [scene.pointer, scene.bytes], draw)
+    const { bytes } = yield* PrivateState.load(place)
+    if (Option.isNone(bytes)) numRefused += 1
+    else assert.deepStrictEqual(bytes.value, savedBytes, `attack ${i}, ${what}: ${done}`)
+  }
+  console.log(`seed ${seed}: ${numAttacks} attacks on states, ${numRefused} were refused, none was taken`)
+  assert.isAbove(numRefused, numAttacks / 3)
+}).pipe(Effect.provide(stateSeals))
+
+const soakOn = (name: string, layer: Layer.Layer<Storage, StoreError>) => {
   it.effect(`${numAttacks} attacks (${name})`, () => Effect.provide(soak, layer))
+  it.effect(`${numAttacks} attacks on states (${name})`, () => Effect.provide(stateSoak, layer))
+}
 
 const onServer = (server: S3TestServer) =>
   Layer.suspend(() => {

@@ -13,15 +13,15 @@ import { stateMessage, stateSealsLayer } from "../../../lib/workflow/StateSeals.
 import { bytesOf, mine, owner, pr, reader, type Storage, stranger, type Test } from "./scene.ts"
 
 /** With the owner's key, and the stranger's for pull requests. */
-const seals = Layer.provide(stateSealsLayer, signingLayer({ ...mine, ...reader }))
+export const stateSeals = Layer.provide(stateSealsLayer, signingLayer({ ...mine, ...reader }))
 
 const job = digestOf("job")
-const places: ReadonlyArray<readonly [what: string, place: PrivateState.StateStem]> = [
+export const statePlaces: ReadonlyArray<readonly [what: string, place: PrivateState.StateStem]> = [
   ["of a job", ResumePoint.stemOf({ scope: mainScope, jobKey: job })],
   ["of a fold", Fold.stemOf(mainScope, digestOf("state"))]
 ]
 
-const honest = bytesOf("the weights so far")
+export const savedBytes = bytesOf("the weights so far")
 const evil = bytesOf("evil weights so far")
 
 interface StateScene {
@@ -52,7 +52,7 @@ const planted = (scene: StateScene, keyId = stranger.keyId) =>
 const replayed = (scene: StateScene, from: PrivateState.StateStem) =>
   Effect.gen(function* () {
     const { place, store } = scene
-    yield* PrivateState.save(from, { job, runId: "run" }, evil).pipe(Effect.provide(seals))
+    yield* PrivateState.save(from, { job, runId: "run" }, evil).pipe(Effect.provide(stateSeals))
     const bytes = hexOf(digestOf(evil))
     yield* store.put(`${place.stem}${bytes}`, yield* store.get(`${from.stem}${bytes}`))
     yield* store.put(scene.pointer, yield* store.get(pointerOf(from)))
@@ -68,7 +68,7 @@ type StateAttack = readonly [
   problem: string | RegExp
 ]
 
-const attacks: ReadonlyArray<StateAttack> = [
+export const stateAttacks: ReadonlyArray<StateAttack> = [
   [
     "not signed, as by an earlier version",
     (scene) => {
@@ -121,7 +121,7 @@ const attacks: ReadonlyArray<StateAttack> = [
   ],
   [
     "its bytes swapped for as many others",
-    ({ bytes, store }) => store.put(bytes, honest.toReversed()),
+    ({ bytes, store }) => store.put(bytes, savedBytes.toReversed()),
     "its bytes were damaged"
   ],
   [
@@ -132,8 +132,8 @@ const attacks: ReadonlyArray<StateAttack> = [
   ["its bytes gone", ({ bytes, store }) => store.remove(bytes), "the bytes it points to are gone"]
 ]
 
-const makeScene = Effect.fnUntraced(function* (place: PrivateState.StateStem) {
-  yield* PrivateState.save(place, { job, runId: "run" }, honest)
+export const makeStateScene = Effect.fnUntraced(function* (place: PrivateState.StateStem) {
+  yield* PrivateState.save(place, { job, runId: "run" }, savedBytes)
   const saved = Option.getOrThrow(yield* PrivateState.pointerAt(place))
   const store = yield* ObjectStore
   const bytes = `${place.stem}${hexOf(saved.state)}`
@@ -141,15 +141,15 @@ const makeScene = Effect.fnUntraced(function* (place: PrivateState.StateStem) {
 })
 
 const one = Effect.fnUntraced(function* (place: PrivateState.StateStem, [, attack, problem]: StateAttack) {
-  const scene = yield* makeScene(place)
-  assert.deepStrictEqual((yield* PrivateState.load(place)).bytes, Option.some(honest))
+  const scene = yield* makeStateScene(place)
+  assert.deepStrictEqual((yield* PrivateState.load(place)).bytes, Option.some(savedBytes))
   yield* attack(scene)
   const loaded = yield* PrivateState.load(place)
   assert.isTrue(Option.isNone(loaded.bytes))
   if (typeof problem === "string") assert.strictEqual(loaded.problem, problem)
   else assert.match(loaded.problem ?? "", problem)
-  yield* PrivateState.save(place, { job, runId: "run" }, honest)
-  assert.deepStrictEqual((yield* PrivateState.load(place)).bytes, Option.some(honest))
+  yield* PrivateState.save(place, { job, runId: "run" }, savedBytes)
+  assert.deepStrictEqual((yield* PrivateState.load(place)).bytes, Option.some(savedBytes))
 })
 
 const elements = [1, 2, 3]
@@ -166,12 +166,12 @@ const goingOn = Effect.gen(function* () {
 
 export const stateSuite = (name: string, test: Test): void => {
   describe(`a state to go on from that was tampered with counts as none, with the reason (${name})`, () => {
-    for (const attack of attacks) {
+    for (const attack of stateAttacks) {
       test(
         attack[0],
         Effect.gen(function* () {
-          for (const [, place] of places) yield* one(place, attack)
-        }).pipe(Effect.provide(seals))
+          for (const [, place] of statePlaces) yield* one(place, attack)
+        }).pipe(Effect.provide(stateSeals))
       )
     }
 
@@ -181,7 +181,7 @@ export const stateSuite = (name: string, test: Test): void => {
         const { fold } = yield* goingOn
         for (const done of elements) yield* fold.save(done, bytesOf(`after ${done}`))
         const keys = Fold.stateKeys(yield* Hasher, digestOf("code"), { start: 0, elements })
-        yield* planted(yield* makeScene(Fold.stemOf(mainScope, keys[3]!)))
+        yield* planted(yield* makeStateScene(Fold.stemOf(mainScope, keys[3]!)))
         const again = yield* goingOn
         const found = yield* again.fold.latest((bytes) => Effect.succeed(new TextDecoder().decode(bytes)))
         assert.deepStrictEqual(found, Option.some({ done: 2, state: "after 2" }))
@@ -190,7 +190,7 @@ export const stateSuite = (name: string, test: Test): void => {
           again.notes[0]!,
           /^the state after 3 of 3 is not used: it is signed by a key that is not/
         )
-      }).pipe(Effect.provide(seals))
+      }).pipe(Effect.provide(stateSeals))
     )
   })
 }
