@@ -47,22 +47,36 @@ const models = <D extends number>(
 
 const tiny = { numClasses: 10, inputPixels: 32 }
 
+type Variant = NonNullable<Extract<Architecture, { readonly family: "resnet" }>["variant"]>
+
+/** ResNets for ImageNet of one variant. */
+const resNets = (
+  depths: ReadonlyArray<18 | 34 | 50 | 101 | 152>,
+  library: string,
+  variant: Variant,
+  nameOf: (depth: number) => string
+) =>
+  models(
+    depths,
+    library,
+    nameOf,
+    (depth) => ({ family: "resnet", depth, width: 64, ...(variant !== "B" && { variant }) }),
+    imageNet
+  )
+
+const bottlenecks = [50, 101, 152] as const
+
 /** The first of a name counts. */
 export const publishedModels: ReadonlyArray<PublishedModel> = [
-  ...models(
-    [18, 34],
-    "torchvision, timm",
-    (depth) => `resnet${depth}`,
-    (depth) => ({ family: "resnet", depth, width: 64 }),
-    imageNet
-  ),
-  ...models(
-    [18, 34],
-    "GluonCV",
-    (depth) => `resnet${depth}_v1b`,
-    (depth) => ({ family: "resnet", depth, width: 64 }),
-    imageNet
-  ),
+  ...resNets([18, 34, ...bottlenecks], "torchvision, timm", "B", (depth) => `resnet${depth}`),
+  ...resNets(bottlenecks, "timm", "C", (depth) => `resnet${depth}c`),
+  ...resNets([18, 34, ...bottlenecks], "timm", "D", (depth) => `resnet${depth}d`),
+  ...resNets(bottlenecks, "timm", "S", (depth) => `resnet${depth}s`),
+  ...resNets(bottlenecks, "GluonCV", "A", (depth) => `resnet${depth}_v1`),
+  ...resNets([18, 34, ...bottlenecks], "GluonCV", "B", (depth) => `resnet${depth}_v1b`),
+  ...resNets(bottlenecks, "GluonCV", "C", (depth) => `resnet${depth}_v1c`),
+  ...resNets(bottlenecks, "GluonCV", "D", (depth) => `resnet${depth}_v1d`),
+  ...resNets(bottlenecks, "GluonCV", "S", (depth) => `resnet${depth}_v1s`),
   ...models(
     [20, 32, 44, 56, 110],
     "akamaster",
