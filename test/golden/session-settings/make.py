@@ -8,7 +8,7 @@ from tensorflow.core.protobuf import config_pb2
 def settings(threads):
     message = config_pb2.ConfigProto(
         intra_op_parallelism_threads=threads,
-        inter_op_parallelism_threads=1,
+        inter_op_parallelism_threads=-1,
         gpu_options=config_pb2.GPUOptions(allow_growth=True),
         allow_soft_placement=True,
     )
