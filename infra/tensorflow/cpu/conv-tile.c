@@ -79,6 +79,9 @@ INLINE void ask_for(const void *values, const conv_tile *tile, int width, int ve
 /* Elements between output pixels. */
 #define FAR 768
 
+/* Bytes of the filter: the hardware looks ahead to the end of a page, which small tiles reach too soon. */
+#define FILTER_AHEAD 4096
+
 INLINE void compute(const conv_tile *tile, int rows, int width, int vectors, int is_bf16) {
   __m512 sum[28][2];
   const char *ahead = tile->ahead;
@@ -96,6 +99,8 @@ INLINE void compute(const conv_tile *tile, int rows, int width, int vectors, int
       __m512 weights[2];
       weights[0] = _mm512_load_ps(filter);
       if (vectors > 1) weights[1] = _mm512_load_ps(filter + CONV_LINE);
+      __builtin_prefetch(filter + FILTER_AHEAD, 0, 3);
+      if (vectors > 1) __builtin_prefetch(filter + FILTER_AHEAD + CONV_LINE, 0, 3);
       UNROLL for (int p = 0; p < rows * width; p++) {
         const char *pixel = p < width ? first + p * CONV_LINE : second + (p - width) * CONV_LINE;
         __m512 value = _mm512_set1_ps(*(const float *)pixel);
