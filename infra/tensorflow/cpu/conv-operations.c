@@ -18,6 +18,16 @@ static void forward(operation_call *call, const operation_params *params) {
   conv_forward(shape, x, filter, y, params->is_bf16, kept, NULL);
 }
 
+/* A product of matrices: pixels without neighbours. */
+static void product(operation_call *call, const operation_params *params) {
+  const window_shape *shape = &params->window;
+  const int64_t lengths[] = {shape->batch, shape->outputs};
+  const void *a = operation_input(call, 0, NULL);
+  const float *b = operation_input(call, 1, NULL);
+  void *y = operation_output(call, 0, params->is_bf16 ? TYPE_BFLOAT16 : TYPE_FLOAT32, lengths, 2);
+  if (y != NULL) conv_forward(shape, a, b, y, params->is_bf16, call->kept, NULL);
+}
+
 /* The normalisation with it. */
 static void forward_norm(operation_call *call, const operation_params *params, int has_residual) {
   const window_shape *shape = &params->window;
@@ -64,6 +74,7 @@ static void filter_gradient(operation_call *call, const operation_params *params
 int conv_operations_register(TF_Status *status) {
   static const operation_definition definitions[] = {
       {"Conv2D", {"x: T", "filter: float"}, {"y: T"}, {"variable"}, 1, forward},
+      {"MatMul", {"a: T", "b: float"}, {"y: T"}, {0}, 1, product},
       {"Conv2DNorm", {"x: T", "filter: float", FINISH_INPUTS}, {"z: T"}, {FINISH_NUMBERS, "variable"}, 1,
        norm_plain},
       {"Conv2DNormResidual", {"x: T", "filter: float", FINISH_INPUTS, "residual: T"}, {"z: T"},

@@ -10,13 +10,13 @@ import {
   BATCH_NORM_TRAINING_GRADIENT,
   type BatchNormAttrs
 } from "../../../lib/tensor/batch-norm.ts"
-import { tf } from "../../../lib/tensor/tf.ts"
 import { type Attributes, attribute } from "../attributes.ts"
 import { type Arithmetic, light } from "../autocast.ts"
 import { DataType, type Output } from "../capi.ts"
 import type { GraphBackend, TensorInfo } from "../GraphBackend.ts"
 import type { OwnConvolution } from "../OwnConvolution.ts"
 import { type Kernel, kernel } from "./Kernel.ts"
+import { isOnTape } from "./tape.ts"
 import { DEPTHWISE } from "./windows.ts"
 
 interface ForwardInputs {
@@ -141,12 +141,6 @@ const normalisable = (
   if (convolution === undefined || isOnTape()) return undefined
   if (residual && !convolution.takesResidual) return undefined
   return convolution
-}
-
-/** Whether tfjs's gradient tape notes the kernel that is being recorded. */
-const isOnTape = (): boolean => {
-  const { gradientDepth, kernelDepth } = tf.engine().state
-  return gradientDepth > 0 && kernelDepth === 1
 }
 
 /** What a pointwise convolution that may follow is recorded with. */

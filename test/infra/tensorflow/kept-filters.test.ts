@@ -1,6 +1,8 @@
 /** Filters are kept as our kernels want them while variables stand still, and never longer. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { vi } from "vitest"
+import { Graph } from "../../../infra/tensorflow/graph.ts"
 import { batchNormInference } from "../../../lib/tensor/batch-norm.ts"
 import { type Precision, TensorRuntime } from "../../../lib/tensor/Runtime.ts"
 import { tf } from "../../../lib/tensor/tf.ts"
@@ -36,6 +38,18 @@ const normalised = (y: tf.Tensor4D) => {
 
 const depthwise = (image: tf.Tensor4D) =>
   normalised(tf.depthwiseConv2d(image, tf.fill([3, 3, 16, 1], 0.1) as tf.Tensor4D, 1, "same"))
+
+/** What a tracing makes, and the types of the nodes that it records. */
+const recordedBy = <A, E, R>(tracing: Effect.Effect<A, E, R>) =>
+  Effect.gen(function* () {
+    const nodes: Array<string> = []
+    const spy = vi.spyOn(Graph.prototype, "node")
+    const compiled = yield* Effect.ensuring(
+      tracing.pipe(Effect.tap(() => Effect.sync(() => nodes.push(...spy.mock.calls.map(([type]) => type))))),
+      Effect.sync(() => spy.mockRestore())
+    )
+    return { compiled, nodes }
+  })
 
 describe(`kept filters${native.skipped}`, () => {
   for (const kase of cases)
@@ -74,4 +88,37 @@ describe(`kept filters${native.skipped}`, () => {
         yield* expectSame
       }).pipe(Effect.scoped, Effect.provide(native.layer))
     )
+
+  it.effect.skipIf(skipped)("the product of a few rows: every run sees what the variable holds", () =>
+    Effect.gen(function* () {
+      const runtime = yield* TensorRuntime
+      const [rows, inputs, outputs] = [3, 40, 50]
+      const matrix = tf.variable(tf.tensor(noise(inputs * outputs, 1), [inputs, outputs])) as tf.Tensor2D
+      const a = noise(rows * inputs, 2)
+      const product = (values: Float32Array) =>
+        Float32Array.from({ length: rows * outputs }, (_, at) => {
+          const [row, column] = [Math.floor(at / outputs), at % outputs]
+          let sum = 0
+          for (let k = 0; k < inputs; k++) sum += a[row * inputs + k]! * values[k * outputs + column]!
+          return sum
+        })
+      const options = {
+        inputs: { a: { shape: [rows, inputs], dtype: "float32" } },
+        precision: "float32"
+      } as const
+      const { nodes, compiled } = yield* recordedBy(
+        runtime.jit(({ a }) => ({ y: tf.matMul(a as tf.Tensor2D, matrix) }), options)
+      )
+      expect(nodes).toContain("DistilleryMatMul")
+      for (const seed of [1, 3]) {
+        const values = noise(inputs * outputs, seed)
+        ;(matrix as tf.Variable).assign(tf.tensor(values, [inputs, outputs]))
+        const wanted = product(values)
+        for (let run = 0; run < 4; run++) {
+          const { y } = yield* compiled.run({ a })
+          expect(Math.max(...y.map((value, at) => Math.abs(value - wanted[at]!)))).toBeLessThan(1e-5)
+        }
+      }
+    }).pipe(Effect.scoped, Effect.provide(native.layer))
+  )
 })
