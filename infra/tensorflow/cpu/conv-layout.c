@@ -86,11 +86,15 @@ static int is_by_images(const conv_plan *plan, int64_t images) {
   return (all - inside) * 28 > all;
 }
 
+/* Filters that stay in a core's second cache from block to block, which may then be small and many. */
+#define LASTING_BYTES (256 << 10)
+
 /* Blocks of whole units, where they are short so many of them that tiles are full. */
 static conv_layout layout_of_made(const conv_plan *plan) {
   int64_t unit = plan->maker->unit, column_bytes = conv_lines(plan) * CONV_LINE;
+  int64_t limit = conv_packed_size(plan) <= LASTING_BYTES ? POINT_BYTES / 2 : POINT_BYTES;
   if (unit < CONV_TILE_WIDTH) unit *= CONV_TILE_WIDTH / unit;
-  return layout_of(plan, 1, 1, part(plan->columns.outputs, POINT_BYTES / column_bytes, unit));
+  return layout_of(plan, 1, 1, part(plan->columns.outputs, limit / column_bytes, unit));
 }
 
 conv_layout conv_choose_layout(const conv_plan *plan) {

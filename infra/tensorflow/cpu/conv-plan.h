@@ -89,8 +89,10 @@ static inline int64_t conv_ceil(int64_t a, int64_t b) { return (a + b - 1) / b; 
 
 /* Output channels of a task: all, unless there are few `groups` of pixels for many threads. */
 static inline int64_t conv_outputs_of_task(const conv_plan *plan, int64_t groups) {
-  int64_t panels = conv_ceil(plan->outputs, CONV_PANEL);
-  return conv_ceil(panels, conv_minimum(panels, conv_ceil(CONV_FEW_TASKS, groups))) * CONV_PANEL;
+  int64_t panels = conv_ceil(plan->outputs, CONV_PANEL), tasks = CONV_FEW_TASKS;
+  /* To copy a block for each of its tasks costs time; to make it, all of them together, does not. */
+  if (plan->maker != NULL && groups < tasks) tasks *= 2;
+  return conv_ceil(panels, conv_minimum(panels, conv_ceil(tasks, groups))) * CONV_PANEL;
 }
 
 /* The finish of the panel that begins with output channel `panel`; its residual where an output lies. */

@@ -26,6 +26,8 @@ typedef struct {
   int streamed;
   /* Not 0: a row of results goes into lines so many bytes apart, a result every 64 bytes. */
   int64_t line_step;
+  /* Only so many channels, by whole blocks, if `to` is not 0. */
+  int64_t from, to;
   /* What a task takes: the `bands`-th part of an image. */
   int64_t bands;
 } gathered_tensor;
@@ -93,7 +95,11 @@ INNER void gather_row_into(void *out, const gathered_tensor *t, int64_t image, i
   const int64_t height = t->backward ? s->out_height : s->height;
   const int64_t tap = at.along.tap + taps.first * at.along.tap_step, step = at.along.source_step;
   gathered_row row = {
-      .channels = c, .rows = taps.end - taps.first, .pitch = step * width * c, .line = width * c};
+      .channels = c, .to = c, .rows = taps.end - taps.first, .pitch = step * width * c, .line = width * c};
+  if (t->to > 0) {
+    row.from = t->from;
+    row.to = t->to;
+  }
   row.source = (const char *)t->source + (image * height + read.first) * width * c * element_bytes(type);
   row.out = out;
   row.streamed = t->streamed;

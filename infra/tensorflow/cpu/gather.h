@@ -29,6 +29,8 @@ typedef enum {
 /* A row of results under way. Pitches are elements from one row that is read to the next. */
 typedef struct {
   int64_t channels;
+  /* The blocks of them that are wanted: from the first channel to behind the last. */
+  int64_t from, to;
   /* How many rows are read; the first one's cell 0. */
   int64_t rows;
   const void *source;
@@ -201,7 +203,7 @@ INNER channels finished(channels sum, const channel_finish *finish, int64_t c) {
 INNER void gather_tile(const gathered_row *row, const sweep *along, int64_t i, int width, int threes,
                         int checked, gathering how, element type) {
   const int64_t start = along->source + i * along->stride;
-  for (int64_t c = 0; c < row->channels; c += CHANNELS) {
+  for (int64_t c = row->from; c < row->to; c += CHANNELS) {
     const channel_mask some = channels_left(row->channels - c);
     look_ahead(row, along, i, c, width, type);
     gathered_result results[WIDEST];
