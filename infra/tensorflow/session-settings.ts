@@ -3,8 +3,9 @@
  *
  * `intra_op_parallelism_threads` (field 2) is the pool that one operation is split over. Nodes run one after
  * another, as the large ones take all cores anyway: where `inter_op_parallelism_threads` (5) is negative, on
- * the thread that asks for the run, which saves handing it to another. `gpu_options.allow_growth` (6, in it 4) takes a GPU's memory as it is needed in the place of
- * all of it; `allow_soft_placement` (7) leaves a node that no GPU can run to the CPU.
+ * the thread that asks for the run, which saves handing it to another. `gpu_options.allow_growth` (6, in it
+ * 4) takes a GPU's memory as it is needed in the place of all of it; `allow_soft_placement` (7) leaves a node
+ * that no GPU can run to the CPU.
  */
 export const sessionSettings = (threads: number): Uint8Array =>
   Uint8Array.of(
