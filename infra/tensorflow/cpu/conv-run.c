@@ -4,6 +4,7 @@
 #include "conv-source.h"
 #include "conv-tile.h"
 #include "conv-winograd.h"
+#include "lanes.h"
 
 #if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512VL__)
 
@@ -21,6 +22,8 @@ typedef struct {
   char *out;
   /* All blocks one after another, or NULL: each is made, or copied, by whoever computes with it. */
   char *made;
+  /* Whether results go past the caches. */
+  int streamed;
 } conv_job;
 
 /* The entries for a range of taps; they stand until another range is asked for. */
@@ -82,7 +85,8 @@ static void run_panel(
     .out_row = plan->out_row,
     .out_pixel = by_images ? plan->out_image : plan->out_pixel,
     .finish = plan->finish == NULL ? NULL : &finish,
-    .mask = (uint16_t)((1 << last) - 1)
+    .mask = (uint16_t)((1 << last) - 1),
+    .streamed = job->streamed
   };
   for (int64_t row = 0, rows; row < block->height; row += rows) {
     rows = !by_images && width <= conv_pair_width(vectors) && row + 1 < block->height ? 2 : 1;
@@ -183,6 +187,15 @@ static void run_blocks(void *context, int64_t index, int thread) {
     for (int64_t panel = channel; panel < end_channel; panel += CONV_PANEL)
       run_panel(job, &block, packed, panel, &taps, &next);
   }
+  if (job->streamed) streamed();
+}
+
+/* Whether results are better written past the caches, and can be: by whole panels. */
+static int worth_streaming(const conv_plan *plan, const void *out) {
+  int64_t pixels = plan->batch * plan->rows.outputs * plan->columns.outputs;
+  if (pixels * plan->outputs * element_of(plan) < STREAMED_BYTES) return 0;
+  return plan->outputs % CONV_PANEL == 0 && plan->out_pixel % CONV_PANEL == 0 &&
+    (uintptr_t)out % CONV_LINE == 0;
 }
 
 void conv_run(const conv_plan *plan, const conv_filter *filter, const void *source, void *out) {
@@ -202,6 +215,7 @@ void conv_run(const conv_plan *plan, const conv_filter *filter, const void *sour
     .filter = packed,
     .out = out
   };
+  job.streamed = worth_streaming(plan, out);
   job.block_rows = conv_ceil(plan->rows.outputs, job.layout.height);
   job.block_columns = conv_ceil(plan->columns.outputs, job.layout.width);
   job.blocks = conv_ceil(plan->batch, job.layout.images) * job.block_rows * job.block_columns;

@@ -32,6 +32,19 @@ INLINE void store(void *out, int64_t at, __mmask16 mask, __m512 sum, int is_bf16
   _mm512_mask_storeu_ps((float *)out + at, mask, sum);
 }
 
+/* The same past the caches, where 64 divides the addresses of panels. */
+INLINE void stream(void *out, int64_t at, __m512 sum, int is_bf16) {
+#if defined(__AVX512BF16__)
+  if (is_bf16) {
+    _mm256_stream_si256((__m256i *)((bf16 *)out + at), (__m256i)_mm512_cvtneps_pbh(sum));
+    return;
+  }
+#else
+  (void)is_bf16;
+#endif
+  _mm512_stream_ps((float *)out + at, sum);
+}
+
 INLINE __m512 load(const void *values, int64_t at, __mmask16 mask, int is_bf16) {
   if (!is_bf16) return _mm512_maskz_loadu_ps(mask, (const float *)values + at);
   __m256i halves = _mm256_maskz_loadu_epi16(mask, (const bf16 *)values + at);
@@ -88,7 +101,8 @@ INLINE void compute(const conv_tile *tile, int rows, int width, int vectors, int
   const int64_t ahead_lines = tile->ahead_lines;
   if (tile->finish != NULL && tile->finish->residual != NULL && tile->finish->residual != tile->out)
     ask_for(tile->finish->residual, tile, width, vectors, is_bf16);
-  if (vectors > 1 && tile->out_pixel >= FAR) ask_for(tile->out, tile, width, vectors, is_bf16);
+  if (vectors > 1 && tile->out_pixel >= FAR && !tile->streamed)
+    ask_for(tile->out, tile, width, vectors, is_bf16);
   UNROLL for (int p = 0; p < rows * width; p++) sum[p][0] = sum[p][1] = _mm512_setzero_ps();
   for (int64_t e = 0; e < tile->entry_count; e++) {
     const char *first = tile->source + tile->entries[e].offset, *second = first + tile->source_row;
@@ -110,6 +124,13 @@ INLINE void compute(const conv_tile *tile, int rows, int width, int vectors, int
     }
   }
   if (tile->finish != NULL) finish_sums(tile, sum, rows, width, vectors, is_bf16);
+  if (vectors > 1 && tile->streamed) {
+    UNROLL for (int p = 0; p < rows * width; p++) {
+      UNROLL for (int v = 0; v < vectors; v++)
+        stream(tile->out, place_of(tile, p, width) + 16 * v, sum[p][v], is_bf16);
+    }
+    return;
+  }
   UNROLL for (int p = 0; p < rows * width; p++) {
     UNROLL for (int v = 0; v < vectors; v++)
       store(tile->out, place_of(tile, p, width) + 16 * v, mask_of(tile, v, vectors), sum[p][v], is_bf16);

@@ -22,8 +22,9 @@ typedef struct {
   void *out;
   /* Of this panel and tile, or NULL. */
   const channel_finish *finish;
-  /* Output channels of the last vector, a bit each. */
+  /* Output channels of the last vector, a bit each; whether sums go past the caches, by whole vectors. */
   uint16_t mask;
+  int streamed;
   /* Memory that will be read soon: so many lines of it are asked for with each entry. */
   const char *ahead;
   int64_t ahead_lines;

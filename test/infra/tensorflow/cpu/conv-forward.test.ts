@@ -1,4 +1,5 @@
 /** Our forward pass and input gradient of dense convolutions against the sums that define them. */
+import { Buffer } from "node:buffer"
 import { describe, expect, it } from "@effect/vitest"
 import type { WindowShape } from "../../../../infra/tensorflow/CpuKernels.ts"
 import { RandomStream } from "../../../../lib/tensor/random.ts"
@@ -80,6 +81,28 @@ const compute = (
   }
   const written = new Uint16Array(size + GUARD).fill(0x7fc0)
   functions[pass].bfloat16?.(numbersOf(w), halvesOf(source), filter, written)
+  return fromHalves(written)
+}
+
+const bytesOf = ({ buffer, byteLength, byteOffset }: Float32Array): Buffer =>
+  Buffer.from(buffer as ArrayBuffer, byteOffset, byteLength)
+
+/** A forward pass into memory that begins so many bytes after an array's. */
+const computeAt = (
+  offset: number,
+  w: WindowShape,
+  type: ElementType,
+  source: Float32Array,
+  filter: Float32Array
+): Float32Array => {
+  const size = lengthsOf(w).y
+  if (type === "float32") {
+    const written = new Float32Array(new ArrayBuffer(offset + 4 * size), offset)
+    functions.forward.float32?.(numbersOf(w), source, filter, written)
+    return written
+  }
+  const written = new Uint16Array(new ArrayBuffer(offset + 2 * size), offset)
+  functions.forward.bfloat16?.(numbersOf(w), halvesOf(source), filter, written)
   return fromHalves(written)
 }
 
@@ -174,6 +197,29 @@ describe.skipIf(object === undefined)(`convolutions and their input gradients${s
       toleranceOf(window, pass, type)
     )
   })
+
+  it.each(elementTypes.filter((type) => kinds.some((kind) => String(kind) === `forward,${type}`)))(
+    "forward, %s: writes past the caches what it writes into them",
+    (type) => {
+      const image = sameWindow(1, 96, 16, 64, 1, 1)
+      const random = RandomStream.make(3, type)
+      const source = roundedToBf16(uniform(random, lengthsOf(image).x))
+      const filter = uniform(random, lengthsOf(image).filter)
+      const once = compute(image, "forward", type, source, filter).subarray(0, lengthsOf(image).y)
+      // 17 MB and more.
+      const batch = type === "float32" ? 8 : 15
+      const many = new Float32Array(batch * source.length)
+      for (let at = 0; at < many.length; at += source.length) many.set(source, at)
+      // Vectors are written so where 64 divides the address of the first; one of these does.
+      for (let offset = 0; offset < 64; offset += 16) {
+        const written = computeAt(offset, { ...image, batch }, type, many, filter)
+        for (let at = 0; at < written.length; at += once.length) {
+          const part = written.subarray(at, at + once.length)
+          expect(bytesOf(part).equals(bytesOf(once)), `${offset}, ${at}`).toBe(true)
+        }
+      }
+    }
+  )
 
   it.each(kinds)("%s, %s: gives the same bits each time, and with more threads", (pass, type) => {
     const window = sameWindow(24, 16, 32, 32, 3, 1)
