@@ -67,7 +67,8 @@ export const run = Effect.fn("distill")(function* (args: {
       teacher: master,
       teacherWeights: yield* makeVariables(teacherWeights),
       temperature,
-      combination
+      combination,
+      learning: training
     }),
     params: training,
     acting,

@@ -26,7 +26,7 @@ export const run = Effect.fn("pretrain")(function* (args: {
   })
   const result = yield* fitClassifier({
     classifier,
-    task: classificationTask(classifier),
+    task: classificationTask(classifier, training),
     params: training,
     acting,
     dataset: yield* Effect.flatMap(blobs.get(train.tensors), decodeLabelledImages),

@@ -7,6 +7,7 @@ import type { Feeds, TensorSpec } from "../tensor/Runtime.ts"
 import { RandomStream } from "../tensor/random.ts"
 import { type Normalization, normalizationTable, normalizeInto } from "./augment/normalization.ts"
 import { writeCropFlip } from "./augment/pad-crop-flip.ts"
+import { type Dropout, writeKept } from "./dropout.ts"
 import { epochOrder } from "./epoch-order.ts"
 
 /** Images of one size, whatever is known of them besides. */
@@ -41,35 +42,39 @@ export interface ClassificationBatchesOptions {
   readonly seed: number
   readonly labelSmoothing: number
   readonly augment: { readonly pad: number; readonly flip: boolean }
+  /** What the classifier drops. */
+  readonly dropout?: Dropout | undefined
 }
 
 /**
- * Shuffled, augmented batches of `images` `[N, H, W, C]` and `targets` `[N, K]`. The last partial batch of an
- * epoch is dropped (another order brings its images back in the next).
+ * Shuffled, augmented batches of `images` `[N, H, W, C]` and `targets` `[N, K]`, with dropout also of `kept`
+ * `[N, F]`. The last partial batch of an epoch is left out (another order brings its images back in the
+ * next).
  */
 export const classificationBatches = (
   options: ClassificationBatchesOptions
 ): TrainingBatches<"images" | "targets"> => {
-  const { dataset, numClasses, batchSize, seed, augment } = options
+  const { dataset, numClasses, batchSize, seed, augment, dropout } = options
   const { height, width, channels } = dataset
   const table = normalizationTable(options.normalization)
   const orderOf = epochOrder(dataset.labels.length, seed)
   const pixelsPerImage = height * width * channels
   const labels = new Int32Array(batchSize)
   const augmentation = RandomStream.make(seed, "augment")
+  const dropping = RandomStream.make(seed, "dropout")
   return {
     batchSize,
     numExamples: dataset.labels.length,
     stepsPerEpoch: Math.floor(dataset.labels.length / batchSize),
     inputs: {
       images: { shape: [batchSize, height, width, channels], dtype: "float32" },
-      targets: { shape: [batchSize, numClasses], dtype: "float32" }
+      targets: { shape: [batchSize, numClasses], dtype: "float32" },
+      ...(dropout && { kept: { shape: [batchSize, dropout.numFeatures], dtype: "float32" } })
     },
-    fill: ({ epoch, step }, feeds) => {
-      const order = orderOf(epoch)
+    fill: ({ epoch, step }, feeds: Feeds<"images" | "targets"> & Partial<Feeds<"kept">>) => {
+      const examples = orderOf(epoch).subarray(step * batchSize, (step + 1) * batchSize)
       const random = augmentation.derive(epoch)
-      for (let slot = 0; slot < batchSize; slot++) {
-        const example = order[step * batchSize + slot]!
+      for (const [slot, example] of examples.entries()) {
         labels[slot] = dataset.labels[example]!
         writeCropFlip({
           output: feeds.images as Float32Array,
@@ -83,6 +88,7 @@ export const classificationBatches = (
         })
       }
       writeTargets(feeds.targets as Float32Array, labels, numClasses, options.labelSmoothing)
+      if (dropout) writeKept(feeds.kept as Float32Array, examples, dropout, dropping.derive(epoch))
     }
   }
 }

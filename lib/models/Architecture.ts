@@ -75,6 +75,38 @@ export const ResNet = Schema.Struct({
 )
 export type ResNet = typeof ResNet.Type
 
-export const Architecture = Schema.Union([ResNetCifar, ResNet])
+/** Channels, as a share of the paper's. */
+const WidthMultiplier = Schema.Literals([1, 0.75, 0.5, 0.25])
+
+/** MobileNet-V1 (Howard et al. 2017, table 1). */
+export const MobileNetV1 = Schema.Struct({
+  family: Schema.Literal("mobilenet-v1"),
+  width: withDefault(WidthMultiplier, 1),
+  /** GluonCV takes "relu"; Keras, timm and the weights they publish "relu6". */
+  activation: withDefault(Schema.Literals(["relu", "relu6"]), "relu"),
+  /** As a ResNet's. */
+  outputStride: leftOut(OutputStride, 32)
+})
+export type MobileNetV1 = typeof MobileNetV1.Type
+
+/** Inception-V3 (Szegedy et al. 2015), for classifiers of images of 299x299 pixels. */
+export const InceptionV3 = Schema.Struct({
+  family: Schema.Literal("inception-v3"),
+  width: withDefault(WidthMultiplier, 1),
+  /** Whether a second classifier helps the training (torchvision's does, GluonCV's does not). */
+  auxiliary: withDefault(Schema.Boolean, false),
+  /** The share of features before the linear layer that training drops. */
+  dropout: withDefault(
+    Schema.Number.check(
+      Schema.makeFilter(
+        (rate) => (rate >= 0 && rate < 1) || `dropout must be at least 0 and below 1, got ${rate}`
+      )
+    ),
+    0.5
+  )
+})
+export type InceptionV3 = typeof InceptionV3.Type
+
+export const Architecture = Schema.Union([ResNetCifar, ResNet, MobileNetV1, InceptionV3])
 export type Architecture = typeof Architecture.Type
 export type BackboneName = Architecture["family"]

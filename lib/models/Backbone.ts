@@ -13,12 +13,35 @@ export interface FeatureSpec {
   readonly channels: number
   /** Input pixels per feature cell. */
   readonly stride: number
+  /**
+   * Rows (columns) of cells for so many rows (columns) of pixels; ceil(pixels / stride) where it is left out.
+   * Where it is there, the cells leave a margin of the picture out.
+   */
+  readonly extent?: (pixels: number) => number
+}
+
+export const featureExtent = ({ extent, stride }: FeatureSpec, pixels: number): number =>
+  extent === undefined ? Math.ceil(pixels / stride) : extent(pixels)
+
+/**
+ * A second classifier on a finer map: it sends gradients into the middle of a deep network, and serves in
+ * training only.
+ */
+export interface Auxiliary {
+  /** The map it reads. */
+  readonly feature: FeatureName
+  /** But for those of the linear layer, which is named `name`. */
+  readonly weights: ReadonlyArray<WeightSpec>
+  readonly name: string
+  /** The map → `[N, h, w, channels]`, to be averaged over the picture. */
+  readonly apply: (weights: WeightTensors, map: tf.Tensor4D, mode: Mode) => tf.Tensor4D
+  readonly channels: number
 }
 
 export interface Backbone {
   readonly weights: ReadonlyArray<WeightSpec>
   readonly features: Readonly<Partial<Record<FeatureName, FeatureSpec>>>
-  /** `[N, H, W, C]` → `[N, ceil(H / stride), ceil(W / stride), channels]` under every promised name. */
+  /** `[N, H, W, C]` → `[N, H', W', channels]` under every promised name: see {@link featureExtent}. */
   readonly apply: (
     weights: WeightTensors,
     images: tf.Tensor4D,
@@ -26,6 +49,14 @@ export interface Backbone {
   ) => Readonly<Partial<Record<FeatureName, tf.Tensor4D>>>
   /** Multiply-accumulates of the convolutions for one image of `height` x `width` pixels. */
   readonly macs: (height: number, width: number) => number
+  /** How a classifier ends on it. */
+  readonly classifier?: {
+    /** Of the linear layer; "fc" where left out. */
+    readonly name?: string
+    /** The share of the averaged features that training drops; 0 where left out. */
+    readonly dropout?: number
+  }
+  readonly auxiliary?: Auxiliary
 }
 
 /** What a file in `backbones/` exports. */
@@ -39,4 +70,14 @@ export const coarsestFeature = (backbone: Backbone): FeatureName => {
   const names = (["c5", "c4", "c3", "c2"] as const).filter((name) => backbone.features[name] !== undefined)
   if (names[0] === undefined) throw new Error("A backbone must promise at least one of c2, c3, c4, c5.")
   return names[0]
+}
+
+/** Boxes and masks lie anywhere in the picture: the maps must show all of it. */
+export const refuseMargins = ({ features }: Backbone): void => {
+  if (Object.values(features).some(({ extent }) => extent !== undefined)) {
+    throw new Error(
+      "A detector or segmenter needs maps of the whole picture; this backbone leaves a margin out " +
+        "(Inception-V3, whose windows have no padding). Build on another classifier."
+    )
+  }
 }

@@ -4,7 +4,7 @@ import type { Mode } from "../nn/Mode.ts"
 import { countParameters, type WeightSpec, type WeightTensors } from "../nn/Weights.ts"
 import type { tf } from "../tensor/tf.ts"
 import type { Architecture } from "./Architecture.ts"
-import type { Backbone } from "./Backbone.ts"
+import { type Backbone, refuseMargins } from "./Backbone.ts"
 import { loadBackbone } from "./backbones/index.ts"
 import type { DetectorHead } from "./HeadParams.ts"
 import { type Detections, retinaHead, retinaHeadMacs, retinaHeadWeights } from "./heads/retina.ts"
@@ -37,6 +37,7 @@ export interface DetectorOptions {
 
 export const makeDetector = (options: DetectorOptions & { readonly backbone: Backbone }): Detector => {
   const { anchorsPerCell, backbone, numClasses } = options
+  refuseMargins(backbone)
   const { channels, extraLevels, towerConvs } = options.head
   const pyramid = makePyramid({ backbone, channels, extraLevels })
   const head = { channels, numClasses, anchorsPerCell, towerConvs }

@@ -5,7 +5,7 @@ import { resizeBilinear } from "../nn/upsample.ts"
 import { countParameters, type WeightSpec, type WeightTensors } from "../nn/Weights.ts"
 import type { tf } from "../tensor/tf.ts"
 import type { Architecture } from "./Architecture.ts"
-import { type Backbone, coarsestFeature, type FeatureName } from "./Backbone.ts"
+import { type Backbone, coarsestFeature, type FeatureName, refuseMargins } from "./Backbone.ts"
 import { loadBackbone } from "./backbones/index.ts"
 import type { SegmenterHead } from "./HeadParams.ts"
 import { fcnHead, fcnHeadMacs, fcnHeadWeights } from "./heads/fcn.ts"
@@ -33,6 +33,7 @@ export interface SegmenterOptions {
 
 export const makeSegmenter = (options: SegmenterOptions & { readonly backbone: Backbone }): Segmenter => {
   const { backbone, numClasses } = options
+  refuseMargins(backbone)
   const coarsest = coarsestFeature(backbone)
   const { channels, stride } = backbone.features[coarsest]!
   const { skip } = options.head

@@ -9,7 +9,7 @@ export class OutputStrideRefused extends Schema.TaggedError<OutputStrideRefused>
   override get message() {
     return (
       `Backbones of the family "${this.family}" come in one output stride. ` +
-      'Leave outputStride out, or start from a classifier of the family "resnet".'
+      'Leave outputStride out, or start from a classifier of the family "resnet" or "mobilenet-v1".'
     )
   }
 }
@@ -20,7 +20,8 @@ export const withOutputStride = (
   outputStride: OutputStride | undefined
 ): Effect.Effect<Architecture, OutputStrideRefused> => {
   if (outputStride === undefined) return Effect.succeed(architecture)
-  const { family } = architecture
-  if (family !== "resnet") return Effect.fail(new OutputStrideRefused({ family }))
-  return Effect.succeed({ ...architecture, outputStride })
+  if (architecture.family === "resnet" || architecture.family === "mobilenet-v1") {
+    return Effect.succeed({ ...architecture, outputStride })
+  }
+  return Effect.fail(new OutputStrideRefused({ family: architecture.family }))
 }

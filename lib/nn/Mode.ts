@@ -11,6 +11,8 @@ export type Mode =
        * as in evaluation and records nothing.
        */
       readonly frozen?: ((name: string) => boolean) | undefined
+      /** What dropout makes of features `[N, F]` that a classifier averaged: 0, or 1 / (1 - rate). */
+      readonly kept?: tf.Tensor2D | undefined
     }
   | { readonly kind: "evaluation" }
 

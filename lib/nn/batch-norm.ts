@@ -4,7 +4,7 @@ import { tf } from "../tensor/tf.ts"
 import type { Mode } from "./Mode.ts"
 import { type WeightSpec, type WeightTensors, weightOf } from "./Weights.ts"
 
-const epsilon = 1e-5
+const usualEpsilon = 1e-5
 
 /** The share of the newest batch in the running statistics (PyTorch's convention; MXNet calls it 0.9). */
 const momentum = 0.1
@@ -14,6 +14,8 @@ export interface BatchNorm {
   readonly channels: number
   /** Whether it is the last of a residual block's branch. */
   readonly closesBranch?: true
+  /** Added to the variance; 1e-5 where left out. */
+  readonly epsilon?: number
 }
 
 export const batchNormWeights = (norm: BatchNorm): ReadonlyArray<WeightSpec> => {
@@ -32,7 +34,7 @@ export const batchNormWeights = (norm: BatchNorm): ReadonlyArray<WeightSpec> => 
  */
 export const batchNorm = (
   weights: WeightTensors,
-  { name }: BatchNorm,
+  { epsilon = usualEpsilon, name }: BatchNorm,
   x: tf.Tensor4D,
   mode: Mode,
   tail: BatchNormTail = {}

@@ -2,7 +2,7 @@
 import type { BatchNormTail } from "../tensor/batch-norm.ts"
 import type { tf } from "../tensor/tf.ts"
 import { type BatchNorm, batchNorm, batchNormWeights } from "./batch-norm.ts"
-import { type Conv, conv2d, convExtent, convMacs, convWeights } from "./conv.ts"
+import { type Conv, conv2d, convExtents, convMacs, convWeights } from "./conv.ts"
 import type { Mode } from "./Mode.ts"
 import type { WeightSpec, WeightTensors } from "./Weights.ts"
 
@@ -16,7 +16,7 @@ export const convNormWeights = ({ conv, norm }: ConvNorm): ReadonlyArray<WeightS
   ...batchNormWeights(norm)
 ]
 
-/** `[N, H, W, inputs]` → `[N, H', W', outputs]`, H' = `convExtent` */
+/** `[N, H, W, inputs]` → `[N, H', W', outputs]`, H' and W' = `convExtents` */
 export const convNorm = (
   weights: WeightTensors,
   { conv, norm }: ConvNorm,
@@ -44,10 +44,9 @@ export interface Cost {
 /** Of a chain that is given one image of `height` x `width` cells. */
 export const convNormsCost = (chain: ReadonlyArray<ConvNorm>, height: number, width: number): Cost =>
   chain.reduce<Cost>(
-    (cost, { conv }) => ({
-      macs: cost.macs + convMacs(conv, cost.height, cost.width),
-      height: convExtent(conv, cost.height),
-      width: convExtent(conv, cost.width)
-    }),
+    (cost, { conv }) => {
+      const [rows, columns] = convExtents(conv, cost.height, cost.width)
+      return { macs: cost.macs + convMacs(conv, cost.height, cost.width), height: rows, width: columns }
+    },
     { macs: 0, height, width }
   )

@@ -60,12 +60,20 @@ export const OptimizationParams = Schema.Struct({
 })
 export type OptimizationParams = typeof OptimizationParams.Type
 
+/** PyTorch's tutorials' and TF-slim's for Inception-V3. */
+export const usualAuxiliaryWeight = 0.4
+
 /** Of a classifier. */
 export const TrainingParams = Schema.Struct({
   ...OptimizationParams.fields,
   /** Whether the last normalisation of every residual block starts at 0 (He et al. 2018, §3.1). */
   zeroGamma: leftOut(Schema.Boolean, false),
   labelSmoothing: withDefault(inRange("labelSmoothing", 0, 1), 0),
-  augment: withDefault(Augment, { pad: 0, flip: false })
+  augment: withDefault(Augment, { pad: 0, flip: false }),
+  /**
+   * Of the auxiliary classifier's loss beside the classifier's own, where the architecture has one; at 0 it
+   * stays as it starts. {@link usualAuxiliaryWeight} where nothing is said.
+   */
+  auxiliaryWeight: leftOut(inRange("auxiliaryWeight", 0, 1), usualAuxiliaryWeight)
 })
 export type TrainingParams = typeof TrainingParams.Type

@@ -36,7 +36,8 @@ export const fitClassifier = <E>(options: FitClassifierOptions<E>) => {
       batchSize,
       seed,
       labelSmoothing,
-      augment
+      augment,
+      dropout: classifier.dropout
     }),
     params,
     acting,

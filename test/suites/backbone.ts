@@ -5,7 +5,7 @@ import { assert, beforeAll, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { startWasm } from "../../infra/tensorflow/portable/wasm.ts"
 import type { Architecture } from "../../lib/models/Architecture.ts"
-import type { FeatureName, FeatureSpec } from "../../lib/models/Backbone.ts"
+import { type FeatureName, type FeatureSpec, featureExtent } from "../../lib/models/Backbone.ts"
 import { loadBackbone } from "../../lib/models/backbones/index.ts"
 import { makeClassifier } from "../../lib/models/Classifier.ts"
 import { decodeWeights, encodeWeights } from "../../lib/models/weights.ts"
@@ -62,7 +62,7 @@ const shapesAndGradients = (options: BackboneCase) => {
         for (const [feature, spec] of Object.entries(backbone.features) as Array<
           [FeatureName, FeatureSpec]
         >) {
-          const cells = Math.ceil(pixels / spec.stride)
+          const cells = featureExtent(spec, pixels)
           assert.deepStrictEqual(features[feature]!.shape, [2, cells, cells, spec.channels])
         }
         tf.dispose([images, Object.values(features)])

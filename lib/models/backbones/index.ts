@@ -7,7 +7,9 @@ export const backbones: {
   readonly [N in BackboneName]: () => Promise<BackboneModule<Extract<Architecture, { readonly family: N }>>>
 } = {
   "resnet-cifar": () => import("./resnet-cifar.ts"),
-  resnet: () => import("./resnet.ts")
+  resnet: () => import("./resnet.ts"),
+  "mobilenet-v1": () => import("./mobilenet-v1.ts"),
+  "inception-v3": () => import("./inception-v3.ts")
 }
 
 /** Loads the code of an architecture and builds its backbone for images of `imageChannels` channels. */

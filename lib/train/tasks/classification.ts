@@ -4,16 +4,25 @@ import { countTopK } from "../../metrics/top-k.ts"
 import type { Classifier } from "../../models/Classifier.ts"
 import type { tf } from "../../tensor/tf.ts"
 import type { Task } from "../Task.ts"
+import {
+  type ClassifierInputs,
+  type ClassifierLearning,
+  classifierForward,
+  learnedWeights
+} from "./classifier-forward.ts"
 
 export type ClassificationInput = "images" | "targets"
 export type ClassificationTask = Task<ClassificationInput, "logits">
 
 /** `images` `[N, H, W, C]` and `targets` `[N, K]` → `logits` `[N, K]` */
-export const classificationTask = (classifier: Classifier): ClassificationTask => ({
-  weights: classifier.weights,
-  forward: (weights, { images, targets }, mode) => {
-    const logits = classifier.apply(weights, images as tf.Tensor4D, mode)
-    return { loss: crossEntropy(targets as tf.Tensor2D, logits), outputs: { logits } }
+export const classificationTask = (
+  classifier: Classifier,
+  learning: ClassifierLearning = {}
+): ClassificationTask => ({
+  weights: learnedWeights(classifier, learning),
+  forward: (weights, inputs: ClassifierInputs, mode) => {
+    const lossOf = (logits: tf.Tensor2D) => crossEntropy(inputs.targets as tf.Tensor2D, logits)
+    return classifierForward({ classifier, learning, weights, inputs, mode, lossOf })
   },
   measure: ({ logits }, { targets }) => {
     const labels = likeliestClasses(targets as Float32Array, classifier.numClasses)

@@ -9,28 +9,29 @@ import type { WeightTensors } from "../../nn/Weights.ts"
 import { tf } from "../../tensor/tf.ts"
 import type { DistillationParams } from "../DistillationParams.ts"
 import { type ClassificationTask, classificationTask } from "./classification.ts"
+import { type ClassifierInputs, type ClassifierLearning, classifierForward } from "./classifier-forward.ts"
 
 export interface DistillationOptions extends DistillationParams {
   readonly student: Classifier
   readonly teacher: Classifier
   /** Frozen: read by every step, never assigned. */
   readonly teacherWeights: WeightTensors
+  readonly learning?: ClassifierLearning
 }
 
-/** Inputs and outputs are those of classification; the logits given back are the student's. */
+/**
+ * Inputs and outputs are those of classification; the logits given back are the student's. An auxiliary
+ * classifier of the student learns from the teacher too.
+ */
 export const distillationTask = (options: DistillationOptions): ClassificationTask => ({
-  ...classificationTask(options.student),
-  forward: (weights, { images, targets }, mode) => {
-    const logits = options.student.apply(weights, images as tf.Tensor4D, mode)
-    const teacherLogits = constantLogits(options, images as tf.Tensor4D)
-    const loss = distillationLoss({
-      targets: targets as tf.Tensor2D,
-      logits,
-      teacherLogits,
-      temperature: options.temperature,
-      combination: options.combination
-    })
-    return { loss, outputs: { logits } }
+  ...classificationTask(options.student, options.learning),
+  forward: (weights, inputs: ClassifierInputs, mode) => {
+    const teacherLogits = constantLogits(options, inputs.images as tf.Tensor4D)
+    const { combination, learning = {}, student, temperature } = options
+    const targets = inputs.targets as tf.Tensor2D
+    const lossOf = (logits: tf.Tensor2D) =>
+      distillationLoss({ targets, logits, teacherLogits, temperature, combination })
+    return classifierForward({ classifier: student, learning, weights, inputs, mode, lossOf })
   }
 })
 

@@ -15,7 +15,7 @@ import { tf } from "../../../lib/tensor/tf.ts"
 import type { ConvNorm, Layer, Network, Pool } from "./Layer.ts"
 
 export const layerClassifier = ({ channels, layers }: Network, numClasses: number): Classifier => {
-  const head = { channels, numClasses }
+  const head = { name: "fc", channels, numClasses, dropout: 0 }
   const whole: Layer = { kind: "sequence", layers }
   const weights = [...layerWeights(whole), ...classifierHeadWeights(head)]
   return {
@@ -23,7 +23,7 @@ export const layerClassifier = ({ channels, layers }: Network, numClasses: numbe
     weights,
     parameters: countParameters(weights),
     apply: (tensors, images, mode) =>
-      classifierHead(tensors, head, applyLayer({ weights: tensors, mode }, whole, images)),
+      classifierHead(tensors, head, applyLayer({ weights: tensors, mode }, whole, images), mode),
     macs: (height, width) => layerMacs(whole, [height, width]).macs + classifierHeadMacs(head)
   }
 }

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import type { ResNet } from "../../../lib/models/Architecture.ts"
+import { InceptionV3, MobileNetV1, type ResNet } from "../../../lib/models/Architecture.ts"
 import { loadClassifier } from "../../../lib/models/Classifier.ts"
 
 /**
@@ -109,6 +109,46 @@ describe("the ResNets' sizes", () => {
         })
         assert.strictEqual(made.parameters, parameters)
         assert.strictEqual(Math.round(made.macs(224, 224) / 1e4) / 100, millions)
+      })
+    )
+  }
+})
+
+describe("the sizes of MobileNet-V1 and Inception-V3", () => {
+  /** paper-facts §4.3, at 224x224: width, parameters, millions of MACs. */
+  for (const [width, parameters, millions] of [
+    [1, 4_231_976, 568.74],
+    [0.75, 2_585_560, 325.4],
+    [0.5, 1_331_592, 149.5],
+    [0.25, 470_072, 41.03]
+  ] as const) {
+    it.effect(`MobileNet-V1 of width ${width} has the published parameters and MACs`, () =>
+      Effect.gen(function* () {
+        const made = yield* loadClassifier({
+          architecture: MobileNetV1.make({ family: "mobilenet-v1", width }),
+          imageChannels: 3,
+          numClasses: 1000
+        })
+        assert.strictEqual(made.parameters, parameters)
+        assert.strictEqual(Math.round(made.macs(224, 224) / 1e4) / 100, millions)
+      })
+    )
+  }
+
+  /** §4.4, at 299x299; the auxiliary classifier takes no part in a forward pass. */
+  for (const [auxiliary, parameters] of [
+    [false, 23_834_568],
+    [true, 27_161_264]
+  ] as const) {
+    it.effect(`Inception-V3 with${auxiliary ? "" : "out"} auxiliary classifier has the published ones`, () =>
+      Effect.gen(function* () {
+        const made = yield* loadClassifier({
+          architecture: InceptionV3.make({ family: "inception-v3", auxiliary }),
+          imageChannels: 3,
+          numClasses: 1000
+        })
+        assert.strictEqual(made.parameters, parameters)
+        assert.strictEqual(Math.round(made.macs(299, 299) / 1e4) / 100, 5713.22)
       })
     )
   }

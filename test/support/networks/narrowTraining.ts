@@ -51,7 +51,13 @@ export const trainNarrow = Effect.fn("trainNarrow")(function* (options: NarrowTr
   const weights = initializeWeights(classifier.weights, "he-normal-fan-out", RandomStream.make(2))
   const { state } = yield* train({
     task: classificationTask(classifier),
-    batches: classificationBatches({ dataset, normalization, numClasses: NUM_CLASSES, ...params }),
+    batches: classificationBatches({
+      dataset,
+      normalization,
+      numClasses: NUM_CLASSES,
+      dropout: classifier.dropout,
+      ...params
+    }),
     params,
     start: start ?? beginning(weights, classifier.weights),
     save

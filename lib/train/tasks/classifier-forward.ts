@@ -1,0 +1,50 @@
+/** What every task that trains a classifier shares: dropout, and the loss of an auxiliary classifier. */
+import type { Classifier } from "../../models/Classifier.ts"
+import type { Mode } from "../../nn/Mode.ts"
+import type { WeightSpec, WeightTensors } from "../../nn/Weights.ts"
+import { tf } from "../../tensor/tf.ts"
+import type { Forward } from "../Task.ts"
+import { type TrainingParams, usualAuxiliaryWeight } from "../TrainingParams.ts"
+
+export type ClassifierLearning = Pick<TrainingParams, "auxiliaryWeight">
+
+export interface ClassifierInputs {
+  readonly images: tf.Tensor
+  readonly targets: tf.Tensor
+  /** `[N, F]`: what dropout makes of the features; there where the classifier drops some. */
+  readonly kept?: tf.Tensor
+}
+
+/** The classifier's weights; those of an auxiliary classifier that does not learn are frozen. */
+export const learnedWeights = (
+  { auxiliary, weights }: Classifier,
+  { auxiliaryWeight }: ClassifierLearning
+): ReadonlyArray<WeightSpec> =>
+  auxiliary === undefined || auxiliaryWeight !== 0
+    ? weights
+    : weights.map((spec) => (auxiliary.weights.has(spec.name) ? { ...spec, frozen: true } : spec))
+
+/** `loss(logits) + weight * loss(auxiliary logits)`, where there is an auxiliary classifier that learns. */
+export const classifierForward = (options: {
+  readonly classifier: Classifier
+  readonly learning: ClassifierLearning
+  readonly weights: WeightTensors
+  readonly inputs: ClassifierInputs
+  readonly mode: Mode
+  readonly lossOf: (logits: tf.Tensor2D) => tf.Scalar
+}): Forward<"logits"> => {
+  const { classifier, inputs, lossOf, weights } = options
+  const { auxiliaryWeight = usualAuxiliaryWeight } = options.learning
+  const images = inputs.images as tf.Tensor4D
+  const mode = withKept(options.mode, inputs.kept as tf.Tensor2D | undefined)
+  if (classifier.auxiliary === undefined || auxiliaryWeight === 0) {
+    const logits = classifier.apply(weights, images, mode)
+    return { loss: lossOf(logits), outputs: { logits } }
+  }
+  const { auxiliary, logits } = classifier.auxiliary.apply(weights, images, mode)
+  const beside = tf.mul<tf.Scalar>(lossOf(auxiliary), auxiliaryWeight)
+  return { loss: tf.add(lossOf(logits), beside), outputs: { logits } }
+}
+
+const withKept = (mode: Mode, kept: tf.Tensor2D | undefined): Mode =>
+  mode.kind === "training" ? { ...mode, kept } : mode
