@@ -15,7 +15,7 @@ import { makeVariables, type Variables } from "../../lib/train/variables.ts"
 import { readGolden } from "../support/golden.ts"
 import { native } from "../support/runtimes.ts"
 
-interface Golden {
+export interface Golden {
   readonly batch: number
   readonly height: number
   readonly width: number
@@ -29,7 +29,7 @@ interface Golden {
 }
 
 /** make.py's `numbers`: the same bits. */
-const numbers = (name: string, count: number, scale = 1, shift = 0): Float32Array => {
+export const numbers = (name: string, count: number, scale = 1, shift = 0): Float32Array => {
   let offset = 0x811c9dc5
   for (const letter of new TextEncoder().encode(name)) offset = Math.imul(offset ^ letter, 0x01000193)
   const values = new Float32Array(count)
@@ -108,11 +108,11 @@ const observing =
     }
   }
 
-const trainableNames = (classifier: Classifier): ReadonlyArray<string> =>
+export const trainableNames = (classifier: Classifier): ReadonlyArray<string> =>
   classifier.weights.filter(isTrainable).map((spec) => spec.name)
 
 /** Within `tolerance` of the largest. */
-const assertLogits = (actual: Float32Array, wanted: ReadonlyArray<number>, tolerance: number) => {
+export const assertLogits = (actual: Float32Array, wanted: ReadonlyArray<number>, tolerance: number) => {
   assert.strictEqual(actual.length, wanted.length)
   const largest = wanted.reduce((most, logit) => Math.max(most, Math.abs(logit)), 0)
   for (const [i, logit] of wanted.entries()) {
@@ -126,7 +126,7 @@ type Gradients = Golden["gradients"]
  * Below this, a gradient is what rounding leaves of sums that come to nothing, as of a bias that the next
  * normalisation takes away again.
  */
-const leastNorm = (gradients: Gradients): number => {
+export const leastNorm = (gradients: Gradients): number => {
   const norms = Object.values(gradients).map(([norm]) => norm!)
   return norms.sort((a, b) => a - b)[Math.floor(norms.length / 2)]! / 100
 }

@@ -176,4 +176,5 @@ def main(names):
         pathlib.Path(__file__).with_name(f"{name}.json").write_text(text + "\n")
 
 
-main(sys.argv[1:])
+if __name__ == "__main__":
+    main(sys.argv[1:])

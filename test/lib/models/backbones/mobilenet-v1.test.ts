@@ -8,6 +8,7 @@ import { evaluation } from "../../../../lib/nn/Mode.ts"
 import { RandomStream } from "../../../../lib/tensor/random.ts"
 import { tf } from "../../../../lib/tensor/tf.ts"
 import { backboneSuite } from "../../../suites/backbone.ts"
+import { sequentialZooSuite } from "../../../suites/sequentialZoo.ts"
 
 const family = "mobilenet-v1"
 const narrow = MobileNetV1.make({ family, width: 0.25 })
@@ -66,5 +67,14 @@ describe("mobilenet-v1", () => {
         assert.isBelow(apart, 1e-4 * tf.max(wanted).dataSync()[0]!)
       })
     })
+  )
+})
+
+describe("mobilenet-v1 and PyTorch's", () => {
+  sequentialZooSuite("mobilenet-v1", MobileNetV1.make({ family }))
+  sequentialZooSuite("mobilenet-v1-relu6", MobileNetV1.make({ family, activation: "relu6" }))
+  sequentialZooSuite(
+    "mobilenet-v1-dilated",
+    MobileNetV1.make({ family, activation: "relu6", outputStride: 8 })
   )
 })
