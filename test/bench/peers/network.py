@@ -1,22 +1,34 @@
-"""PyTorch modules from networks given as data (`test/bench/networks/Layer.ts`)."""
+"""PyTorch modules from networks given as data (`test/bench/networks/peerNetwork.ts`)."""
 import torch
 from torch import nn
+
+ACTIVATIONS = {"relu": nn.ReLU, "relu6": nn.ReLU6}
+
+
+def conv_norm(layer):
+    conv = layer["conv"]
+    size = conv["size"] if isinstance(conv["size"], list) else [conv["size"]] * 2
+    dilation = conv.get("dilation", 1)
+    padding = 0 if conv.get("padding") == "none" else [dilation * (extent - 1) // 2 for extent in size]
+    groups = conv["inputs"] if conv.get("depthwise") else 1
+    return [
+        nn.Conv2d(conv["inputs"], conv["outputs"], size, conv["stride"], padding, dilation, groups, bias=False),
+        nn.BatchNorm2d(conv["outputs"], layer["norm"].get("epsilon", 1e-5)),
+    ]
 
 
 def build(layer):
     kind = layer["kind"]
     if kind == "conv":
-        groups = layer["inputs"] if layer["depthwise"] else 1
-        parts = [
-            nn.Conv2d(layer["inputs"], layer["outputs"], layer["size"], layer["stride"], layer["padding"],
-                      groups=groups, bias=False),
-            nn.BatchNorm2d(layer["outputs"]),
-        ]
-        return nn.Sequential(*parts, *([nn.ReLU(inplace=True)] if layer["relu"] else []))
-    if kind == "max":
-        return nn.MaxPool2d(layer["size"], layer["stride"], layer["padding"])
-    if kind == "average":
-        return nn.AvgPool2d(layer["size"], layer["stride"], layer["padding"], count_include_pad=False)
+        return nn.Sequential(*conv_norm(layer), ACTIVATIONS[layer["activation"]](inplace=True))
+    if kind == "max-pool":
+        return nn.MaxPool2d(layer["size"], layer["stride"])
+    if kind == "halving-max-pool":
+        return nn.MaxPool2d(3, 2, 1)
+    if kind == "average-pool":
+        return nn.AvgPool2d(layer["size"], layer["stride"])
+    if kind == "local-mean":
+        return nn.AvgPool2d(layer["size"], 1, layer["size"] // 2)
     if kind == "sequence":
         return nn.Sequential(*map(build, layer["layers"]))
     if kind == "concat":
@@ -36,8 +48,10 @@ class Concat(nn.Module):
 class Residual(nn.Module):
     def __init__(self, branch, shortcut):
         super().__init__()
-        self.branch = nn.Sequential(*map(build, branch))
-        self.shortcut = build(shortcut) if shortcut else None
+        *first, last = map(conv_norm, branch)
+        inner = [module for unit in first for module in (*unit, nn.ReLU(inplace=True))]
+        self.branch = nn.Sequential(*inner, *last)
+        self.shortcut = nn.Sequential(*conv_norm(shortcut)) if shortcut else None
         self.relu = nn.ReLU(inplace=True)
 
     def forward(self, x):

@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
 import { childEnvironment, numPoolThreads } from "../../../infra/executors/childEnvironment.ts"
+import { peerNetwork } from "../networks/peerNetwork.ts"
 import { type Assignment, recipe, type Timing } from "./cases.ts"
 
 export interface Contender {
@@ -35,7 +36,17 @@ export const startPeer = (
   { assignment, core }: StartOptions
 ): Promise<Contender> => {
   const script = join(import.meta.dirname, "../peers/measured.py")
-  return start([python, script, JSON.stringify({ library, assignment, recipe })], { core })
+  return start([python, script, JSON.stringify({ library, assignment: forPeer(assignment), recipe })], {
+    core
+  })
+}
+
+/** The networks as data. */
+const forPeer = (assignment: Assignment) => {
+  if (assignment.what === "matmul") return assignment
+  const { architecture, teacher, ...rest } = assignment.case
+  const networks = { network: peerNetwork(architecture), ...(teacher && { teacher: peerNetwork(teacher) }) }
+  return { ...assignment, case: { ...rest, ...networks } }
 }
 
 export const start = async (

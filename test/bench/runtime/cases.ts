@@ -1,27 +1,37 @@
 /** What is trained and what is run: the same for our process and the peers'. */
+
+import {
+  type Architecture,
+  InceptionV3,
+  MobileNetV1,
+  ResNet,
+  ResNetCifar
+} from "../../../lib/models/Architecture.ts"
 import type { Precision } from "../../../lib/tensor/Runtime.ts"
-import { inceptionV3 } from "../networks/inception-v3.ts"
-import type { Network } from "../networks/Layer.ts"
-import { mobileNetV1 } from "../networks/mobilenet-v1.ts"
-import { resNet50, resNetCifar } from "../networks/resnet.ts"
 
 export interface NetworkCase {
-  readonly network: Network
+  readonly architecture: Architecture
   readonly batch: number
   /** Rows and columns of the images, which have three channels. */
   readonly size: number
   readonly numClasses: number
   /** Runs frozen in each step; the loss: cross-entropy and T² times the divergence of softened scores. */
-  readonly teacher?: Network
+  readonly teacher?: Architecture
 }
 
+const resNetCifar = (depth: number) => ResNetCifar.make({ family: "resnet-cifar", depth })
+const resNet50 = ResNet.make({ family: "resnet", depth: 50 })
+const mobileNetV1 = MobileNetV1.make({ family: "mobilenet-v1" })
+/** Less what would be random, and the auxiliary head: both change little of the time. */
+const inceptionV3 = InceptionV3.make({ family: "inception-v3", dropout: 0 })
+
 export const trainingCases: { readonly [name: string]: NetworkCase } = {
-  "resnet-20": { network: resNetCifar(20), batch: 128, size: 32, numClasses: 10 },
-  "resnet-50": { network: resNet50(), batch: 16, size: 224, numClasses: 1000 },
-  "mobilenet-v1": { network: mobileNetV1(), batch: 32, size: 224, numClasses: 1000 },
-  "inception-v3": { network: inceptionV3(), batch: 8, size: 299, numClasses: 1000 },
+  "resnet-20": { architecture: resNetCifar(20), batch: 128, size: 32, numClasses: 10 },
+  "resnet-50": { architecture: resNet50, batch: 16, size: 224, numClasses: 1000 },
+  "mobilenet-v1": { architecture: mobileNetV1, batch: 32, size: 224, numClasses: 1000 },
+  "inception-v3": { architecture: inceptionV3, batch: 8, size: 299, numClasses: 1000 },
   "resnet-20-of-56": {
-    network: resNetCifar(20),
+    architecture: resNetCifar(20),
     batch: 128,
     size: 32,
     numClasses: 10,
@@ -29,18 +39,18 @@ export const trainingCases: { readonly [name: string]: NetworkCase } = {
   }
 }
 
-const evaluated = (network: Network, batch: number): NetworkCase => ({
-  network,
+const evaluated = (architecture: Architecture, batch: number): NetworkCase => ({
+  architecture,
   batch,
   size: 224,
   numClasses: 1000
 })
 
 export const inferenceCases: { readonly [name: string]: NetworkCase } = {
-  "resnet-50-1": evaluated(resNet50(), 1),
-  "resnet-50-32": evaluated(resNet50(), 32),
-  "mobilenet-v1-1": evaluated(mobileNetV1(), 1),
-  "mobilenet-v1-32": evaluated(mobileNetV1(), 32)
+  "resnet-50-1": evaluated(resNet50, 1),
+  "resnet-50-32": evaluated(resNet50, 32),
+  "mobilenet-v1-1": evaluated(mobileNetV1, 1),
+  "mobilenet-v1-32": evaluated(mobileNetV1, 32)
 }
 
 /** What one measuring process is told when it starts. */

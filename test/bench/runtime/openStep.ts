@@ -1,7 +1,8 @@
 /** A case made ready on our runtime: the trainer's own step, or the evaluation forward. */
 import { Effect } from "effect"
 import { writeTargets } from "../../../lib/losses/targets.ts"
-import type { Classifier } from "../../../lib/models/Classifier.ts"
+import type { Architecture } from "../../../lib/models/Architecture.ts"
+import { type Classifier, loadClassifier } from "../../../lib/models/Classifier.ts"
 import { initializeWeights } from "../../../lib/nn/initializers.ts"
 import { evaluation } from "../../../lib/nn/Mode.ts"
 import { isTrainable, sizeOf } from "../../../lib/nn/Weights.ts"
@@ -12,7 +13,6 @@ import { classificationTask } from "../../../lib/train/tasks/classification.ts"
 import { distillationTask } from "../../../lib/train/tasks/distillation.ts"
 import { trainStep } from "../../../lib/train/train-step.ts"
 import { makeVariables } from "../../../lib/train/variables.ts"
-import { layerClassifier } from "../networks/layerClassifier.ts"
 import { type Assignment, type NetworkCase, recipe } from "./cases.ts"
 
 /** An effect that runs one step (forward pass, chain of products) on inputs that stay the same. */
@@ -32,6 +32,9 @@ const firstVariables = (classifier: Classifier, name: string) =>
     initializeWeights(classifier.weights, "he-normal-fan-out", RandomStream.make(0, "weights", name))
   )
 
+const classifierOf = (architecture: Architecture, numClasses: number) =>
+  loadClassifier({ architecture, imageChannels: 3, numClasses })
+
 const pixels = ({ batch, size }: NetworkCase): Float32Array => {
   const random = RandomStream.make(0, "pixels")
   return Float32Array.from({ length: batch * size * size * 3 }, () => random.between(-2, 2))
@@ -40,7 +43,7 @@ const pixels = ({ batch, size }: NetworkCase): Float32Array => {
 const openTraining = Effect.fn(function* (the: NetworkCase, precision: Precision) {
   const { batch, numClasses, size } = the
   const runtime = yield* TensorRuntime
-  const classifier = layerClassifier(the.network, numClasses)
+  const classifier = yield* classifierOf(the.architecture, numClasses)
   const weights = yield* firstVariables(classifier, "network")
   const velocities = yield* makeVariables(
     Object.fromEntries(
@@ -68,7 +71,7 @@ const openTraining = Effect.fn(function* (the: NetworkCase, precision: Precision
 
 const taskOf = Effect.fn(function* ({ numClasses, teacher }: NetworkCase, student: Classifier) {
   if (teacher === undefined) return classificationTask(student)
-  const classifier = layerClassifier(teacher, numClasses)
+  const classifier = yield* classifierOf(teacher, numClasses)
   return distillationTask({
     student,
     teacher: classifier,
@@ -81,7 +84,7 @@ const taskOf = Effect.fn(function* ({ numClasses, teacher }: NetworkCase, studen
 const openInference = Effect.fn(function* (the: NetworkCase, precision: Precision) {
   const { batch, numClasses, size } = the
   const runtime = yield* TensorRuntime
-  const classifier = layerClassifier(the.network, numClasses)
+  const classifier = yield* classifierOf(the.architecture, numClasses)
   const weights = yield* firstVariables(classifier, "network")
   const forward = yield* runtime.jit(
     (inputs) => ({ logits: classifier.apply(weights, inputs.images as tf.Tensor4D, evaluation) }),

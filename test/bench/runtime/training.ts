@@ -1,6 +1,8 @@
 /** Training steps of ours and of PyTorch: the same networks, recipe, precision, batch and threads. */
+import { Effect } from "effect"
+import type { Architecture } from "../../../lib/models/Architecture.ts"
+import { loadClassifier } from "../../../lib/models/Classifier.ts"
 import type { Precision } from "../../../lib/tensor/Runtime.ts"
-import { layerClassifier } from "../networks/layerClassifier.ts"
 import { type Row, row } from "../Row.ts"
 import { startOurs, startPeer } from "./Contender.ts"
 import { type Assignment, type NetworkCase, type Timing, trainingCases } from "./cases.ts"
@@ -60,7 +62,8 @@ const caseRows = async (
   const peer = `PyTorch ${wide.versions[1]}`
   const against = (what: string, unit: string, [ours, theirs]: ReadonlyArray<Timing>, field: keyof Timing) =>
     row({ name: `${name}, ${what}`, value: ours![field], unit, peer, peerValue: theirs![field] })
-  const [ours, theirs] = wide.timings.map(({ wall }) => macsOf(the) / (wall / 1000) / peakMacsPerSecond)
+  const macs = await macsOf(the)
+  const [ours, theirs] = wide.timings.map(({ wall }) => macs / (wall / 1000) / peakMacsPerSecond)
   return [
     against(wallOf(threads), "ms/step", wide.timings, "wall"),
     against(onOneCore, "CPU-ms/step", pinned.timings, "cpu"),
@@ -76,9 +79,12 @@ const onOneCore = "one core"
 const memory = "peak memory"
 
 /** Forward, and twice as much backward; the teacher forward only. */
-const macsOf = ({ batch, network, numClasses, size, teacher }: NetworkCase): number => {
-  const macs = (of: NetworkCase["network"]) => layerClassifier(of, numClasses).macs(size, size)
-  return batch * (3 * macs(network) + (teacher === undefined ? 0 : macs(teacher)))
+const macsOf = async ({ architecture, batch, numClasses, size, teacher }: NetworkCase): Promise<number> => {
+  const macs = async (of: Architecture) => {
+    const load = loadClassifier({ architecture: of, imageChannels: 3, numClasses })
+    return (await Effect.runPromise(load)).macs(size, size)
+  }
+  return batch * (3 * (await macs(architecture)) + (teacher === undefined ? 0 : await macs(teacher)))
 }
 
 /** What the machine does at best: a chain of matrix products, by us or by PyTorch, whoever is faster. */

@@ -7,15 +7,14 @@ import process from "node:process"
 import { Effect } from "effect"
 import sharp from "sharp"
 import { classificationBatches } from "../../../lib/data/batches.ts"
+import { loadClassifier } from "../../../lib/models/Classifier.ts"
 import { initializeWeights } from "../../../lib/nn/initializers.ts"
 import { RandomStream } from "../../../lib/tensor/random.ts"
 import { beginning } from "../../../lib/train/ResumePoint.ts"
 import { train } from "../../../lib/train/Trainer.ts"
 import { classificationTask } from "../../../lib/train/tasks/classification.ts"
 import { nativeWith } from "../../support/runtimes.ts"
-import { layerClassifier } from "../networks/layerClassifier.ts"
-import { resNetCifar } from "../networks/resnet.ts"
-import { recipe } from "./cases.ts"
+import { recipe, trainingCases } from "./cases.ts"
 
 export interface LoopFigures {
   /** The longest that the event loop was held up while steps ran, those that compile left out. */
@@ -74,7 +73,8 @@ const batches = classificationBatches({
   augment: { pad: 4, flip: true }
 })
 
-const classifier = layerClassifier(resNetCifar(20), 10)
+const { architecture } = trainingCases["resnet-20"]!
+const classifier = await Effect.runPromise(loadClassifier({ architecture, imageChannels: 3, numClasses: 10 }))
 
 /** Trains one epoch; what is measured begins when steps have settled and ends with the last of them. */
 const trained = (beside: () => Promise<unknown>) =>
