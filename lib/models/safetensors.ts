@@ -39,43 +39,21 @@ const dtypeOf = (values: ArrayValues): DType =>
  * throws.
  */
 export const encodeSafetensors = ({ arrays, metadata }: Safetensors): Uint8Array<ArrayBuffer> => {
-  const described = Object.entries(arrays).map(([name, { shape, values }]) => {
+  const names = Object.keys(arrays).sort()
+  const entries = Object.keys(metadata).length === 0 ? [] : [`"__metadata__":${sortedJson(metadata)}`]
+  let end = 0
+  for (const name of names) {
+    const { shape, values } = arrays[name]!
     if (sizeOf(shape) !== values.length) {
       throw new Error(
         `Array "${name}" has ${values.length} values, its shape [${shape}] asks for ${sizeOf(shape)}.`
       )
     }
-    return { name, dtype: dtypeOf(values), shape, sizeBytes: values.byteLength }
-  })
-  const { bytes, places } = blankSafetensors(described, metadata)
-  for (const [name, place] of places) {
-    const { values } = arrays[name]!
-    bytes.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), place)
-  }
-  return bytes
-}
-
-/** An array of a file to be written. */
-export interface DescribedArray {
-  readonly name: string
-  readonly dtype: DType
-  readonly shape: ReadonlyArray<number>
-  readonly sizeBytes: number
-}
-
-/** A whole file whose arrays are all zeros, and where in it each begins: of F32 alone, at multiples of 4. */
-export const blankSafetensors = (
-  arrays: ReadonlyArray<DescribedArray>,
-  metadata: Readonly<Record<string, string>>
-): { readonly bytes: Uint8Array<ArrayBuffer>; readonly places: ReadonlyMap<string, number> } => {
-  const entries = Object.keys(metadata).length === 0 ? [] : [`"__metadata__":${sortedJson(metadata)}`]
-  const places: Array<readonly [name: string, place: number]> = []
-  let end = 0
-  for (const { dtype, name, shape, sizeBytes } of arrays.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
-    places.push([name, end])
-    const offsets = [end, end + sizeBytes]
-    entries.push(`${JSON.stringify(name)}:${JSON.stringify({ dtype, shape, data_offsets: offsets })}`)
-    end += sizeBytes
+    const offsets = [end, end + values.byteLength]
+    entries.push(
+      `${JSON.stringify(name)}:${JSON.stringify({ dtype: dtypeOf(values), shape, data_offsets: offsets })}`
+    )
+    end += values.byteLength
   }
   const header = new TextEncoder().encode(`{${entries.join(",")}}`)
   // The data begin at a multiple of 8, so that a reader may map them; the format pads with spaces.
@@ -84,7 +62,13 @@ export const blankSafetensors = (
   new DataView(bytes.buffer).setBigUint64(0, BigInt(headerLength), true)
   bytes.fill(0x20, 8, 8 + headerLength)
   bytes.set(header, 8)
-  return { bytes, places: new Map(places.map(([name, place]) => [name, 8 + headerLength + place])) }
+  let position = 8 + headerLength
+  for (const name of names) {
+    const { values } = arrays[name]!
+    bytes.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), position)
+    position += values.byteLength
+  }
+  return bytes
 }
 
 const sortedJson = (record: Readonly<Record<string, string>>): string =>

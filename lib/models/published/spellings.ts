@@ -62,11 +62,25 @@ const gluonMobileNet = (name: string): string => {
   return unit === undefined || inner === undefined ? spelled : `${unit}.${inner}.${found[2]}`
 }
 
+/** `features.stage2.unit1.body.conv1.bn.weight` is the first normalisation of the second group. */
+const pytorchcvResNet = (name: string): string =>
+  name
+    .replace(/^features\.init_block\.(conv|bn)\./, (_, kind: string) => `${kind}1.`)
+    .replace(
+      /^features\.stage(\d)\.unit(\d+)\.(body\.conv(\d)|identity_conv)\.(conv|bn)\./,
+      (...[, group, unit, part, nth, kind]: ReadonlyArray<string>) => {
+        const place = kind === "conv" ? 0 : 1
+        const inner = part === "identity_conv" ? `downsample.${place}` : `${kind}${nth}`
+        return `layer${group}.${Number(unit) - 1}.${inner}.`
+      }
+    )
+
 export const spellings: ReadonlyArray<Spelling> = [
   { library: "PyTorch", ours: (name) => name },
   { library: "GluonCV", ours: withNormWords },
   { library: "GluonCV", ours: gluonResNet },
-  { library: "GluonCV", ours: gluonMobileNet }
+  { library: "GluonCV", ours: gluonMobileNet },
+  { library: "pytorchcv", ours: pytorchcvResNet }
 ]
 
 /** What libraries call the last linear layer. */
