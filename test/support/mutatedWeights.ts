@@ -133,6 +133,7 @@ const mutatedHeader: Mutate = (bytes, random) => {
 /** One of the samples, with one to four things changed. */
 export const mutatedWeights = (random: RandomStream): WeightsSample => {
   const { bytes, name } = pick(random, weightsSamples)
-  const within = bytes[0] === 0x50 ? mutatedWithin : bytes[0] === 0x80 ? mutate : mutatedHeader
+  const isZip = bytes[0] === 0x50 && bytes[1] === 0x4b
+  const within = isZip ? mutatedWithin : /\.pth$/.test(name) ? mutate : mutatedHeader
   return { name, bytes: (random.below(3) > 0 ? within : mutate)(bytes, random) }
 }
