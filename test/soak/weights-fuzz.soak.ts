@@ -1,6 +1,6 @@
 /**
- * Files of weights with something wrong, one after the other for ten minutes: each is read or refused by name,
- * in bounded time and memory. `WEIGHTS_FUZZ_MINUTES=1 WEIGHTS_FUZZ_SEED=7` runs others from seed 7.
+ * Files of weights with something wrong, one after the other for ten minutes: each is read or refused by
+ * name, in bounded time and memory. `WEIGHTS_FUZZ_MINUTES=1 WEIGHTS_FUZZ_SEED=7` runs others from seed 7.
  */
 import { writeSync } from "node:fs"
 import { assert, it } from "vitest"
@@ -43,8 +43,9 @@ it(`${minutes} minutes of changed files`, { timeout: (minutes + 5) * 60_000 }, a
   const grown = peakMib() - atStart
   writeSync(
     2,
-    `seed ${seed}: ${numCases} files, ${JSON.stringify(counts)}; slowest ${slowest.millis.toFixed(0)} ms CPU ` +
-      `(${slowest.what}); peak memory ${peakMib().toFixed(0)} MiB, ${grown.toFixed(0)} since file 2000\n`
+    `seed ${seed}: ${numCases} files, ${JSON.stringify(counts)}; ` +
+      `slowest ${slowest.millis.toFixed(0)} ms CPU (${slowest.what}); ` +
+      `peak memory ${peakMib().toFixed(0)} MiB, ${grown.toFixed(0)} since file 2000\n`
   )
   assert.isBelow(grown, growthMibMax)
   // Else nothing was tried.

@@ -1,6 +1,6 @@
 /** Names under which networks are published, and what they are in our words. */
 import { Effect, Schema } from "effect"
-import type { Architecture } from "../Architecture.ts"
+import type { Architecture, ResNet, ResNetCifar } from "../Architecture.ts"
 
 export interface PublishedModel {
   readonly name: string
@@ -21,95 +21,89 @@ export class UnknownModel extends Schema.TaggedError<UnknownModel>()("UnknownMod
   }
 }
 
-const imageNet = { numClasses: 1000, inputPixels: 224 }
+interface Publisher {
+  readonly library: string
+  readonly numClasses: number
+  readonly inputPixels: number
+}
 
-const cifar = (depth: number, shortcut: "A" | "B"): Architecture => ({
+const imageNet = (library: string): Publisher => ({ library, numClasses: 1000, inputPixels: 224 })
+
+const cifar = (library: string, numClasses: number): Publisher => ({ library, numClasses, inputPixels: 32 })
+
+const named = (name: string, architecture: Architecture, publisher: Publisher): PublishedModel => ({
+  name,
+  architecture,
+  ...publisher
+})
+
+/** Without a variant it is B, which is what torchvision and timm call by the depth alone. */
+const resNet = (depth: ResNet["depth"], variant?: ResNet["variant"]): ResNet => ({
+  family: "resnet",
+  depth,
+  width: 64,
+  ...(variant !== undefined && { variant })
+})
+
+const resNetCifar = (depth: number, shortcut: "A" | "B"): ResNetCifar => ({
   family: "resnet-cifar",
   depth,
   width: 16,
   shortcut
 })
 
-/** The depths of a family as models, each under the name that its depth has. */
-const models = <D extends number>(
-  depths: ReadonlyArray<D>,
-  library: string,
-  nameOf: (depth: D) => string,
-  architectureOf: (depth: D) => Architecture,
-  rest: Pick<PublishedModel, "numClasses" | "inputPixels">
-): ReadonlyArray<PublishedModel> =>
-  depths.map((depth) => ({
-    name: nameOf(depth),
-    library,
-    architecture: architectureOf(depth),
-    ...rest
-  }))
-
-const tiny = { numClasses: 10, inputPixels: 32 }
-
-type Variant = NonNullable<Extract<Architecture, { readonly family: "resnet" }>["variant"]>
-
-/** ResNets for ImageNet of one variant. */
-const resNets = (
-  depths: ReadonlyArray<18 | 34 | 50 | 101 | 152>,
-  library: string,
-  variant: Variant,
-  nameOf: (depth: number) => string
-) =>
-  models(
-    depths,
-    library,
-    nameOf,
-    (depth) => ({ family: "resnet", depth, width: 64, ...(variant !== "B" && { variant }) }),
-    imageNet
-  )
+/** RepDistiller's `resnet8x4`, … */
+const resNetX4 = (depth: number): ResNetCifar => ({ ...resNetCifar(depth, "B"), width: 64, stem: 32 })
 
 const bottlenecks = [50, 101, 152] as const
 
-/** The first of a name counts. */
-export const publishedModels: ReadonlyArray<PublishedModel> = [
-  ...resNets([18, 34, ...bottlenecks], "torchvision, timm", "B", (depth) => `resnet${depth}`),
-  ...resNets(bottlenecks, "timm", "C", (depth) => `resnet${depth}c`),
-  ...resNets([18, 34, ...bottlenecks], "timm", "D", (depth) => `resnet${depth}d`),
-  ...resNets(bottlenecks, "timm", "S", (depth) => `resnet${depth}s`),
-  ...resNets(bottlenecks, "GluonCV", "A", (depth) => `resnet${depth}_v1`),
-  ...resNets([18, 34, ...bottlenecks], "GluonCV", "B", (depth) => `resnet${depth}_v1b`),
-  ...resNets(bottlenecks, "GluonCV", "C", (depth) => `resnet${depth}_v1c`),
-  ...resNets(bottlenecks, "GluonCV", "D", (depth) => `resnet${depth}_v1d`),
-  ...resNets(bottlenecks, "GluonCV", "S", (depth) => `resnet${depth}_v1s`),
-  ...models(
-    [20, 32, 44, 56, 110],
-    "akamaster",
-    (depth) => `resnet${depth}`,
-    (depth) => cifar(depth, "A"),
-    tiny
-  ),
-  ...models(
-    [20, 56, 110],
-    "pytorchcv",
-    (depth) => `resnet${depth}_cifar10`,
-    (depth) => cifar(depth, "B"),
-    tiny
-  ),
-  ...models(
-    [20, 32, 44, 56],
-    "chenyaofo",
-    (depth) => `cifar10_resnet${depth}`,
-    (depth) => cifar(depth, "B"),
-    tiny
-  ),
-  ...models(
-    [20, 32, 44, 56],
-    "chenyaofo",
-    (depth) => `cifar100_resnet${depth}`,
-    (depth) => cifar(depth, "B"),
-    { ...tiny, numClasses: 100 }
+const variants = [
+  ["c", "C"],
+  ["d", "D"],
+  ["s", "S"]
+] as const
+
+const resNets: ReadonlyArray<PublishedModel> = [
+  ...([18, 34, ...bottlenecks] as const).flatMap((depth) => [
+    named(`resnet${depth}`, resNet(depth), imageNet("torchvision, timm")),
+    named(`resnet${depth}_v1b`, resNet(depth), imageNet("GluonCV, timm"))
+  ]),
+  // Basic blocks have their stride in one place only: A is B.
+  ...([18, 34] as const).map((depth) => named(`resnet${depth}_v1`, resNet(depth), imageNet("GluonCV"))),
+  ...bottlenecks.map((depth) => named(`resnet${depth}_v1`, resNet(depth, "A"), imageNet("GluonCV"))),
+  ...([18, 34] as const).map((depth) => named(`resnet${depth}d`, resNet(depth, "D"), imageNet("timm"))),
+  ...bottlenecks.flatMap((depth) =>
+    variants.flatMap(([letter, variant]) => [
+      named(`resnet${depth}${letter}`, resNet(depth, variant), imageNet("timm")),
+      named(`resnet${depth}_v1${letter}`, resNet(depth, variant), imageNet("GluonCV, timm"))
+    ])
   )
 ]
 
+const cifarResNets: ReadonlyArray<PublishedModel> = [
+  ...[20, 32, 44, 56, 110].map((depth) =>
+    named(`resnet${depth}`, resNetCifar(depth, "A"), cifar("akamaster/pytorch_resnet_cifar10", 10))
+  ),
+  ...[10, 100].flatMap((numClasses) => [
+    ...[20, 56, 110].map((depth) =>
+      named(`resnet${depth}_cifar${numClasses}`, resNetCifar(depth, "B"), cifar("pytorchcv", numClasses))
+    ),
+    ...[20, 32, 44, 56].map((depth) =>
+      named(
+        `cifar${numClasses}_resnet${depth}`,
+        resNetCifar(depth, "B"),
+        cifar("chenyaofo/pytorch-cifar-models", numClasses)
+      )
+    )
+  ]),
+  ...[8, 32].map((depth) => named(`resnet${depth}x4`, resNetX4(depth), cifar("RepDistiller", 100)))
+]
+
+export const publishedModels: ReadonlyArray<PublishedModel> = [...resNets, ...cifarResNets]
+
 /**
- * The network of a published name, as its library spells it: `resnet18`, `timm/resnet18.a1_in1k`,
- * `gluon_resnet18_v1b`. Fails with `UnknownModel`.
+ * The network of a published name, as its library spells it: `resnet50d`, `timm/resnet50d.ra2_in1k`,
+ * `gluon_resnet50_v1d`. Fails with `UnknownModel`.
  */
 export const publishedModelOf = (name: string): Effect.Effect<PublishedModel, UnknownModel> => {
   const plain = name
