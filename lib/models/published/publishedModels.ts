@@ -1,6 +1,6 @@
 /** Names under which networks are published, and what they are in our words. */
 import { Effect, Schema } from "effect"
-import type { Architecture, ResNet, ResNetCifar } from "../Architecture.ts"
+import type { Architecture, InceptionV3, MobileNetV1, ResNet, ResNetCifar } from "../Architecture.ts"
 
 export interface PublishedModel {
   readonly name: string
@@ -27,7 +27,11 @@ interface Publisher {
   readonly inputPixels: number
 }
 
-const imageNet = (library: string): Publisher => ({ library, numClasses: 1000, inputPixels: 224 })
+const imageNet = (library: string, inputPixels = 224): Publisher => ({
+  library,
+  numClasses: 1000,
+  inputPixels
+})
 
 const cifar = (library: string, numClasses: number): Publisher => ({ library, numClasses, inputPixels: 32 })
 
@@ -55,6 +59,15 @@ const resNetCifar = (depth: number, shortcut: "A" | "B"): ResNetCifar => ({
 /** RepDistiller's `resnet8x4`, … */
 const resNetX4 = (depth: number): ResNetCifar => ({ ...resNetCifar(depth, "B"), width: 64, stem: 32 })
 
+const mobileNet = (width: MobileNetV1["width"], activation: MobileNetV1["activation"]): MobileNetV1 => ({
+  family: "mobilenet-v1",
+  width,
+  activation
+})
+
+/** As weights are used: the second classifier of torchvision's only helps training. */
+const inception: InceptionV3 = { family: "inception-v3", width: 1, auxiliary: false, dropout: 0.5 }
+
 const bottlenecks = [50, 101, 152] as const
 
 const variants = [
@@ -80,6 +93,15 @@ const resNets: ReadonlyArray<PublishedModel> = [
   )
 ]
 
+const others: ReadonlyArray<PublishedModel> = [
+  named("mobilenetv1_100", mobileNet(1, "relu6"), imageNet("timm")),
+  ...([1, 0.75, 0.5, 0.25] as const).map((width) =>
+    named(`mobilenet${width === 1 ? "1.0" : width}`, mobileNet(width, "relu"), imageNet("GluonCV"))
+  ),
+  named("inception_v3", inception, imageNet("torchvision, timm", 299)),
+  named("inceptionv3", inception, imageNet("GluonCV", 299))
+]
+
 const cifarResNets: ReadonlyArray<PublishedModel> = [
   ...[20, 32, 44, 56, 110].map((depth) =>
     named(`resnet${depth}`, resNetCifar(depth, "A"), cifar("akamaster/pytorch_resnet_cifar10", 10))
@@ -99,11 +121,11 @@ const cifarResNets: ReadonlyArray<PublishedModel> = [
   ...[8, 32].map((depth) => named(`resnet${depth}x4`, resNetX4(depth), cifar("RepDistiller", 100)))
 ]
 
-export const publishedModels: ReadonlyArray<PublishedModel> = [...resNets, ...cifarResNets]
+export const publishedModels: ReadonlyArray<PublishedModel> = [...resNets, ...others, ...cifarResNets]
 
 /**
  * The network of a published name, as its library spells it: `resnet50d`, `timm/resnet50d.ra2_in1k`,
- * `gluon_resnet50_v1d`. Fails with `UnknownModel`.
+ * `gluon_resnet50_v1d`, `mobilenet1.0`. Fails with `UnknownModel`.
  */
 export const publishedModelOf = (name: string): Effect.Effect<PublishedModel, UnknownModel> => {
   const plain = name

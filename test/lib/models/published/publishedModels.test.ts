@@ -11,6 +11,9 @@ const stated = [
   ["resnet101_v1c", 44_568_392, 8_041.05],
   ["timm/resnet152d.gluon_in1k", 60_212_040, 11_753.27],
   ["resnet50s", 25_680_808, 5_444.34],
+  ["mobilenet1.0", 4_231_976, 568.74],
+  ["mobilenet0.25", 470_072, 41.03],
+  ["inception_v3", 23_834_568, 5_713.22],
   ["cifar10_resnet20", 272_474, 40.81],
   ["cifar100_resnet56", 861_620, 125.75]
 ] as const
