@@ -12,7 +12,7 @@ import type { KeyId, Scope, Verifier } from "../storage/Signature.ts"
 import { Glance } from "./Glance.ts"
 import { blobsOf, type Manifest } from "./Manifest.ts"
 import type { KnownManifest, ResultIndex } from "./ResultIndex.ts"
-import type { SeenResults } from "./SeenResults.ts"
+import { type Seen, type SeenResults, seenPlaceOf } from "./SeenResults.ts"
 import { type ManifestPlace, manifestBytesMax, manifestKey, readManifest } from "./SignedManifest.ts"
 
 export type Lookup =
@@ -45,6 +45,8 @@ export class ManifestFinder {
   private readonly blobs = new Map<Digest, string>()
   /** What blobs looked like when their bytes were found to be others. */
   private readonly damaged = new Map<Digest, string>()
+  /** What was seen where an earlier result lies now, for readers who did not see it. */
+  private readonly replaced = new Map<string, Seen>()
   private changed = false
   private readonly services: FinderServices
 
@@ -71,6 +73,10 @@ export class ManifestFinder {
       if (!this.blobs.has(digest)) this.blobs.set(digest, stamp)
     }
     for (const [digest, stamp] of index.damaged) this.damaged.set(digest, stamp)
+    for (const [at, seen] of index.replaced) {
+      this.services.seen.hear(at, seen)
+      this.replaced.set(at, seen)
+    }
   }
 
   /** What is known of these jobs and, as far as there is room, of others; the others first. */
@@ -88,7 +94,7 @@ export class ManifestFinder {
       })
     )
     this.changed = false
-    return { manifests: new Map(kept), blobs: new Map(blobs), damaged: this.damaged }
+    return { manifests: new Map(kept), blobs: new Map(blobs), damaged: this.damaged, replaced: this.replaced }
   }
 
   /** How all that is known looks now, asked in one go. */
@@ -126,13 +132,18 @@ export class ManifestFinder {
     const { seen } = this.services
     seen.see(place, manifest)
     const rolledBack = seen.problem(place, manifest)
-    if (rolledBack !== undefined) return broken(rolledBack)
+    if (rolledBack !== undefined) {
+      this.replaced.set(seenPlaceOf(place), seen.latest(place)!)
+      this.changed = true
+      return broken(rolledBack)
+    }
     const refs = blobsOf(manifest.output.value)
     const looks = yield* stamps(refs.map((ref) => blobKey(ref.blob)))
     for (const [index, ref] of refs.entries()) {
       const problem = yield* this.blobProblem(ref, looks[index])
       if (problem !== undefined) return broken(problem)
     }
+    this.replaced.delete(seenPlaceOf(place))
     this.manifests.delete(place.key)
     this.manifests.set(place.key, { scope: place.scope, keyId, stamp: stamp?.stamp, manifest })
     this.changed = true
@@ -161,7 +172,9 @@ export class ManifestFinder {
         this.verified(ref.blob, look)
       }
       const stamp = looks.get(manifestKey({ scope, key: manifest.jobKey }))?.stamp
-      this.services.seen.see({ scope, key: manifest.jobKey }, manifest)
+      const place = { scope, key: manifest.jobKey }
+      this.services.seen.see(place, manifest)
+      this.replaced.delete(seenPlaceOf(place))
       this.manifests.delete(manifest.jobKey)
       this.manifests.set(manifest.jobKey, { ...known, stamp })
       this.changed = true

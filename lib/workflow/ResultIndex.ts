@@ -10,6 +10,7 @@ import type { Digest } from "../storage/Digest.ts"
 import { type KeyId, type Scope, Signature, type Verifier } from "../storage/Signature.ts"
 import type { CodeIdentity } from "./CodeClosure.ts"
 import type { Manifest } from "./Manifest.ts"
+import { type Seen, type SeenByPlace, scopeIn } from "./SeenResults.ts"
 
 export interface KnownManifest {
   readonly scope: Scope
@@ -27,6 +28,8 @@ export interface ResultIndex {
   readonly blobs: ReadonlyMap<Digest, string>
   /** Stamps of blobs whose bytes were found to be others: while they look so, their results are misses. */
   readonly damaged: ReadonlyMap<Digest, string>
+  /** Where an earlier result was found in the place of a later one: what was seen of that. */
+  readonly replaced: SeenByPlace
 }
 
 /** Twice what that of three thousand results takes. What is larger says nothing, and is not written. */
@@ -47,12 +50,13 @@ interface Written {
   >
   readonly blobs: { readonly [digest: string]: string }
   readonly damaged?: { readonly [digest: string]: string }
+  readonly replaced?: { readonly [place: string]: Seen }
 }
 
 const stampsIn = (written: { readonly [digest: string]: string }): ReadonlyMap<Digest, string> =>
   new Map(Object.entries(written).map(([digest, stamp]) => [digest as Digest, stamp]))
 
-export const indexText = ({ blobs, damaged, manifests }: ResultIndex): string => {
+export const indexText = ({ blobs, damaged, manifests, replaced }: ResultIndex): string => {
   const codes: Record<string, CodeIdentity> = {}
   const written = [...manifests.values()].map(({ keyId, manifest, scope, stamp }) => {
     const { code, ...rest } = manifest
@@ -64,7 +68,8 @@ export const indexText = ({ blobs, damaged, manifests }: ResultIndex): string =>
     codes,
     manifests: written,
     blobs: Object.fromEntries(blobs),
-    ...(damaged.size > 0 && { damaged: Object.fromEntries(damaged) })
+    ...(damaged.size > 0 && { damaged: Object.fromEntries(damaged) }),
+    ...(replaced.size > 0 && { replaced: Object.fromEntries(replaced) })
   }
   return JSON.stringify(record)
 }
@@ -87,7 +92,7 @@ export const readIndex = (
   if (signature === undefined || !verifier.trusts(signature.keyId, scope)) return undefined
   if (!verifier.signed(signature, message(scope, pipeline, text))) return undefined
   // Not decoded by a schema: it is our own word, and a thousand manifests would take longer than the rest.
-  const { blobs, codes, damaged = {}, manifests, schemaVersion } = JSON.parse(text) as Written
+  const { blobs, codes, damaged = {}, manifests, replaced = {}, schemaVersion } = JSON.parse(text) as Written
   if (schemaVersion !== 1) return undefined
   const believed = manifests.filter(
     (one) => verifier.trusts(one.keyId, one.scope) && verifier.trusts(signature.keyId, one.scope)
@@ -100,6 +105,10 @@ export const readIndex = (
       })
     ),
     blobs: stampsIn(blobs),
-    damaged: stampsIn(damaged)
+    damaged: stampsIn(damaged),
+    // A signer is believed for the scopes in which it may publish.
+    replaced: new Map(
+      Object.entries(replaced).filter(([at]) => verifier.trusts(signature.keyId, scopeIn(at)))
+    )
   }
 }

@@ -5,6 +5,7 @@
  */
 import { Context, DateTime, Effect, Option } from "effect"
 import type { Digest } from "../storage/Digest.ts"
+import type { Scope } from "../storage/Signature.ts"
 import type { Manifest } from "./Manifest.ts"
 import type { ManifestPlace } from "./SignedManifest.ts"
 
@@ -33,7 +34,11 @@ export const publishedAtMillis = ({ provenance: { publishedAtMillis: at } }: Man
 const timeOf = (millis: number): string =>
   Option.match(DateTime.make(millis), { onNone: () => `${millis}`, onSome: DateTime.formatIso })
 
-const placeOf = ({ key, scope }: ManifestPlace): string => `${scope}/${key}`
+/** `<scope>/<job key>` */
+export const seenPlaceOf = ({ key, scope }: ManifestPlace): string => `${scope}/${key}`
+
+/** The scope in `<scope>/<job key>`. */
+export const scopeIn = (at: string): Scope => at.slice(0, at.lastIndexOf("/")) as Scope
 
 export class SeenResults {
   readonly #record: (typeof SeenRecord)["Service"]
@@ -52,21 +57,31 @@ export class SeenResults {
 
   /** What is published there is to be later than this. */
   latestMillis(place: ManifestPlace): number {
-    return this.#all.get(placeOf(place))?.publishedAtMillis ?? 0
+    return this.latest(place)?.publishedAtMillis ?? 0
   }
 
   /** Remembers a manifest that somebody trusted has signed for this place. */
   see(place: ManifestPlace, manifest: Manifest): void {
-    const at = publishedAtMillis(manifest)
-    if (at <= this.latestMillis(place)) return
-    const seen = { publishedAtMillis: at, output: manifest.output.digest }
-    this.#all.set(placeOf(place), seen)
-    this.#news.set(placeOf(place), seen)
+    this.hear(seenPlaceOf(place), {
+      publishedAtMillis: publishedAtMillis(manifest),
+      output: manifest.output.digest
+    })
+  }
+
+  /** Remembers what somebody trusted says to have seen at `<scope>/<job key>`. */
+  hear(at: string, seen: Seen): void {
+    if (seen.publishedAtMillis <= (this.#all.get(at)?.publishedAtMillis ?? 0)) return
+    this.#all.set(at, seen)
+    this.#news.set(at, seen)
+  }
+
+  latest(place: ManifestPlace): Seen | undefined {
+    return this.#all.get(seenPlaceOf(place))
   }
 
   /** Why it is not the latest; `undefined` where it may be, or is as good: its output is the same. */
   problem(place: ManifestPlace, manifest: Manifest): string | undefined {
-    const seen = this.#all.get(placeOf(place))
+    const seen = this.latest(place)
     const at = publishedAtMillis(manifest)
     if (seen === undefined || at >= seen.publishedAtMillis) return undefined
     if (seen.output === manifest.output.digest) return undefined

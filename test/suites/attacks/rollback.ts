@@ -52,6 +52,24 @@ const putBack = (name: string, test: Test): void => {
     )
 
     test(
+      "a miss also to the next readers of an index, whose writer has refused it",
+      Effect.gen(function* () {
+        const { earlier, later, store } = yield* computedTwice("first", "second")
+        yield* store.put(earlier.object, earlier.bytes)
+        // Each knows the index of the one before, and nothing else.
+        for (const _ of ["the first", "the second", "the third"]) {
+          yield* as()(planned([later.manifest]))
+          assert.match(yield* as()(looked(later.manifest)), rolledBack)
+        }
+        // Who computes it again has planned from that index.
+        const seen = memory()
+        yield* as({}, seen)(planned([later.manifest]))
+        yield* as({}, seen)(publish(later.manifest))
+        assert.strictEqual(yield* as()(looked(later.manifest)), '{"value":"second"}')
+      })
+    )
+
+    test(
       "to an equal result: a hit, as nothing is lost by it",
       Effect.gen(function* () {
         const { earlier, later, store } = yield* computedTwice("same", "same")
