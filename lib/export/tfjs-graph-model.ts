@@ -35,6 +35,8 @@ export const tfjsGraphModel = (
       inputs: { [graph.input.name]: tensorInfo(graph.input) },
       outputs: Object.fromEntries(graph.outputs.map((output) => [output.name, tensorInfo(output)]))
     },
+    // So that `predict` gives both by name.
+    userDefinedMetadata: { structuredOutputKeys: graph.outputs.map(({ name }) => name) },
     modelTopology: { node: graph.nodes.map(nodeJson), library: {}, versions: {} },
     weightsManifest: [{ paths, weights }]
   }
