@@ -35,11 +35,12 @@ interface FullSize {
 }
 
 const networks: ReadonlyArray<FullSize> = [
+  { name: "ResNet-50-D", architecture: { family: "resnet", depth: 50, width: 64, variant: "D" }, size: 224 },
   {
-    name: "ResNet-34",
-    architecture: { family: "resnet", depth: 34, width: 64 },
+    name: "ResNet-50",
+    architecture: { family: "resnet", depth: 50, width: 64 },
     size: 224,
-    torchvision: "resnet34"
+    torchvision: "resnet50"
   }
 ]
 
