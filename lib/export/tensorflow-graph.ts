@@ -56,7 +56,7 @@ const nodesFor = (node: Node, name: string, input: ReadonlyArray<string>): Reado
     case "Constant":
       return [constantNode(name, (node as ConstantNode).operation.values, shape)]
     case "Convolution":
-      return convolution(operation, name, input)
+      return convolution(operation, node, name, input)
     case "MaxPool":
     case "AveragePool":
       return pool(operation, node, name, input)

@@ -1,7 +1,7 @@
 /**
- * Networks of full size, exported in all formats, read back as `distillery export` does; and by a real browser
- * with plain TensorFlow.js, and by Python (EXPORTS_PYTHON: programs, separated by commas, that import some of
- * tensorflow, onnx with onnxruntime, torch with torchvision).
+ * Networks of full size, exported in all formats, read back as `distillery export` does; and by a real
+ * browser with plain TensorFlow.js, and by Python (EXPORTS_PYTHON: programs, separated by commas, that import
+ * some of tensorflow, onnx with onnxruntime, torch with torchvision).
  */
 import { execFileSync } from "node:child_process"
 import { mkdtempSync, writeFileSync } from "node:fs"
