@@ -41,6 +41,17 @@ const networks: ReadonlyArray<FullSize> = [
     architecture: { family: "resnet", depth: 50, width: 64 },
     size: 224,
     torchvision: "resnet50"
+  },
+  {
+    name: "MobileNet-V1",
+    architecture: { family: "mobilenet-v1", width: 1, activation: "relu" },
+    size: 224
+  },
+  {
+    name: "Inception-V3",
+    architecture: { family: "inception-v3", width: 1, auxiliary: true, dropout: 0.5 },
+    size: 299,
+    torchvision: "inception_v3"
   }
 ]
 

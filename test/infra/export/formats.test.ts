@@ -62,6 +62,22 @@ const networks: ReadonlyArray<Case> = [
       width: 32
     },
     formats: ["tfjs"]
+  },
+  {
+    name: "MobileNet-V1 with ReLU6",
+    options: {
+      architecture: { family: "mobilenet-v1", width: 0.25, activation: "relu6" },
+      height: 45,
+      width: 64
+    }
+  },
+  {
+    name: "Inception-V3",
+    options: {
+      architecture: { family: "inception-v3", width: 0.25, auxiliary: false, dropout: 0.2 },
+      height: 80,
+      width: 79
+    }
   }
 ]
 
