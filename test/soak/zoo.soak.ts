@@ -6,6 +6,7 @@ const resnet = { family: "resnet", width: 64 } as const
 
 describe("resnet", () => {
   zooSuite("resnet18-d", { ...resnet, depth: 18, variant: "D" })
+  zooSuite("resnet50-b", { ...resnet, depth: 50 })
   zooSuite("resnet50-b-dilated", { ...resnet, depth: 50, outputStride: 8 })
   zooSuite("resnet152-d", { ...resnet, depth: 152, variant: "D" })
 })

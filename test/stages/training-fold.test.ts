@@ -5,6 +5,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Option, Ref } from "effect"
 import { encodeLabelledImages } from "../../lib/data/labelled-images.ts"
+import { decodeSafetensors } from "../../lib/models/safetensors.ts"
 import { BlobStore } from "../../lib/storage/BlobStore.ts"
 import { TrainingParams } from "../../lib/train/TrainingParams.ts"
 import { JobContext } from "../../lib/workflow/JobContext.ts"
@@ -104,7 +105,8 @@ const cases: ReadonlyArray<Case> = [
     next: { augment: { pad: 1, flip: false } },
     executed: [1, 2, 3, 4]
   },
-  { what: "softer labels", first: {}, next: { labelSmoothing: 0.1 }, executed: [1, 2, 3, 4] }
+  { what: "softer labels", first: {}, next: { labelSmoothing: 0.1 }, executed: [1, 2, 3, 4] },
+  { what: "branches that start at 0", first: {}, next: { zeroGamma: true }, executed: [1, 2, 3, 4] }
 ]
 
 describe("training after another run", () => {
@@ -127,6 +129,24 @@ describe("training after another run", () => {
       const counts = []
       for (const tail of tails) counts.push((yield* trained(tail)).executed.length)
       assert.deepStrictEqual(counts, [5, 1, 1])
+    }).pipe(Effect.provide(storage))
+  )
+})
+
+describe("zeroGamma", () => {
+  it.effect("starts the last normalisation of every block at 0", () =>
+    Effect.gen(function* () {
+      const { classifier } = yield* trained({ epochs: 1, learningRate: 0, zeroGamma: true })
+      const { arrays } = yield* decodeSafetensors(yield* (yield* BlobStore).get(classifier.weights))
+      for (const [bn, gamma] of [
+        ["bn1", 1],
+        ["bn2", 0]
+      ] as const) {
+        for (const layer of [1, 2, 3]) {
+          const { values } = arrays[`layer${layer}.0.${bn}.weight`]!
+          assert.isTrue(values.every((value) => value === gamma))
+        }
+      }
     }).pipe(Effect.provide(storage))
   )
 })

@@ -170,5 +170,6 @@ export const zooSuite = (name: string, architecture: Architecture) =>
         assert.sameMembers(Object.keys(golden.gradients), trainableNames(classifier) as Array<string>)
         const specs = classifier.weights.filter(isTrainable)
         assertGradients(specs, summaries as Float32Array, golden.gradients)
-      }).pipe(Effect.scoped, Effect.provide(native.layer))
+      }).pipe(Effect.scoped, Effect.provide(native.layer)),
+    120_000
   )
