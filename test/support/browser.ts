@@ -61,7 +61,8 @@ export const resultOfPage = async (program: string, options: PageOptions): Promi
   const child = spawn(
     program,
     [...flags, `--user-data-dir=${options.profileFolder}`, `http://127.0.0.1:${port}/`],
-    { stdio: ["ignore", "ignore", "pipe"] }
+    // A group of its own: the program may be a script that starts the browser.
+    { stdio: ["ignore", "ignore", "pipe"], detached: true }
   )
   let said = ""
   child.stderr.on("data", (chunk: Buffer) => (said += chunk.toString()))
@@ -74,7 +75,8 @@ export const resultOfPage = async (program: string, options: PageOptions): Promi
   } finally {
     clearTimeout(timer)
     child.removeAllListeners("exit")
-    child.kill("SIGKILL")
+    const runs = child.exitCode === null && child.signalCode === null
+    if (runs && child.pid !== undefined) process.kill(-child.pid, "SIGKILL")
     server.close()
     server.closeAllConnections()
   }
