@@ -7,7 +7,11 @@ export interface KeyPair {
   readonly sign: (message: string) => Signature
 }
 
-export const newSecret = (): string => randomBytes(32).toString("base64url")
+/** Never one that a command line takes for a flag, and would show in its complaint. */
+export const newSecret = (): string => {
+  const secret = randomBytes(32).toString("base64url")
+  return secret.startsWith("-") ? newSecret() : secret
+}
 
 const prefix = "ed25519:"
 

@@ -1,5 +1,6 @@
 /**
- * What every backbone must keep: the promised shapes, a gradient for every weight, no talk between images.
+ * What every backbone must keep: the promised shapes, a gradient for every weight, no talk between images,
+ * the same logits on every runtime.
  */
 import { assert, beforeAll, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
@@ -12,8 +13,11 @@ import { decodeWeights, encodeWeights } from "../../lib/models/weights.ts"
 import { initializeWeights } from "../../lib/nn/initializers.ts"
 import { BatchStatistics, evaluation } from "../../lib/nn/Mode.ts"
 import { isTrainable, type Weights, type WeightTensors } from "../../lib/nn/Weights.ts"
+import { TensorRuntime } from "../../lib/tensor/Runtime.ts"
 import { RandomStream } from "../../lib/tensor/random.ts"
 import { tf } from "../../lib/tensor/tf.ts"
+import { makeVariables } from "../../lib/train/variables.ts"
+import { native, portable } from "../support/runtimes.ts"
 
 const random = RandomStream.make(5, "backbone suite")
 const noise = (shape: [number, number, number, number]) =>
@@ -47,6 +51,7 @@ export const backboneSuite = (name: string, options: BackboneCase) =>
     beforeAll(() => Effect.runPromise(startWasm))
     shapesAndGradients(options)
     imagesAndFiles(options)
+    runtimesAgree(options)
   })
 
 const shapesAndGradients = (options: BackboneCase) => {
@@ -132,3 +137,40 @@ const imagesAndFiles = (options: BackboneCase) => {
     })
   )
 }
+
+/** Of the largest logit: sums of thousands of float32 in another order. */
+const runtimeTolerance = 1e-4
+
+const logitsOf = (options: BackboneCase, images: Float32Array) =>
+  Effect.gen(function* () {
+    const { classifier, weights } = yield* prepare(options)
+    const variables = yield* makeVariables(weights)
+    const { channels, size } = options
+    const step = yield* (yield* TensorRuntime).jit(
+      ({ images }) => ({ logits: classifier.apply(variables, images as tf.Tensor4D, evaluation) }),
+      {
+        inputs: { images: { shape: [2, size, size, channels], dtype: "float32" } },
+        precision: "float32"
+      }
+    )
+    return (yield* step.run({ images })).logits as Float32Array
+  })
+
+const runtimesAgree = (options: BackboneCase) =>
+  it.live.skipIf(native.skipped !== "")(
+    `gives the same logits on the native and the portable runtime${native.skipped}`,
+    () =>
+      Effect.gen(function* () {
+        const { channels, size } = options
+        const images = Float32Array.from({ length: 2 * size * size * channels }, () => random.gaussian())
+        const [fast, slow] = yield* Effect.all(
+          [native, portable].map(({ layer }) =>
+            Effect.provide(Effect.scoped(logitsOf(options, images)), layer)
+          )
+        )
+        const largest = slow!.reduce((most, logit) => Math.max(most, Math.abs(logit)), 0)
+        for (const [index, logit] of slow!.entries()) {
+          assert.approximately(fast![index]!, logit, runtimeTolerance * largest, `logit ${index}`)
+        }
+      })
+  )

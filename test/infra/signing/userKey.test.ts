@@ -69,6 +69,11 @@ describe("Ed25519", () => {
     assert.strictEqual(pair.sign("\x72").signature, bytes(signature))
   })
 
+  it("makes no secret that reads as a flag, as one of 64 draws would", () => {
+    const secrets = Array.from({ length: 1000 }, newSecret)
+    assert.isFalse(secrets.some((secret) => secret.startsWith("-")))
+  })
+
   it("tells exactly what was signed, by whom", () => {
     const [one, other] = [keyPairFrom(newSecret())!, keyPairFrom(newSecret())!]
     const signed = one.sign("präzise")
