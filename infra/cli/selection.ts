@@ -1,5 +1,6 @@
 /** From flags to what the engine takes: selections and param overrides. */
 import { Effect, type Schema } from "effect"
+import { jsonValue } from "../../lib/storage/jsonValue.ts"
 import * as Pipeline from "../../lib/workflow/Pipeline.ts"
 import type { Selection } from "../../lib/workflow/Selection.ts"
 import { suggestion } from "../../lib/workflow/suggestions.ts"
@@ -56,7 +57,7 @@ export const selectionFrom = Effect.fn("selectionFrom")(function* (
 
 const jsonOrString = (text: string): Schema.Json => {
   try {
-    return JSON.parse(text) as Schema.Json
+    return jsonValue(text) as Schema.Json
   } catch {
     return text
   }

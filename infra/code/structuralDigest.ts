@@ -4,6 +4,7 @@
  * same digest.
  */
 import type { Digest } from "../../lib/storage/Digest.ts"
+import { jsonValue } from "../../lib/storage/jsonValue.ts"
 import { preImage } from "../../lib/workflow/Fingerprint.ts"
 import { digestOf } from "../hashing.ts"
 import { isSyntax, type Syntax } from "./erasure.ts"
@@ -119,7 +120,7 @@ export const preImagesOf = (graph: ModuleGraph, reached: Reached): ReadonlyMap<s
   }
   // As text: the order of its keys is what `Object.keys` gives.
   for (const path of reached.jsons) {
-    structures.set(`${path}#json`, [JSON.stringify(JSON.parse(graph.json(path)))])
+    structures.set(`${path}#json`, [JSON.stringify(jsonValue(graph.json(path)))])
   }
   return new Map([...structures].map(([id, made]) => [id, preImage("declaration/1", made)]))
 }

@@ -2,6 +2,8 @@
  * The events of a run as its log keeps them: one JSON object a line, with the time, the plan and the report
  * cut to what a reader of the log looks at.
  */
+
+import { jsonValue } from "../../lib/storage/jsonValue.ts"
 import type { RunEvent } from "../../lib/workflow/RunEvent.ts"
 import type { RunReport } from "../../lib/workflow/RunReport.ts"
 import { planDocument } from "./planTable.ts"
@@ -61,7 +63,7 @@ export const loggedEvent = (
 /** `undefined` for a line that was cut off by a crash, or is of another kind. */
 export const eventFrom = (line: string): LoggedEvent | undefined => {
   try {
-    const read = JSON.parse(line) as Partial<LoggedEvent> | null
+    const read = jsonValue(line) as Partial<LoggedEvent> | null
     const isEvent = typeof read?.at === "number" && typeof read._tag === "string"
     return isEvent ? (read as LoggedEvent) : undefined
   } catch {

@@ -4,6 +4,7 @@
  */
 import { Result } from "effect"
 import { sizeOf } from "../nn/Weights.ts"
+import { jsonValue } from "../storage/jsonValue.ts"
 import { bytesPerElement, isStoredDtype, type StoredDtype } from "./StoredTensor.ts"
 
 export interface SafetensorsEntry {
@@ -90,7 +91,7 @@ const parseHeader = (bytes: Uint8Array): Result.Result<Readonly<Record<string, u
       catch: () => "the header is not UTF-8"
     })
     const header = yield* Result.try({
-      try: (): unknown => JSON.parse(text),
+      try: () => jsonValue(text),
       catch: () => "the header is not a JSON object"
     })
     if (!text.startsWith("{") || !isRecord(header)) return yield* refuse("the header is not a JSON object")

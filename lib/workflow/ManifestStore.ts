@@ -8,6 +8,7 @@
 import { Clock, Context, Effect, Layer, type Option, type Schema } from "effect"
 import { BlobStore } from "../storage/BlobStore.ts"
 import { type Digest, Hasher } from "../storage/Digest.ts"
+import { jsonValue } from "../storage/jsonValue.ts"
 import { ObjectStore, type PreconditionFailed, type StoreError } from "../storage/ObjectStore.ts"
 import { type KeyId, type KeyUnavailable, Signer, Verifier } from "../storage/Signature.ts"
 import type { Manifest } from "./Manifest.ts"
@@ -84,7 +85,7 @@ const dated = Effect.fn("ManifestStore.dated")(function* (seen: SeenResults, mad
   const now = yield* Clock.currentTimeMillis
   const publishedAtMillis = Math.max(now, seen.latestMillis(place) + 1)
   const manifest: Manifest = { ...made, provenance: { ...made.provenance, publishedAtMillis } }
-  const payload = JSON.parse(JSON.stringify(manifest)) as Schema.Json
+  const payload = jsonValue(JSON.stringify(manifest)) as Schema.Json
   const signature = yield* sign(manifestMessage(place, payload))
   return {
     manifest,

@@ -7,6 +7,7 @@
  */
 import { Option, Schema } from "effect"
 import type { Digest } from "../storage/Digest.ts"
+import { jsonValue } from "../storage/jsonValue.ts"
 import { type KeyId, type Scope, Signature, type Verifier } from "../storage/Signature.ts"
 import type { CodeIdentity } from "./CodeClosure.ts"
 import type { Manifest } from "./Manifest.ts"
@@ -92,7 +93,7 @@ export const readIndex = (
   if (signature === undefined || !verifier.trusts(signature.keyId, scope)) return undefined
   if (!verifier.signed(signature, message(scope, pipeline, text))) return undefined
   // Not decoded by a schema: it is our own word, and a thousand manifests would take longer than the rest.
-  const { blobs, codes, damaged = {}, manifests, replaced = {}, schemaVersion } = JSON.parse(text) as Written
+  const { blobs, codes, damaged = {}, manifests, replaced = {}, schemaVersion } = jsonValue(text) as Written
   if (schemaVersion !== 1) return undefined
   const believed = manifests.filter(
     (one) => verifier.trusts(one.keyId, one.scope) && verifier.trusts(signature.keyId, one.scope)

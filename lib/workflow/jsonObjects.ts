@@ -1,5 +1,6 @@
 /** Small JSON records in an `ObjectStore`: written with a schema, read back or known to be unreadable. */
 import { Effect, Option, Schema } from "effect"
+import { jsonValue } from "../storage/jsonValue.ts"
 import {
   type Durability,
   type ObjectInfo,
@@ -29,7 +30,7 @@ const isTooDeep = (text: string): boolean => {
   return false
 }
 
-const parse = Option.liftThrowable((text: string): unknown => JSON.parse(text))
+const parse = Option.liftThrowable(jsonValue)
 
 /** Of bytes that anybody may have written. `None` for what is no JSON, or nested more deeply than ours. */
 export const parseJson = (bytes: Uint8Array): Option.Option<unknown> => {
