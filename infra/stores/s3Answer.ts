@@ -1,5 +1,5 @@
 /** An answer in HTTP/1.1 while it arrives: its head, and its body in memory or where it is wanted. */
-import { failure, type Receiver } from "./s3Line.ts"
+import { badAnswer, failure, type Receiver, tooMuch } from "./s3Line.ts"
 
 export interface AnswerHead {
   readonly statusCode: number
@@ -29,37 +29,85 @@ const headBytesMax = 64 * 1024
 /** Of what does not land. */
 const bodyBytesMax = 2 ** 20
 
+/** What arrived is no answer: somebody on the way damaged it, or is not what it seems. */
+const unlikeAnAnswer = (message: string): Error => failure(badAnswer, message)
+
+/** Of a name that comes twice, both, as a list. */
 const headFrom = (text: string): AnswerHead => {
   const [first = "", ...lines] = text.split("\r\n")
-  const status = /^HTTP\/1\.1 (\d{3})/.exec(first)?.[1]
-  if (status === undefined) throw failure("EPROTO", "what answers does not speak HTTP/1.1")
+  const [, minor, status] = /^HTTP\/1\.([01]) (\d{3})(?: |$)/.exec(first) ?? []
+  if (status === undefined) throw unlikeAnAnswer("what answers does not speak HTTP/1.1")
+  // Of version 1.0, and a line that goes on in the next.
+  if (minor === "0" || lines.some((line) => /^[ \t]/.test(line))) throw new UnknownForm()
   const headers: { [name: string]: string } = {}
   for (const line of lines) {
     const colon = line.indexOf(":")
-    headers[line.slice(0, colon).toLowerCase()] = line.slice(colon + 1).trim()
+    if (colon < 1) throw unlikeAnAnswer("a line of the answer's head has no name")
+    const name = line.slice(0, colon).toLowerCase()
+    const value = line.slice(colon + 1).trim()
+    headers[name] = headers[name] === undefined ? value : `${headers[name]}, ${value}`
   }
   return { statusCode: Number(status), headers }
 }
 
+/** Of the body; `undefined` where only its chunks, or its end, tell. */
+const lengthFrom = (headers: AnswerHead["headers"]): number | undefined => {
+  const text = headers["content-length"]
+  if (text === undefined) return undefined
+  // Who reads two lengths, or a length and chunks, takes a part of the body for the next answer.
+  if (!/^\d{1,15}$/.test(text) || headers["transfer-encoding"] !== undefined)
+    throw unlikeAnAnswer("the answer says in two ways, or in none, how long it is")
+  return Number(text)
+}
+
+const chunkPattern = /^([0-9a-f]{1,8})[ \t]*(?:;.*)?$/i
+
 /** What is in the chunks so far, and whether the last one was among them. */
 const unchunked = (bytes: Buffer): { readonly body: Buffer; readonly isAll: boolean } => {
   const chunks: Array<Buffer> = []
+  const so = (isAll: boolean) => ({ body: Buffer.concat(chunks), isAll })
   for (let at = 0; ; ) {
     const lineEnd = bytes.indexOf("\r\n", at)
-    const length = Number.parseInt(bytes.toString("latin1", at, lineEnd), 16)
-    if (lineEnd === -1) return { body: Buffer.concat(chunks), isAll: false }
-    if (Number.isNaN(length)) throw failure("EPROTO", "a chunk has no length")
-    // After the last one there may be more lines of the head's kind; then an empty one.
-    if (length === 0) return { body: Buffer.concat(chunks), isAll: bytes.indexOf("\r\n\r\n", lineEnd) !== -1 }
+    if (lineEnd === -1) return so(false)
+    const digits = chunkPattern.exec(bytes.toString("latin1", at, lineEnd))?.[1]
+    if (digits === undefined) throw unlikeAnAnswer("a chunk has no length")
+    const length = Number.parseInt(digits, 16)
     const start = lineEnd + 2
-    if (start + length + 2 > bytes.length) return { body: Buffer.concat(chunks), isAll: false }
-    chunks.push(bytes.subarray(start, start + length))
-    at = start + length + 2
+    const end = start + length
+    if (length === 0) {
+      // There may be more lines of the head's kind; then an empty one.
+      const last = bytes.indexOf("\r\n\r\n", lineEnd)
+      if (last !== -1 && last + 4 < bytes.length) throw unlikeAnAnswer(tooMuch)
+      return so(last !== -1)
+    }
+    if (end + 2 > bytes.length) return so(false)
+    if (bytes.toString("latin1", end, end + 2) !== "\r\n")
+      throw unlikeAnAnswer("a chunk is not as long as it says")
+    chunks.push(bytes.subarray(start, end))
+    at = end + 2
   }
 }
 
 const isBodiless = (method: string, status: number): boolean =>
   method === "HEAD" || status === 204 || status === 304
+
+const rangePattern = /^bytes (\d{1,15})-(\d{1,15})\/(\d{1,15})$/
+
+/** Room for the bytes that were asked for; a server that knows no ranges gives all. */
+const roomIn = (
+  landing: Landing,
+  status: number,
+  headers: AnswerHead["headers"],
+  length: number | undefined
+): Uint8Array => {
+  const whole = ["", 0, (length ?? 0) - 1, length ?? 0].map(Number)
+  const range = status === 200 ? whole : (rangePattern.exec(headers["content-range"] ?? "") ?? []).map(Number)
+  const [, start = -1, last = -1, size = -1] = range
+  const isWanted = start === landing.start && last - start + 1 === length && last < size
+  const room = isWanted ? landing.room(length, size) : undefined
+  if (room === undefined) throw new UnknownForm()
+  return room
+}
 
 export class Arrival implements Receiver {
   head: AnswerHead | undefined
@@ -93,7 +141,7 @@ export class Arrival implements Receiver {
         : Buffer.concat([this.#text, bytes])
     const end = this.#text.indexOf("\r\n\r\n")
     if (end === -1) {
-      if (this.#text.length > headBytesMax) throw failure("EPROTO", "the answer's head has no end")
+      if (this.#text.length > headBytesMax) throw unlikeAnAnswer("the answer's head has no end")
       // Its memory is used again.
       this.#text = Buffer.from(this.#text)
       return false
@@ -110,31 +158,22 @@ export class Arrival implements Receiver {
 
   #expectBody({ headers, statusCode }: AnswerHead): void {
     if (isBodiless(this.#method, statusCode)) return
-    const length = headers["content-length"]
     if (headers["content-encoding"] !== undefined) throw new UnknownForm()
-    if (length === undefined && headers["transfer-encoding"]?.toLowerCase() !== "chunked")
+    this.#left = lengthFrom(headers)
+    if (this.#landing !== undefined && statusCode < 300) {
+      this.#room = roomIn(this.#landing, statusCode, headers, this.#left)
+    } else if (
+      this.#left === undefined
+        ? headers["transfer-encoding"]?.toLowerCase() !== "chunked"
+        : this.#left > bodyBytesMax
+    ) {
       throw new UnknownForm()
-    this.#left = length === undefined ? undefined : Number(length)
-    const isLanding = this.#landing !== undefined && statusCode < 300 && this.#isWanted(statusCode, headers)
-    if (isLanding) {
-      if (this.#left === undefined) throw new UnknownForm()
-      const size = headers["content-range"]?.split("/")[1] ?? length
-      this.#room = this.#landing!.room(this.#left, Number(size))
-      if (this.#room === undefined) throw new UnknownForm()
-    } else if (this.#left !== undefined && this.#left > bodyBytesMax) throw new UnknownForm()
-  }
-
-  /** The bytes that were asked for; a server that knows no ranges gives all. */
-  #isWanted(status: number, headers: AnswerHead["headers"]): boolean {
-    const { start } = this.#landing!
-    return status === 206
-      ? headers["content-range"]?.startsWith(`bytes ${start}-`) === true
-      : status === 200 && start === 0
+    }
   }
 
   #takeBody(bytes: Uint8Array, inPlace: boolean): boolean {
     if (this.#left === undefined) return this.#takeChunks(bytes)
-    if (bytes.length > this.#left) throw failure("EPROTO", "the server sent more than it said")
+    if (bytes.length > this.#left) throw unlikeAnAnswer(tooMuch)
     if (this.#room !== undefined) {
       if (!inPlace) this.#room.set(bytes, this.#landing!.landed)
       this.#landing!.landed += bytes.length

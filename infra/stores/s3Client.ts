@@ -46,7 +46,7 @@ const isTriedAgain = ({ absence, numMin }: Persistence, numRetries: number, firs
   return !absence.isOver && (numRetries < numMin || absence.isBorne(firstMillis))
 }
 
-const retryStrategy = (persistence: Persistence): RetryStrategy => ({
+export const retryStrategy = (persistence: Persistence): RetryStrategy => ({
   acquireInitialRetryToken: async () => tokenAfter(0),
   refreshRetryTokenForRetry: async (token, { error, errorType }) => {
     const { absence } = persistence

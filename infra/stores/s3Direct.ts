@@ -209,7 +209,7 @@ export class Direct {
   }
 
   #keep(origin: string, line: Line, { headers }: AnswerHead): void {
-    if (headers.connection?.toLowerCase() === "close" || !line.isFree) {
+    if (/(^|[, ])close($|[, ])/i.test(headers.connection ?? "") || !line.isFree) {
       line.socket.destroy()
       return
     }

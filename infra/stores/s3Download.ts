@@ -124,6 +124,7 @@ const ask = async (reading: Reading, start: number, end: number): Promise<Copied
     throw isPrecondition(error as S3Failure) ? new Replaced() : error
   })
   if (answer.ContentRange?.startsWith(`bytes ${start}-`) !== true) {
+    ;(answer.Body as Readable | undefined)?.destroy()
     throw new Error("the server does not give parts of an object, so a broken download cannot go on")
   }
   if (landing.landed > 0) return { at: start + landing.landed, error: landing.error }

@@ -3,6 +3,7 @@
  * passed on: a server may repeat what it was sent, and that is signed with a secret.
  */
 import { type StoreError, StoreFull, StoreUnavailable, StoreUnusable } from "../../lib/storage/ObjectStore.ts"
+import { badAnswer } from "./s3Line.ts"
 
 /** An error of the SDK as far as it is looked at here. */
 export interface S3Failure {
@@ -62,10 +63,18 @@ const arrivedDamaged = new Set([
   "XAmzContentChecksumMismatch"
 ])
 
-/** Worth another try besides what the SDK tries again: a body was damaged, there or on its way back. */
+/** What came was no answer, to us or to Node's parser. */
+const isGarbled = (code: string): boolean => code === badAnswer || code.startsWith("HPE_")
+
+/**
+ * Worth another try besides what the SDK tries again: something was damaged, there or on its way back, or a
+ * connection that was kept was just being given up (408).
+ */
 export const isPassing = (failure: S3Failure): boolean => {
   const status = statusOf(failure)
-  return arrivedDamaged.has(codeOf(failure)) || (status !== undefined && status >= 200 && status < 300)
+  const code = codeOf(failure)
+  const isCutShort = status !== undefined && ((status >= 200 && status < 300) || status === 408)
+  return arrivedDamaged.has(code) || isGarbled(code) || isCutShort
 }
 
 const keyVariables = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE"
@@ -160,6 +169,9 @@ const diagnosisOf = (failure: S3Failure, server: S3Server): Diagnosis => {
   if (certificatePattern.test(code)) {
     const reason = `its certificate is not trusted (${code}); name its authority in NODE_EXTRA_CA_CERTS`
     return { kind: "unusable", reason }
+  }
+  if (isGarbled(code)) {
+    return { kind: "unavailable", reason: `what ${server.server} answers is not HTTP (${code})` }
   }
   if (networkPattern.test(code)) return { kind: "unavailable", reason: unreachable(code, server) }
   return byStatus(failure, server, code)

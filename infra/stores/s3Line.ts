@@ -24,6 +24,10 @@ const connectMillis = 5_000
 /** Of an answer's head and of what comes with it. */
 const spareBytes = 64 * 1024
 
+/** The code of what arrived and is no answer. */
+export const badAnswer = "BAD_ANSWER"
+export const tooMuch = "the server sent more than it said"
+
 export const failure = (code: string, message: string) => Object.assign(new Error(message), { code })
 
 /** Of lines that are closed, for the next: some servers close one after every answer. */
@@ -105,7 +109,7 @@ export class Line {
   #take(bytes: Uint8Array): boolean {
     try {
       // Nobody asked for anything: what comes then would be taken for an answer to the next question.
-      if (this.#receiver === undefined) throw failure("EPROTO", "the server sent more than it said")
+      if (this.#receiver === undefined) throw failure(badAnswer, tooMuch)
       this.#receiver.take(bytes, bytes.buffer !== this.#spare.buffer)
     } catch (error) {
       this.#fail?.(error)
