@@ -4,9 +4,9 @@ import { Effect, Layer } from "effect"
 import { decodeSafetensors } from "../../lib/models/safetensors.ts"
 import { type BlobRef, BlobStore } from "../../lib/storage/BlobStore.ts"
 import { DenseTrainingParams } from "../../lib/train/TransferParams.ts"
-import { run as evaluate } from "../../stages/evaluate.run.ts"
 import { run } from "../../stages/transfer-segmentation.run.ts"
 import { TransferSegmentationParams } from "../../stages/transfer-segmentation.ts"
+import { segmenterOverfitSuite } from "../suites/segmenterOverfit.ts"
 import { native } from "../support/runtimes.ts"
 import { blobsLayer, jobLayer } from "../support/stageServices.ts"
 import { storedClassifier, storedMasks } from "../support/transferCases.ts"
@@ -29,7 +29,7 @@ const paramsFor = (epochs: number, changes: Partial<typeof TransferSegmentationP
       epochs,
       batchSize: 8,
       learningRate: 0.2,
-      warmupEpochs: 20,
+      warmupEpochs: 1,
       weightDecay: 0,
       gradientNormMax: 10
     }),
@@ -37,23 +37,7 @@ const paramsFor = (epochs: number, changes: Partial<typeof TransferSegmentationP
   })
 
 describe.skipIf(native.skipped !== "")(`transfer to segmentation${native.skipped}`, () => {
-  it.effect(
-    "overfits eight images: mIoU at least 0.98",
-    () =>
-      Effect.gen(function* () {
-        const dataset = yield* storedMasks
-        const classifier = yield* storedClassifier(architecture)
-        const segmenter = yield* run({ params: paramsFor(360), inputs: { dataset, classifier } })
-        const evaluation = yield* evaluate({ inputs: { model: segmenter, dataset } })
-        assert.isAtLeast(evaluation.metrics.meanIoU!, 0.98)
-        assert.strictEqual(segmenter.history.length, 360)
-        assert.isAbove(
-          segmenter.history.at(-1)!.validation.meanIoU!,
-          segmenter.history[0]!.validation.meanIoU!
-        )
-      }).pipe(Effect.provide(layer)),
-    300_000
-  )
+  segmenterOverfitSuite({ epochs: 120, learningRate: 0.5, warmupEpochs: 10, meanIoU: 0.9 })
 
   it.effect("reports what it took, what is new and what is frozen; frozen weights stay", () =>
     Effect.gen(function* () {
