@@ -11,6 +11,7 @@ import { RandomStream } from "../lib/tensor/random.ts"
 import { detectorValidation } from "../lib/train/evaluate-detector.ts"
 import { firstWeights, firstWeightsText } from "../lib/train/first-weights.ts"
 import { fitTask } from "../lib/train/fit.ts"
+import { microBatchSizeOf } from "../lib/train/TrainingParams.ts"
 import { detectionTask } from "../lib/train/tasks/detection.ts"
 import { JobContext } from "../lib/workflow/JobContext.ts"
 import type { ValuesOf } from "../lib/workflow/Stage.ts"
@@ -79,7 +80,13 @@ export const run = Effect.fn("transfer-detection")(function* (args: {
   })
   const result = yield* fitTask({
     task: detectionTask(detector, first.specs),
-    batches: detectionBatches({ dataset: train, normalization: preprocessing, anchors, ...training }),
+    batches: detectionBatches({
+      dataset: train,
+      normalization: preprocessing,
+      anchors,
+      ...training,
+      batchSize: microBatchSizeOf(training)
+    }),
     params: training,
     acting,
     firstWeights: () => first.weights,

@@ -8,6 +8,7 @@ import { BlobStore } from "../lib/storage/BlobStore.ts"
 import { segmenterValidation } from "../lib/train/evaluate-segmenter.ts"
 import { firstWeights, firstWeightsText } from "../lib/train/first-weights.ts"
 import { fitTask } from "../lib/train/fit.ts"
+import { microBatchSizeOf } from "../lib/train/TrainingParams.ts"
 import { segmentationTask } from "../lib/train/tasks/segmentation.ts"
 import { JobContext } from "../lib/workflow/JobContext.ts"
 import type { ValuesOf } from "../lib/workflow/Stage.ts"
@@ -53,7 +54,8 @@ export const run = Effect.fn("transfer-segmentation")(function* (args: {
     batches: segmentationBatches({
       dataset: yield* splitOf(dataset.train),
       normalization: preprocessing,
-      ...training
+      ...training,
+      batchSize: microBatchSizeOf(training)
     }),
     params: training,
     acting,

@@ -44,6 +44,12 @@ const isParameter = ({ role }: WeightSpec): boolean => role !== "running-mean" &
 export const sizeOf = (shape: ReadonlyArray<number>): number =>
   shape.reduce((size, extent) => size * extent, 1)
 
+/** As many zeros as the weights have values. */
+export const zeroWeights = (specs: ReadonlyArray<WeightSpec>): Weights =>
+  Object.fromEntries(
+    specs.map(({ name, shape }) => [name, { shape, values: new Float32Array(sizeOf(shape)) }])
+  )
+
 /**
  * Learned numbers, frozen or not: running statistics do not count (as in papers and in PyTorch's
  * `parameters()`).

@@ -6,7 +6,7 @@ import { Effect, Schema } from "effect"
 import type { NamedArray } from "../models/safetensors.ts"
 import { decodeSafetensors, encodeSafetensors, SafetensorsError } from "../models/safetensors.ts"
 import { checkWeights } from "../models/weights.ts"
-import { isTrainable, sizeOf, type Weight, type WeightSpec, type Weights } from "../nn/Weights.ts"
+import { isTrainable, type Weight, type WeightSpec, type Weights, zeroWeights } from "../nn/Weights.ts"
 import { EpochRecord } from "./EpochRecord.ts"
 import { LossScale } from "./loss-scaling.ts"
 
@@ -50,11 +50,7 @@ export const beginning = (weights: Weights, specs: ReadonlyArray<WeightSpec>): R
   sums: noSums,
   history: [],
   weights,
-  velocities: Object.fromEntries(
-    specs
-      .filter(isTrainable)
-      .map(({ name, shape }) => [name, { shape, values: new Float32Array(sizeOf(shape)) }])
-  )
+  velocities: zeroWeights(specs.filter(isTrainable))
 })
 
 /** Equal resume points give equal bytes. */

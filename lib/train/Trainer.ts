@@ -4,19 +4,16 @@
  */
 import { Clock, Effect, Schema, type Scope } from "effect"
 import type { TrainingBatches } from "../data/batches.ts"
-import { isTrainable } from "../nn/Weights.ts"
-import { type Compiled, type TensorError, TensorRuntime } from "../tensor/Runtime.ts"
-import type { tf } from "../tensor/tf.ts"
+import type { TensorError, TensorRuntime } from "../tensor/Runtime.ts"
 import type { EpochRecord } from "./EpochRecord.ts"
-import { firstLossScale, type LossScaling, makeLossScaling, readLossScaling } from "./loss-scaling.ts"
-import { learningRateAt } from "./lr-schedules.ts"
-import { Prefetch } from "./Prefetch.ts"
+import { type LrScheduleOptions, learningRateAt } from "./lr-schedules.ts"
+import { type Position, Prefetch } from "./Prefetch.ts"
 import { type OnProgress, throttled } from "./Progress.ts"
 import { type EpochSums, noSums, type ResumePoint } from "./ResumePoint.ts"
 import type { Share, Task } from "./Task.ts"
 import type { OptimizationParams } from "./TrainingParams.ts"
-import { trainStep } from "./train-step.ts"
-import { makeVariables, readVariables, type Variables } from "./variables.ts"
+import { openSession, type TrainingSession } from "./TrainingSession.ts"
+import type { Variables } from "./variables.ts"
 
 /** The loss is not a number any more: nothing that follows can be right. */
 export class DivergedError extends Schema.TaggedError<DivergedError>()("DivergedError", {
@@ -60,8 +57,9 @@ export type SaveReason = "epoch" | "interval" | "stop"
 
 export interface TrainOptions<I extends string, O extends string, E, R> {
   readonly task: Task<I, O>
+  /** Of `microBatchSize` examples where the params say so: the parts that make up the batch of a step. */
   readonly batches: TrainingBatches<I>
-  readonly params: Omit<OptimizationParams, "batchSize" | "initializer" | "seed">
+  readonly params: Omit<OptimizationParams, "initializer" | "seed">
   readonly start: ResumePoint
   readonly validation?: MakeValidation | undefined
   /** Called after every epoch, every `saveIntervalMillis` within one, and before stopping on request. */
@@ -89,100 +87,105 @@ export const train = <I extends string, O extends string, E = never, R = never>(
   Effect.scoped(
     Effect.gen(function* () {
       const { params, batches, save = () => Effect.void, stopRequested = Effect.succeed(false) } = options
-      const { batchSize, numExamples, stepsPerEpoch } = batches
-      if (stepsPerEpoch === 0) return yield* new TooFewExamples({ batchSize, numExamples })
-      const session = yield* openSession(options)
+      const { batchSize } = params
+      const stepsPerEpoch = stepsOfEpoch(batches, params)
+      if (stepsPerEpoch === 0) {
+        return yield* new TooFewExamples({ batchSize, numExamples: batches.numExamples })
+      }
+      const running = yield* begin(options, stepsPerEpoch)
       let cursor: Cursor = options.start
       let savedAt = yield* Clock.currentTimeMillis
-      if (cursor.epoch < params.epochs) yield* session.prefetch.begin(cursor)
+      if (cursor.epoch < params.epochs) {
+        yield* running.prefetch.begin(partPosition(running.session, cursor))
+      }
       while (cursor.epoch < params.epochs) {
         if (yield* stopRequested) {
-          const state = yield* stateOf(session, cursor)
+          const state = yield* stateOf(running, cursor)
           yield* save(state, "stop")
-          return { status: "stopped", state, dataSeconds: session.prefetch.seconds }
+          return { status: "stopped", state, dataSeconds: running.prefetch.seconds }
         }
-        cursor = yield* runStep(session, cursor)
+        cursor = yield* runStep(running, cursor)
         const now = yield* Clock.currentTimeMillis
-        if (cursor.step === batches.stepsPerEpoch) {
-          cursor = yield* endEpoch(session, cursor)
-          yield* save(yield* stateOf(session, cursor), "epoch")
+        if (cursor.step === stepsPerEpoch) {
+          cursor = yield* endEpoch(running, cursor)
+          yield* save(yield* stateOf(running, cursor), "epoch")
           savedAt = now
         } else if (now - savedAt >= (options.saveIntervalMillis ?? Number.POSITIVE_INFINITY)) {
-          yield* save(yield* stateOf(session, cursor), "interval")
+          yield* save(yield* stateOf(running, cursor), "interval")
           savedAt = now
         }
       }
-      const state = yield* stateOf(session, cursor)
-      return { status: "finished", state, dataSeconds: session.prefetch.seconds }
+      const state = yield* stateOf(running, cursor)
+      return { status: "finished", state, dataSeconds: running.prefetch.seconds }
     })
   )
 
+/** Updates in an epoch; what is left of its examples makes no whole batch and is not seen. */
+export const stepsOfEpoch = (
+  batches: Pick<TrainingBatches<string>, "batchSize" | "stepsPerEpoch">,
+  { batchSize }: Pick<OptimizationParams, "batchSize">
+): number => Math.floor(batches.stepsPerEpoch / (batchSize / batches.batchSize))
+
 /** What stays the same from the first step to the last. */
-interface Session<I extends string, O extends string> {
-  readonly options: Pick<TrainOptions<I, O, unknown, unknown>, "task" | "batches" | "params">
-  readonly weights: Variables
-  readonly velocities: Variables
-  readonly lossScaling: LossScaling | undefined
-  readonly step: Compiled<I | "learningRate", O | "loss">
+interface Running<I extends string> {
+  readonly batches: TrainingBatches<I>
+  readonly params: LrScheduleOptions
+  readonly session: TrainingSession<I>
   readonly validate: Effect.Effect<Validation, TensorError> | undefined
   readonly prefetch: Prefetch<I>
   readonly tell: Effect.Success<ReturnType<typeof throttled>>
 }
 
-const openSession = Effect.fn("Trainer.openSession")(function* <I extends string, O extends string, E, R>(
-  options: TrainOptions<I, O, E, R>
+const begin = Effect.fn("Trainer.begin")(function* <I extends string, O extends string, E, R>(
+  options: TrainOptions<I, O, E, R>,
+  stepsPerEpoch: number
 ) {
-  const { task, batches, params, start } = options
-  const runtime = yield* TensorRuntime
-  const weights = yield* makeVariables(start.weights)
-  const velocities = yield* makeVariables(start.velocities)
-  const lossScaling =
-    params.precision === "float16" ? yield* makeLossScaling(start.lossScale ?? firstLossScale) : undefined
-  const update = trainStep({ task, weights, velocities, optimizer: params, lossScaling })
-  const step = yield* runtime.jit<I | "learningRate", O | "loss">(
-    (inputs) => update(inputs, inputs.learningRate as tf.Scalar),
-    {
-      inputs: { ...batches.inputs, learningRate: { shape: [], dtype: "float32" } } as never,
-      precision: params.precision
-    }
-  )
-  const validate = options.validation === undefined ? undefined : yield* options.validation(weights)
+  const { batches, params } = options
+  const session = yield* openSession(options)
+  const validate = options.validation === undefined ? undefined : yield* options.validation(session.weights)
   const tell = yield* throttled(options.onProgress ?? (() => Effect.void), batches.batchSize)
-  const prefetch = yield* Prefetch.make<I>(batches, step.allocate)
-  return { options, weights, velocities, lossScaling, step, validate, prefetch, tell } satisfies Session<I, O>
+  const prefetch = yield* Prefetch.make<I>(batches, session.allocate)
+  return {
+    batches,
+    params: { ...params, stepsPerEpoch },
+    session,
+    validate,
+    prefetch,
+    tell
+  } satisfies Running<I>
 })
 
-/** One update; the batch of the next is made meanwhile. */
-const runStep = Effect.fnUntraced(function* <I extends string, O extends string>(
-  session: Session<I, O>,
-  cursor: Cursor
-) {
-  const { batches, params, task } = session.options
-  const { stepsPerEpoch, batchSize } = batches
+/** One update, by the parts of its batch; while one is computed, the next is made. */
+const runStep = Effect.fnUntraced(function* <I extends string>(running: Running<I>, cursor: Cursor) {
+  const { batches, params, prefetch, session, tell } = running
+  const { epochs, stepsPerEpoch } = params
   const stepOfRun = cursor.epoch * stepsPerEpoch + cursor.step
-  const learningRate = learningRateAt({ ...params, stepsPerEpoch }, stepOfRun)
-  const { loss, measures } = yield* session.prefetch.overlap(
-    (feeds) =>
-      session.step
-        .run({ ...feeds, learningRate: Float32Array.of(learningRate) } as never)
-        .pipe(Effect.map((fetched) => ({ loss: fetched.loss[0]!, measures: task.measure(fetched, feeds) }))),
-    positionAfter(cursor, stepsPerEpoch, params.epochs)
-  )
-  if (!Number.isFinite(loss)) {
-    return yield* new DivergedError({ step: stepOfRun + 1, learningRate, lastGoodEpoch: cursor.epoch })
+  const learningRate = learningRateAt(params, stepOfRun)
+  const { batchSize } = batches
+  let { sums } = cursor
+  for (let part = 0; part < session.numParts; part++) {
+    const isLast = part + 1 === session.numParts
+    const { loss, measures } = yield* prefetch.overlap(
+      (feeds) => session.runPart(feeds, learningRate, isLast),
+      isLast ? partPosition(session, positionAfter(cursor, params)) : partPosition(session, cursor, part + 1)
+    )
+    if (!Number.isFinite(loss)) {
+      return yield* new DivergedError({ step: stepOfRun + 1, learningRate, lastGoodEpoch: cursor.epoch })
+    }
+    sums = added(sums, { loss: { total: loss * batchSize, weight: batchSize }, ...measures })
+    const step = cursor.step + (isLast ? 1 : 0)
+    const { total, weight } = sums.loss!
+    yield* tell({ epoch: cursor.epoch + 1, epochs, step, steps: stepsPerEpoch, loss: total / weight })
   }
-  const share = { total: loss * batchSize, weight: batchSize }
-  const sums = added(cursor.sums, { loss: share, ...measures })
-  const step = cursor.step + 1
-  yield* session.tell({
-    epoch: cursor.epoch + 1,
-    epochs: params.epochs,
-    step,
-    steps: stepsPerEpoch,
-    loss: sums.loss!.total / sums.loss!.weight
-  })
-  return { ...cursor, step, sums }
+  return { ...cursor, step: cursor.step + 1, sums }
 })
+
+/** Where a part of a step's batch is found among all parts. */
+const partPosition = <P extends Position | undefined>(
+  { numParts }: { readonly numParts: number },
+  position: P,
+  part = 0
+) => position && { epoch: position.epoch, step: position.step * numParts + part }
 
 const added = (sums: EpochSums, shares: Readonly<Record<string, Share>>): EpochSums =>
   Object.fromEntries(
@@ -198,49 +201,28 @@ const means = (sums: EpochSums): Readonly<Record<string, number>> =>
     Object.entries(sums).flatMap(([name, { total, weight }]) => (weight > 0 ? [[name, total / weight]] : []))
   )
 
-const positionAfter = ({ epoch, step }: Cursor, stepsPerEpoch: number, epochs: number) => {
+const positionAfter = (
+  { epoch, step }: Position,
+  { epochs, stepsPerEpoch }: LrScheduleOptions
+): Position | undefined => {
   if (step + 1 < stepsPerEpoch) return { epoch, step: step + 1 }
   return epoch + 1 < epochs ? { epoch: epoch + 1, step: 0 } : undefined
 }
 
 /** Validates, writes the epoch into the history and moves to the start of the next. */
-const endEpoch = Effect.fnUntraced(function* <I extends string, O extends string>(
-  { options, validate }: Session<I, O>,
+const endEpoch = Effect.fnUntraced(function* <I extends string>(
+  { params, validate }: Running<I>,
   { epoch, sums, history }: Cursor
 ) {
-  const { stepsPerEpoch } = options.batches
   const validation = validate === undefined ? undefined : yield* validate
   const record: EpochRecord = {
     epoch: epoch + 1,
-    learningRate: learningRateAt({ ...options.params, stepsPerEpoch }, (epoch + 1) * stepsPerEpoch - 1),
+    learningRate: learningRateAt(params, (epoch + 1) * params.stepsPerEpoch - 1),
     train: means(sums),
     validation: validation ?? {}
   }
   return { epoch: epoch + 1, step: 0, sums: noSums, history: [...history, record] }
 })
 
-const stateOf = Effect.fnUntraced(function* <I extends string, O extends string>(
-  { lossScaling, options, weights, velocities }: Session<I, O>,
-  { epoch, step, sums, history }: Cursor
-) {
-  const all = yield* readVariables({
-    ...weights,
-    ...Object.fromEntries(
-      Object.entries(velocities).map(([name, variable]) => [`velocity ${name}`, variable])
-    )
-  })
-  const pick = (names: ReadonlyArray<string>, prefix: string) =>
-    Object.fromEntries(names.map((name) => [name, all[prefix + name]!]))
-  return {
-    epoch,
-    step,
-    sums,
-    history,
-    weights: pick(Object.keys(weights), ""),
-    velocities: pick(
-      options.task.weights.filter(isTrainable).map(({ name }) => name),
-      "velocity "
-    ),
-    ...(lossScaling && { lossScale: yield* readLossScaling(lossScaling) })
-  } satisfies ResumePoint
-})
+const stateOf = <I extends string>({ session }: Running<I>, { epoch, step, sums, history }: Cursor) =>
+  Effect.map(session.read, (arrays): ResumePoint => ({ epoch, step, sums, history, ...arrays }))

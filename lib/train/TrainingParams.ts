@@ -22,9 +22,16 @@ const integerInRange = (what: string, minimum: number, maximum: number) =>
     )
   )
 
-/** After the warm-up: half a cosine to 0, or constant, or divided at the start of given epochs (from 0). */
+/**
+ * After the warm-up: half a cosine to 0, a power of what is left (GluonCV: 2 for classifiers, 0.9 for
+ * segmenters), constant, or multiplied by a factor at the start of given epochs (from 0).
+ */
 export const LrSchedule = Schema.Union([
   Schema.Struct({ kind: Schema.Literal("cosine") }),
+  Schema.Struct({
+    kind: Schema.Literal("polynomial"),
+    power: withDefault(inRange("power", 0.01, 100), 2)
+  }),
   Schema.Struct({ kind: Schema.Literal("constant") }),
   Schema.Struct({
     kind: Schema.Literal("step"),
@@ -44,14 +51,25 @@ export const Augment = Schema.Struct({
 /** What every training loop is told, whatever its task. */
 export const OptimizationParams = Schema.Struct({
   epochs: integerInRange("epochs", 1, 10_000),
+  /** Examples of one update. */
   batchSize: withDefault(integerInRange("batchSize", 1, 65_536), 128),
+  /**
+   * So many examples are in memory at once: the gradients of an update are added up over batchSize /
+   * microBatchSize of them. Absent or null: all.
+   */
+  microBatchSize: leftOut(Schema.NullOr(integerInRange("microBatchSize", 1, 65_536)), null),
   /** The peak, reached at the end of the warm-up. */
   learningRate: withDefault(inRange("learningRate", 0, 100), 0.1),
+  /** learningRate is for batches of so many, and the rate used in proportion. Absent or null: for any. */
+  baseBatchSize: leftOut(Schema.NullOr(integerInRange("baseBatchSize", 1, 65_536)), null),
   warmupEpochs: withDefault(integerInRange("warmupEpochs", 0, 10_000), 1),
   lrSchedule: withDefault(LrSchedule, { kind: "cosine" }),
+  /** Whose arithmetic the steps of warm-up, cosine and polynomial follow: see `learningRateAt`. */
+  lrForm: leftOut(Schema.Literals(["paper", "gluoncv"]), "paper"),
   momentum: withDefault(inRange("momentum", 0, 1), 0.9),
-  /** On kernels only; biases and normalisations do not decay. */
   weightDecay: withDefault(inRange("weightDecay", 0, 1), 5e-4),
+  /** "kernels": biases and normalisations do not decay (He et al. 2018, §3.1, "no bias decay"). */
+  weightDecayOn: leftOut(Schema.Literals(["kernels", "all"]), "kernels"),
   /** Gradients are scaled down together where their common norm is above this; null: never. */
   gradientNormMax: withDefault(Schema.NullOr(inRange("gradientNormMax", 1e-6, 1e6)), null),
   precision: withDefault(Precision, "float32"),
@@ -59,6 +77,19 @@ export const OptimizationParams = Schema.Struct({
   seed: withDefault(integerInRange("seed", 0, 2 ** 32 - 1), 0)
 })
 export type OptimizationParams = typeof OptimizationParams.Type
+
+type BatchSizes = Pick<OptimizationParams, "batchSize" | "microBatchSize">
+
+/** Examples in memory at once. */
+export const microBatchSizeOf = ({ batchSize, microBatchSize }: BatchSizes): number =>
+  microBatchSize ?? batchSize
+
+/** For structs that hold {@link OptimizationParams}. */
+export const wholeMicroBatches = Schema.makeFilter(
+  (sizes: BatchSizes) =>
+    sizes.batchSize % microBatchSizeOf(sizes) === 0 ||
+    `microBatchSize must divide batchSize, ${sizes.batchSize}; got ${sizes.microBatchSize}`
+)
 
 /** PyTorch's tutorials' and TF-slim's for Inception-V3. */
 export const usualAuxiliaryWeight = 0.4
@@ -75,5 +106,5 @@ export const TrainingParams = Schema.Struct({
    * stays as it starts. {@link usualAuxiliaryWeight} where nothing is said.
    */
   auxiliaryWeight: leftOut(inRange("auxiliaryWeight", 0, 1), usualAuxiliaryWeight)
-})
+}).check(wholeMicroBatches)
 export type TrainingParams = typeof TrainingParams.Type

@@ -2,13 +2,13 @@
 import { Schema } from "effect"
 import { withDefault } from "../models/withDefault.ts"
 import { DenseAugment } from "./DenseAugment.ts"
-import { OptimizationParams } from "./TrainingParams.ts"
+import { OptimizationParams, wholeMicroBatches } from "./TrainingParams.ts"
 
 /** Of a detector or segmenter, which see every pixel: boxes and masks move with the image. */
 export const DenseTrainingParams = Schema.Struct({
   ...OptimizationParams.fields,
   augment: withDefault(DenseAugment, DenseAugment.make({}))
-})
+}).check(wholeMicroBatches)
 export type DenseTrainingParams = typeof DenseTrainingParams.Type
 
 export const TransferParams = Schema.Struct({

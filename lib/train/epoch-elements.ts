@@ -11,14 +11,14 @@ import type { OptimizationParams } from "./TrainingParams.ts"
  * their order are functions of (seed, epoch, example), so the seed stands for all of them.
  */
 export const actingAlways = <P extends OptimizationParams>(params: P) => {
-  const { epochs, learningRate, lrSchedule, warmupEpochs, ...always } = params
+  const { baseBatchSize, epochs, learningRate, lrForm, lrSchedule, warmupEpochs, ...always } = params
   return always
 }
 
 /**
  * An epoch's description: which it is, the learning rates of its steps, and how many steps each one holds.
- * Constant and stepped rates do not depend on how many epochs there are; a cosine's do, so a cosine over more
- * epochs shares its warm-up and nothing after it.
+ * Constant and stepped rates do not depend on how many epochs there are; a cosine's and a polynomial's do, so
+ * over more epochs they share their warm-up and nothing after it.
  */
 const epochElement = (options: LrScheduleOptions, epoch: number): Schema.Json => {
   const learningRates: Array<number> = []

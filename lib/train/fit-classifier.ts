@@ -7,7 +7,7 @@ import { initializeWeights } from "../nn/initializers.ts"
 import { RandomStream } from "../tensor/random.ts"
 import { classifierValidation } from "./evaluate-classifier.ts"
 import { fitTask, type TrainingHost } from "./fit.ts"
-import type { TrainingParams } from "./TrainingParams.ts"
+import { microBatchSizeOf, type TrainingParams } from "./TrainingParams.ts"
 import type { ClassificationTask } from "./tasks/classification.ts"
 
 export interface FitClassifierOptions<E> {
@@ -25,7 +25,7 @@ export interface FitClassifierOptions<E> {
 /** Trains a classifier: see {@link fitTask}. */
 export const fitClassifier = <E>(options: FitClassifierOptions<E>) => {
   const { acting, classifier, dataset, host, normalization, params, task, validation } = options
-  const { augment, batchSize, initializer, labelSmoothing, seed, zeroGamma = false } = params
+  const { augment, initializer, labelSmoothing, seed, zeroGamma = false } = params
   const { numClasses } = classifier
   return fitTask({
     task,
@@ -33,7 +33,7 @@ export const fitClassifier = <E>(options: FitClassifierOptions<E>) => {
       dataset,
       normalization,
       numClasses,
-      batchSize,
+      batchSize: microBatchSizeOf(params),
       seed,
       labelSmoothing,
       augment,

@@ -8,7 +8,7 @@ import type { WeightSpec, Weights } from "../nn/Weights.ts"
 import { actingAlways, epochElements, turningPoints } from "./epoch-elements.ts"
 import { beginning, decodeResumePoint, encodeResumePoint, type ResumePoint } from "./ResumePoint.ts"
 import type { Task } from "./Task.ts"
-import { type MakeValidation, train } from "./Trainer.ts"
+import { type MakeValidation, stepsOfEpoch, train } from "./Trainer.ts"
 import type { OptimizationParams } from "./TrainingParams.ts"
 
 /** States by epochs that are done; those that other runs with the same first epochs saved are found too. */
@@ -42,6 +42,7 @@ export interface TrainingHost<E> {
 
 export interface FitOptions<I extends string, O extends string, E> {
   readonly task: Task<I, O>
+  /** Of `microBatchSizeOf(params)` examples. */
   readonly batches: TrainingBatches<I>
   /** All of the training's, those of the batches and of the loss too. */
   readonly params: OptimizationParams
@@ -96,7 +97,7 @@ export const fitTask = Effect.fn("fitTask")(function* <I extends string, O exten
   const { acting, batches, firstWeights, host, params, task, validation } = options
   const states = yield* host.fold({
     start: { acting, training: actingAlways(params) },
-    elements: epochElements({ ...params, stepsPerEpoch: batches.stepsPerEpoch }),
+    elements: epochElements({ ...params, stepsPerEpoch: stepsOfEpoch(batches, params) }),
     forkPoints: turningPoints(params)
   })
   const start = yield* startingPoint(host, states, task.weights, firstWeights)

@@ -50,23 +50,26 @@ export const readLossScaling = Effect.fn("readLossScaling")(function* (
 })
 
 /**
- * Runs `update` with the gradients of the loss itself. What it assigns to `variables` holds only if all of
- * them are finite; then moves the scale.
+ * What `assign` assigns to `variables` holds only where all gradients are finite; gives back whether they
+ * are.
  */
-export const updateIfFinite = (
-  { goodSteps, scale }: LossScaling,
-  scaled: Gradients,
+export const assignIfFinite = (
+  gradients: Gradients,
   variables: ReadonlyArray<tf.Variable>,
-  update: (gradients: Gradients) => void
-): void => {
-  const gradients = Object.entries(scaled).map(([name, gradient]) => [name, tf.div(gradient, scale)] as const)
-  const finite = tf.all(tf.stack(gradients.map(([, gradient]) => tf.all(tf.isFinite(gradient)))))
+  assign: () => void
+): tf.Tensor => {
+  const finite = tf.all(tf.stack(Object.values(gradients).map((gradient) => tf.all(tf.isFinite(gradient)))))
   const before = variables.map((variable) => tf.clone(variable))
-  update(Object.fromEntries(gradients))
+  assign()
   variables.forEach((variable, index) => {
     const old = before[index]!
     if (variable.dataId !== old.dataId) variable.assign(tf.where(finite, variable, old))
   })
+  return finite
+}
+
+/** After a step whose gradients were finite, or were not. */
+export const moveScale = ({ goodSteps, scale }: LossScaling, finite: tf.Tensor): void => {
   const good = tf.add(goodSteps, 1)
   const grows = tf.greaterEqual(good, GOOD_STEPS)
   const grown = tf.where(grows, tf.minimum(tf.mul(scale, 2), LARGEST), scale)

@@ -13,7 +13,7 @@ import { tf } from "../../lib/tensor/tf.ts"
 import { classifierValidation } from "../../lib/train/evaluate-classifier.ts"
 import { beginning, decodeResumePoint, encodeResumePoint } from "../../lib/train/ResumePoint.ts"
 import { type TrainOptions, train } from "../../lib/train/Trainer.ts"
-import { TrainingParams } from "../../lib/train/TrainingParams.ts"
+import { microBatchSizeOf, TrainingParams } from "../../lib/train/TrainingParams.ts"
 import { classificationTask } from "../../lib/train/tasks/classification.ts"
 
 /** 26 images of 8x8 in two classes, told apart by which half is brighter; 3 steps of 8 an epoch. */
@@ -51,7 +51,13 @@ export const toyTraining = (changes: Partial<typeof TrainingParams.Type> = {}) =
       return {
         classifier,
         task: classificationTask(classifier),
-        batches: classificationBatches({ dataset: toyDataset, normalization, numClasses: 2, ...params }),
+        batches: classificationBatches({
+          dataset: toyDataset,
+          normalization,
+          numClasses: 2,
+          ...params,
+          batchSize: microBatchSizeOf(params)
+        }),
         params,
         start: beginning(weights, classifier.weights),
         validation: classifierValidation({ classifier, dataset: toyDataset, normalization, batchSize: 10 })

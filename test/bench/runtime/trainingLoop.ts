@@ -99,6 +99,7 @@ const trained = (beside: () => Promise<unknown>) =>
       params: {
         epochs: 1,
         ...recipe,
+        batchSize: batches.batchSize,
         warmupEpochs: 0,
         lrSchedule: { kind: "constant" },
         gradientNormMax: null,

@@ -40,7 +40,23 @@ describe("TrainingParams", () => {
     })
   )
 
+  it.effect("leaves out what came later where it has its usual value", () =>
+    Effect.gen(function* () {
+      const usual = {
+        ...{ microBatchSize: null, baseBatchSize: null, lrForm: "paper", weightDecayOn: "kernels" },
+        epochs: 10
+      }
+      const plain = yield* decode(TrainingParams, { epochs: 10 })
+      assert.deepStrictEqual(yield* decode(TrainingParams, usual), plain)
+    })
+  )
+
   for (const [what, input, message] of [
+    [
+      "parts that make up no batch",
+      { epochs: 1, batchSize: 256, microBatchSize: 100 },
+      /microBatchSize must divide batchSize, 256; got 100/
+    ],
     ["no epochs", { epochs: 0 }, /epochs must be a whole number from 1 to 10000, got 0/],
     ["half an epoch", { epochs: 1.5 }, /epochs must be a whole number/],
     [

@@ -23,6 +23,8 @@ const numShared = (one: Changes, other: Changes) => {
 const step = (milestones: ReadonlyArray<number>, factor = 0.1) =>
   ({ kind: "step", milestones, factor }) as const
 
+const polynomial = { lrSchedule: { kind: "polynomial", power: 2 } } as const
+
 describe("the description of an epoch", () => {
   it("holds its number and the rates of its steps", () => {
     assert.deepStrictEqual(epochElements(optionsOf({ epochs: 3, learningRate: 6 })), [
@@ -68,6 +70,9 @@ describe("the description of an epoch", () => {
     ],
     ["another schedule shares the warm-up", {}, { lrSchedule: { kind: "cosine" } }, 2],
     ["another peak shares nothing", {}, { learningRate: 0.2 }, 0],
+    ["a polynomial over more epochs shares the warm-up", polynomial, { ...polynomial, epochs: 12 }, 2],
+    ["the same rates said for another batch share all", {}, { learningRate: 0.2, baseBatchSize: 256 }, 10],
+    ["GluonCV's form shares nothing", {}, { lrForm: "gluoncv" }, 0],
     ["another warm-up shares nothing", {}, { warmupEpochs: 1 }, 0]
   ])("%s", (_, one, other, shared) => assert.strictEqual(numShared(one, other), shared))
 })

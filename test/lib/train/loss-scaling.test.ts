@@ -5,10 +5,11 @@ import { layerNative } from "../../../infra/tensorflow/NativeRuntime.ts"
 import { TensorRuntime } from "../../../lib/tensor/Runtime.ts"
 import { tf } from "../../../lib/tensor/tf.ts"
 import {
+  assignIfFinite,
   type LossScale,
   makeLossScaling,
-  readLossScaling,
-  updateIfFinite
+  moveScale,
+  readLossScaling
 } from "../../../lib/train/loss-scaling.ts"
 import { decodeResumePoint, encodeResumePoint } from "../../../lib/train/ResumePoint.ts"
 import { train } from "../../../lib/train/Trainer.ts"
@@ -29,8 +30,8 @@ const updated = Effect.fn(function* (start: LossScale, gradient: number) {
   const runtime = yield* TensorRuntime
   const step = yield* runtime.jit(
     ({ g }) => {
-      const scaled = { w: tf.mul(g, scaling.scale) }
-      updateIfFinite(scaling, scaled, [weight], ({ w }) => weight.assign(tf.sub(weight, w!)))
+      const finite = assignIfFinite({ weight: g! }, [weight], () => weight.assign(tf.sub(weight, g!)))
+      moveScale(scaling, finite)
       return {}
     },
     { inputs: { g: { shape: [], dtype: "float32" } }, precision: "float32" }

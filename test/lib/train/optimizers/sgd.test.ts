@@ -7,13 +7,13 @@ import { sgdUpdate } from "../../../../lib/train/optimizers/sgd.ts"
 beforeAll(() => Effect.runPromise(startWasm))
 
 /** Two updates with gradients 1 and then 0.5, learning rate 0.1, momentum 0.9, decay 0.01, from 2. */
-const afterTwo = (shape: ReadonlyArray<number>) => {
+const afterTwo = (shape: ReadonlyArray<number>, weightDecayOn?: "kernels" | "all") => {
   const weight = tf.variable(tf.fill([...shape], 2))
   const velocity = tf.variable(tf.zeros([...shape]))
   for (const gradient of [1, 0.5]) {
     tf.tidy(() =>
       sgdUpdate(
-        { momentum: 0.9, weightDecay: 0.01 },
+        { momentum: 0.9, weightDecay: 0.01, ...(weightDecayOn && { weightDecayOn }) },
         weight,
         velocity,
         tf.fill([...shape], gradient),
@@ -31,6 +31,11 @@ describe("sgdUpdate", () => {
     const { velocity, weight } = afterTwo([1, 1])
     assert.approximately(velocity, 1.436062, 1e-6)
     assert.approximately(weight, 1.62514822, 1e-6)
+  })
+
+  it("decays what it is told to", () => {
+    assert.deepStrictEqual(afterTwo([1], "all"), afterTwo([1, 1]))
+    assert.deepStrictEqual(afterTwo([1], "kernels"), afterTwo([1]))
   })
 
   it("does not decay biases and normalisations", () => {
