@@ -5,7 +5,7 @@ import { hostname } from "node:os"
 import { promisify } from "node:util"
 import { Effect, Layer } from "effect"
 import { OwnerLiveness } from "../lib/storage/Lease.ts"
-import { errorCode } from "./stores/atomicFiles.ts"
+import { processExists } from "./processExists.ts"
 
 const orEmpty = (read: Promise<string>): Promise<string> => read.then((text) => text.trim()).catch(() => "")
 
@@ -46,20 +46,12 @@ const fromPs = async (pid: number): Promise<Process | undefined> => {
 const processOf = async (pid: number): Promise<Process | undefined> =>
   (await fromProc(pid)) ?? (process.platform === "linux" ? undefined : await fromPs(pid))
 
-const exists = (pid: number): boolean => {
-  try {
-    return process.kill(pid, 0)
-  } catch (error) {
-    return errorCode(error) !== "ESRCH"
-  }
-}
-
 const incarnationOf = (machine: string, started: string): string => `${machine} ${started}`
 
 /** Certain only of our own machine, and of processes that we may look at. */
 const isGoneOn = async (machine: string, pid: number, incarnation: string): Promise<boolean> => {
   if (!incarnation.startsWith(incarnationOf(machine, ""))) return false
-  if (!exists(pid)) return true
+  if (!processExists(pid)) return true
   const found = await processOf(pid)
   // What started at an unknown time cannot be told from a later process with its pid.
   if (found === undefined || incarnation === incarnationOf(machine, "")) return false

@@ -1,10 +1,12 @@
 /** The folder of an export: written beside its place and moved there whole. */
 import { randomUUID } from "node:crypto"
 import { existsSync, readdirSync, statSync } from "node:fs"
-import { rename, rm, writeFile } from "node:fs/promises"
+import { readdir, rename, rm, writeFile } from "node:fs/promises"
+import { hostname } from "node:os"
 import { basename, dirname, join } from "node:path"
 import { Effect, Schema } from "effect"
 import type { ExportedFile } from "../../lib/export/ExportedFile.ts"
+import { processExists } from "../processExists.ts"
 import { makeFolder } from "../stores/makeFolder.ts"
 import { UsageError } from "./errors.ts"
 import { cardFile } from "./ModelCard.ts"
@@ -53,13 +55,34 @@ export const inNewFolder = <A, E, R>(
   folder: string,
   use: (temporary: string) => Effect.Effect<A, E, R>
 ): Effect.Effect<A, E | ExportNotWritten, R> => {
-  const beside = (ending: string) => join(dirname(folder), `.${basename(folder)}-${randomUUID()}.${ending}`)
+  const beside = (ending: string) =>
+    join(dirname(folder), `${besideName(folder)}${process.pid}-${randomUUID()}.${ending}`)
   const temporary = beside("tmp")
   return Effect.acquireUseRelease(
-    writing(folder, () => makeFolder(temporary)),
+    writing(folder, async () => {
+      await removeLeftovers(folder)
+      await makeFolder(temporary)
+    }),
     () => Effect.tap(use(temporary), () => writing(folder, () => replace(folder, temporary, beside("old")))),
     () => Effect.promise(() => rm(temporary, { recursive: true, force: true }))
   )
+}
+
+/** What the names of folders beside it begin with; a process id follows. */
+const besideName = (folder: string): string => `.${basename(folder)}-${hostname()}-`
+
+/** Folders of exports to the same place whose processes were killed. */
+const removeLeftovers = async (folder: string): Promise<void> => {
+  const parent = dirname(folder)
+  if (!existsSync(parent)) return
+  const start = besideName(folder)
+  for (const name of await readdir(parent)) {
+    if (!name.startsWith(start)) continue
+    const [, pid] = /^(\d+)-[0-9a-f-]{36}\.(?:tmp|old)$/.exec(name.slice(start.length)) ?? []
+    if (pid !== undefined && !processExists(Number(pid))) {
+      await rm(join(parent, name), { recursive: true, force: true })
+    }
+  }
 }
 
 const replace = async (folder: string, temporary: string, aside: string): Promise<void> => {

@@ -5,7 +5,7 @@ import { hostname } from "node:os"
 import { join } from "node:path"
 import { Effect } from "effect"
 import type { RunReport } from "../../lib/workflow/RunReport.ts"
-import { errorCode } from "../stores/atomicFiles.ts"
+import { processExists } from "../processExists.ts"
 import { logExtension, touchMillis } from "./eventLog.ts"
 import { eventFrom, type LoggedEvent, type LoggedStart } from "./LoggedEvent.ts"
 
@@ -29,19 +29,11 @@ export const loggedRuns = async (folder: string): Promise<ReadonlyArray<string>>
     .sort()
 }
 
-const isAlive = (pid: number): boolean => {
-  try {
-    return process.kill(pid, 0)
-  } catch (error) {
-    return errorCode(error) === "EPERM"
-  }
-}
-
 /** A process id may be another's by now; a run on another machine is known by its touch alone. */
 const staleMillis = 6 * touchMillis
 
 const goesOn = async (file: string, { host, pid }: LoggedStart): Promise<boolean> => {
-  if (host === hostname() && !isAlive(pid)) return false
+  if (host === hostname() && !processExists(pid)) return false
   const touched = await stat(file).catch(() => undefined)
   return touched !== undefined && Date.now() - touched.mtimeMs < staleMillis
 }

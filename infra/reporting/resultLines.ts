@@ -43,11 +43,24 @@ const sizeOf = (blobs: ReadonlyArray<BlobRef>): number =>
 
 const numLinesMax = 30
 
+const numItemsShown = 4
+
+/** A list of more than a few leaves (the classes of a dataset) as one: its first, and how many there are. */
+const withListsAsOne = (leaves: ReadonlyArray<readonly [path: string, leaf: string]>) => {
+  const listOf = ([path]: readonly [string, string]) => /^(.*)\[\d+\]$/.exec(path)?.[1] ?? path
+  return [...Map.groupBy(leaves, listOf)].flatMap(([path, items]) => {
+    if (items.length <= numItemsShown) return items
+    const first = items.slice(0, numItemsShown - 1).map(([, leaf]) => leaf)
+    return [[path, `[${first.join(", ")}, …], ${items.length} in all`] as const]
+  })
+}
+
 /** The leaves of a value, one a line; the rest of a long one is counted. */
 const leafLines = (value: Parameters<typeof leavesOf>[0]): ReadonlyArray<string> => {
-  const lines = Object.entries(leavesOf(value))
-    .filter(([path]) => !/(^|\.)(blob|sizeBytes)$/.test(path))
-    .map(([path, leaf]) => oneLine(`${path} = ${leaf}`))
+  const leaves = Object.entries(leavesOf(value)).filter(([path]) => !/(^|\.)(blob|sizeBytes)$/.test(path))
+  const lines = withListsAsOne(leaves).map(([path, leaf]) =>
+    oneLine(path === "" ? leaf : `${path} = ${leaf}`)
+  )
   const rest = lines.length - numLinesMax
   return rest <= 1 ? lines : [...lines.slice(0, numLinesMax), `and ${rest} more: --json shows all`]
 }

@@ -4,6 +4,7 @@ import { readFile, rm, stat, utimes } from "node:fs/promises"
 import { hostname } from "node:os"
 import { dirname } from "node:path"
 import { Effect, Option, Schema } from "effect"
+import { processExists } from "../processExists.ts"
 import { errorCode, withLockFile, writeAtomically } from "../stores/atomicFiles.ts"
 import { makeFolder } from "../stores/makeFolder.ts"
 
@@ -20,19 +21,11 @@ const decodeOwner = Schema.decodeUnknownOption(Schema.fromJsonString(OwnerRecord
 const renewMillis = 10_000
 const staleMillis = 60_000
 
-const isAlive = (pid: number): boolean => {
-  try {
-    return process.kill(pid, 0)
-  } catch (error) {
-    return errorCode(error) === "EPERM"
-  }
-}
-
 const ownerOf = async (file: string): Promise<OwnerRecord | undefined> => {
   try {
     const [text, { mtimeMs }] = await Promise.all([readFile(file, "utf8"), stat(file)])
     const owner = Option.getOrUndefined(decodeOwner(text))
-    const isDead = owner !== undefined && owner.host === hostname() && !owner.pids.some(isAlive)
+    const isDead = owner !== undefined && owner.host === hostname() && !owner.pids.some(processExists)
     return isDead || Date.now() - mtimeMs > staleMillis ? undefined : owner
   } catch (error) {
     if (errorCode(error) === "ENOENT") return undefined

@@ -23,6 +23,7 @@ import { hostname } from "node:os"
 import { dirname } from "node:path"
 import { setTimeout as delay } from "node:timers/promises"
 import { promisify } from "node:util"
+import { processExists } from "../processExists.ts"
 import { makeFolder } from "./makeFolder.ts"
 
 export const errorCode = (error: unknown): string =>
@@ -206,15 +207,6 @@ export const writeAtomically = async (wanted: AtomicWrite): Promise<Stats | unde
   }
 }
 
-const alive = (pid: number): boolean => {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return errorCode(error) === "EPERM"
-  }
-}
-
 /**
  * A lock is held for milliseconds; one this old belongs to a process that is gone, frozen, or on a dead
  * machine.
@@ -225,7 +217,7 @@ const isStale = async (lockFile: string): Promise<boolean> => {
   try {
     const [host, pid] = (await readFile(lockFile, "utf8")).split(" ")
     const ageMillis = Date.now() - (await stat(lockFile)).mtimeMs
-    if (host === hostname() && pid !== undefined && !alive(Number(pid))) return true
+    if (host === hostname() && pid !== undefined && !processExists(Number(pid))) return true
     return ageMillis > lockAgeMaxMillis
   } catch {
     return false
