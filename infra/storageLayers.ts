@@ -65,7 +65,7 @@ const unpublishedLayer = ({ projectDir, store }: SettingsValue): Layer.Layer<nev
     : unpublishedFilesLayer(join(projectDir, ".distillery", "unpublished"), s3Url(store))
 
 /** What of a store was seen from this project. */
-const seenLayer = ({ projectDir, store }: SettingsValue): Layer.Layer<never> =>
+export const seenLayer = ({ projectDir }: SettingsValue, store: SettingsValue["store"]): Layer.Layer<never> =>
   seenFileLayer(
     join(projectDir, ".distillery", "seen"),
     store.kind === "folder" ? store.folder : s3Url(store)
@@ -95,7 +95,8 @@ export const storageLayer = (
       : Layer.provide(cachedBlobStoreLayer({ ...blobCache, onProblem, meter }), blobStoreLayer)
   return manifestStoreLayer.pipe(
     // What it says of a blob counts for other machines, too: it looks at the store's, not at a copy.
-    Layer.provide(Layer.mergeAll(unpublishedLayer(settings), seenLayer(settings), blobStoreLayer)),
+    Layer.provide(Layer.mergeAll(unpublishedLayer(settings), blobStoreLayer)),
+    Layer.provideMerge(seenLayer(settings, store)),
     Layer.provideMerge(blobs),
     Layer.provideMerge(
       meter === undefined ? objects : Layer.provide(meteredObjectStoreLayer(meter), objects)

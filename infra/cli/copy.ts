@@ -6,6 +6,7 @@ import { ObjectStore } from "../../lib/storage/ObjectStore.ts"
 import { Signer } from "../../lib/storage/Signature.ts"
 import { type CopySelection, type Remark, select } from "../../lib/workflow/CopySelection.ts"
 import { whileOpen } from "../../lib/workflow/OpenRuns.ts"
+import { SeenRecord, SeenResults } from "../../lib/workflow/SeenResults.ts"
 import {
   type Copied,
   type CopyPlan,
@@ -16,7 +17,7 @@ import {
 import { bytes, number } from "../reporting/numbers.ts"
 import { oneLine, type Paint } from "../reporting/paint.ts"
 import { read, type SettingsValue } from "../settings.ts"
-import { copyingLayer, sideLayer } from "../storageLayers.ts"
+import { copyingLayer, seenLayer, sideLayer } from "../storageLayers.ts"
 import { type StorePlace, s3Url } from "../stores/storePlace.ts"
 import { copyTargets } from "./copyTargets.ts"
 import { AlreadyReported, exitCodes, UsageError } from "./errors.ts"
@@ -90,16 +91,20 @@ interface Outcome {
 const transfer = Effect.fn("copy.transfer")(function* (
   flags: CopyFlags,
   { from, to }: Ends,
-  { storePatienceSeconds }: SettingsValue
+  settings: SettingsValue
 ) {
   const { tell } = yield* Output
   const told = (line: string): void => void Effect.runFork(tell([line]))
-  const patience = { millis: storePatienceSeconds * 1000, tell: told }
+  const patience = { millis: settings.storePatienceSeconds * 1000, tell: told }
   const open = (place: StorePlace, mustExist: boolean, name: string) =>
-    Effect.map(Layer.build(sideLayer(place, { mustExist, patience })), (context) => ({
-      objects: Context.get(context, ObjectStore),
-      blobs: Context.get(context, BlobStore)
-    })).pipe(
+    Effect.map(
+      Layer.build(Layer.merge(sideLayer(place, { mustExist, patience }), seenLayer(settings, place))),
+      (context) => ({
+        objects: Context.get(context, ObjectStore),
+        blobs: Context.get(context, BlobStore),
+        seen: new SeenResults(Context.get(context, SeenRecord))
+      })
+    ).pipe(
       // The address is not the setting's.
       Effect.catchTag("StoreUnusable", (error) =>
         Effect.fail(new UsageError({ what: oneLine(error.message).replaceAll("DISTILLERY_STORE", name) }))
@@ -110,7 +115,7 @@ const transfer = Effect.fn("copy.transfer")(function* (
   const selection = yield* Effect.gen(function* () {
     return yield* select({ roots: yield* copyTargets(flags.what), alone: flags.alone })
   }).pipe(Effect.provideService(ObjectStore, source.objects))
-  const plan = yield* planCopy(selection, target)
+  const plan = yield* planCopy(selection, source, target)
   if (flags.dryRun) return { selection, plan, copied: undefined } satisfies Outcome as Outcome
   const onProgress = yield* makeProgress(plan)
   const { scope } = yield* Signer
@@ -124,6 +129,12 @@ const transfer = Effect.fn("copy.transfer")(function* (
   ).pipe(Effect.provideService(ObjectStore, target.objects))
   return { selection, plan, copied } satisfies Outcome as Outcome
 })
+
+const refusedIn = ({ copied, plan, selection }: Outcome): ReadonlyArray<Remark> => [
+  ...selection.refused,
+  ...plan.outdated,
+  ...(copied?.refused ?? [])
+]
 
 const remarkLines = (title: string, remarks: ReadonlyArray<Remark>, paint: Paint): ReadonlyArray<string> => {
   const [first] = remarks
@@ -144,7 +155,7 @@ const outcomeLines = ({ copied, plan, selection }: Outcome, to: StorePlace, pain
     ...(missing === 0
       ? []
       : [`${number(missing)} results that these were made from are not in the store any more`]),
-    ...remarkLines("were not copied", [...selection.refused, ...(copied?.refused ?? [])], paint)
+    ...remarkLines("were not copied", refusedIn({ copied, plan, selection }), paint)
   ]
 }
 
@@ -160,7 +171,7 @@ const outcomeDocument = ({ copied, plan, selection }: Outcome, { from, to }: End
   occupied: plan.occupied,
   untrusted: selection.untrusted,
   missing: selection.missing,
-  refused: [...selection.refused, ...(copied?.refused ?? [])]
+  refused: refusedIn({ copied, plan, selection })
 })
 
 export const copyStore = Effect.fn("copyStore")(function* (flags: CopyFlags) {
@@ -169,6 +180,5 @@ export const copyStore = Effect.fn("copyStore")(function* (flags: CopyFlags) {
   const ends = yield* endsOf(flags, settings)
   const outcome = yield* Effect.provide(transfer(flags, ends, settings), copyingLayer(settings))
   yield* flags.json ? printJson(outcomeDocument(outcome, ends)) : print(outcomeLines(outcome, ends.to, paint))
-  const numRefused = outcome.selection.refused.length + (outcome.copied?.refused.length ?? 0)
-  if (numRefused > 0) return yield* new AlreadyReported({ exitCode: exitCodes.integrity })
+  if (refusedIn(outcome).length > 0) return yield* new AlreadyReported({ exitCode: exitCodes.integrity })
 }, Effect.scoped)

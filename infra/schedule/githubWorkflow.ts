@@ -47,15 +47,43 @@ const isPullRequest = "github.event_name == 'pull_request'"
 /** Neither a pull request nor the default branch sees what the other, or another one, has kept here. */
 const scopeOfPullRequest = `pr/${expression("github.event.number")}`
 
+/** What of a store was seen: an earlier result that is put back is none to who remembers the later one. */
+const seenFolder = ".distillery/seen"
+const attempt = `${expression("github.run_id")}-${expression("github.run_attempt")}`
+
+interface CacheSteps {
+  readonly restore: object
+  readonly save: object
+}
+
+/** Beside a bucket, where whoever can write into that cannot reach it. */
+const seenSteps = (name: string): CacheSteps => {
+  const key = `seen-${name}-`
+  const path = seenFolder
+  return {
+    restore: {
+      name: "Restore what was seen of the bucket",
+      uses: "actions/cache/restore@v5",
+      with: { path, key: `${key}${attempt}`, "restore-keys": key }
+    },
+    save: {
+      name: "Keep what was seen of the bucket",
+      if: "always()",
+      uses: "actions/cache/save@v5",
+      with: { path, key: `${key}${attempt}` }
+    }
+  }
+}
+
 /**
  * Saved whatever becomes of the run: jobs that have finished are hits the next time. The key that signs them
  * lies with them: nobody else trusts it. GitHub gives a pull request what the default branch has kept, and
  * what the pull request itself has, but no other one's.
  */
-const cacheSteps = (name: string) => {
+const cacheSteps = (name: string): CacheSteps => {
   const key = `store-${name}-${machine}-`
-  const unique = `${key}${expression("github.run_id")}-${expression("github.run_attempt")}`
-  const path = ".distillery/store\n.distillery/code\n~/.config/distillery\n"
+  const unique = `${key}${attempt}`
+  const path = `.distillery/store\n.distillery/code\n${seenFolder}\n~/.config/distillery\n`
   return {
     restore: {
       name: "Restore the artifacts",
@@ -95,6 +123,16 @@ const ofPullRequest = (bucket: string, environment: WorkflowOptions["environment
   )
 })
 
+/** Where a pull request is given no secrets. */
+const noticeFor = (bucket: string) => ({
+  name: "Say where the artifacts lie",
+  if: "env.DISTILLERY_STORE == '.distillery/store'",
+  run: `echo ${shellWord(
+    `::notice::This pull request is given no credentials for ${bucket}, as it comes from a fork or the ` +
+      "secrets are not set: it computes everything itself and keeps it in GitHub's cache."
+  )}`
+})
+
 /** In GitHub's cache the key of the default branch lies beside its artifacts. */
 const trustMain = {
   name: "Let what the default branch has made count",
@@ -104,7 +142,7 @@ const trustMain = {
 
 const steps = (
   schedule: Schedule,
-  store: ReturnType<typeof cacheSteps> | undefined,
+  kept: CacheSteps,
   before: ReadonlyArray<object> = []
 ): ReadonlyArray<object> => {
   const [, ...selected] = runArguments(schedule).map(shellWord).map(literal)
@@ -115,11 +153,11 @@ const steps = (
     { name: "Install", if: "steps.modules.outputs.cache-hit != 'true'", run: "npm ci" },
     { name: "Build", run: "npm run prepare --if-present" },
     nativeRuntime,
-    ...(store === undefined ? [] : [store.restore]),
+    kept.restore,
     ...before,
     { name: "Plan", run: `npx distillery plan ${selected.join(" ")}` },
     { name: "Run", run: `npx distillery run ${selected.join(" ")} --json > run.json` },
-    ...(store === undefined ? [] : [store.save]),
+    kept.save,
     {
       name: "Upload the report",
       if: "!cancelled()",
@@ -186,13 +224,13 @@ const jobsInBucket = (schedule: Schedule, bucket: string, environment: WorkflowO
     environment: environmentName,
     ...machineOfJob,
     env: ofMainLine(bucket, environment),
-    steps: steps(schedule, undefined)
+    steps: steps(schedule, seenSteps(schedule.name))
   },
   "pull-request": {
     if: isPullRequest,
     ...machineOfJob,
     env: ofPullRequest(bucket, environment),
-    steps: steps(schedule, cacheSteps(`${schedule.name}-pr`))
+    steps: steps(schedule, cacheSteps(`${schedule.name}-pr`), [noticeFor(bucket)])
   }
 })
 

@@ -5,6 +5,7 @@ import { type Digest, Hasher } from "../storage/Digest.ts"
 import { type ObjectInfo, ObjectStore } from "../storage/ObjectStore.ts"
 import { Verifier } from "../storage/Signature.ts"
 import { ifPresent } from "./jsonObjects.ts"
+import { SeenRecord, SeenResults } from "./SeenResults.ts"
 import { manifestBytesMax, manifestPlaceOf, openManifest } from "./SignedManifest.ts"
 import { blobIn, everyObject, type HeldManifest, manifestsAmong } from "./StoreContents.ts"
 
@@ -108,11 +109,12 @@ export const blobDamage = Effect.fn("Integrity.blobDamage")(function* (
   }
 })
 
-const isOfTrust = (reason: string): boolean => /not trusted|not signed/.test(reason)
+const isOfTrust = (reason: string): boolean => /not trusted|not signed|was rolled back/.test(reason)
 
 export const manifestDamage = Effect.fn("Integrity.manifestDamage")(function* (
   one: HeldManifest,
-  present: ReadonlyMap<Digest, number>
+  present: ReadonlyMap<Digest, number>,
+  seen: SeenResults
 ) {
   const damage = (reason: string): Damage => ({
     object: one.info.key,
@@ -127,6 +129,8 @@ export const manifestDamage = Effect.fn("Integrity.manifestDamage")(function* (
   const services = { hasher: yield* Hasher, verifier: yield* Verifier }
   const opened = openManifest(found.bytes, place, services)
   if (opened._tag === "Refused") return [damage(opened.reason)]
+  const earlier = seen.problem(place, opened.manifest)
+  if (earlier !== undefined) return [damage(earlier)]
   for (const { blob, sizeBytes } of one.blobs) {
     if (present.get(blob) === sizeBytes) continue
     // It may have been stored since blobs were listed: a run goes on.
@@ -175,8 +179,9 @@ export const check = Effect.fn("Integrity.check")(function* ({ isRead, onBlob }:
       }),
     { concurrency: numBlobsAtOnce }
   )
+  const seen = new SeenResults(yield* SeenRecord)
   const sizes = new Map(present.map(({ digest, info }) => [digest, info.sizeBytes]))
-  const ofManifests = yield* Effect.forEach(manifests, (one) => manifestDamage(one, sizes), {
+  const ofManifests = yield* Effect.forEach(manifests, (one) => manifestDamage(one, sizes, seen), {
     concurrency: 8
   })
   const found = [...ofBlobs.flat(), ...ofManifests.flat()]

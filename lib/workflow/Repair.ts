@@ -9,6 +9,7 @@ import { ObjectNotFound, ObjectStore, type StoreError } from "../storage/ObjectS
 import { Verifier } from "../storage/Signature.ts"
 import { trashKey } from "../storage/trash.ts"
 import { blobDamage, type Damage, manifestDamage, usersByBlob } from "./Integrity.ts"
+import { SeenRecord, SeenResults } from "./SeenResults.ts"
 import { manifestPlaceOf, readManifest } from "./SignedManifest.ts"
 import { blobIn, everyObject, type HeldManifest, manifestsAmong, quarantinePrefix } from "./StoreContents.ts"
 
@@ -38,11 +39,13 @@ const copyBlob = Effect.fn("Repair.copyBlob")(function* (copy: Copy, digest: Dig
   yield* store.putStream(key, { sizeBytes, chunks: verified })
 })
 
-const copyManifest = Effect.fn("Repair.copyManifest")(function* (copy: Copy, key: string) {
+/** Nor is an earlier result a copy of one that was seen. */
+const copyManifest = Effect.fn("Repair.copyManifest")(function* (copy: Copy, key: string, seen: SeenResults) {
   const place = manifestPlaceOf(key)
   const services = { hasher: yield* Hasher, verifier: yield* Verifier }
   const found = place && Option.getOrUndefined(yield* readManifest(copy, place, services))
-  if (found?.opened._tag !== "Sound") return yield* new ObjectNotFound({ key })
+  if (place === undefined || found?.opened._tag !== "Sound") return yield* new ObjectNotFound({ key })
+  if (seen.problem(place, found.opened.manifest) !== undefined) return yield* new ObjectNotFound({ key })
   yield* (yield* ObjectStore).put(key, found.bytes)
 })
 
@@ -73,7 +76,11 @@ const presentBlobs = Effect.map(everyObject, (objects) => ({
 }))
 
 /** Takes from the copies what can be had of what is damaged or missing; gives the objects. */
-const heal = Effect.fn("Repair.heal")(function* (damage: ReadonlyArray<Damage>, copies: ReadonlyArray<Copy>) {
+const heal = Effect.fn("Repair.heal")(function* (
+  damage: ReadonlyArray<Damage>,
+  copies: ReadonlyArray<Copy>,
+  seen: SeenResults
+) {
   const { objects, present } = yield* presentBlobs
   const named = new Set(damage.map(({ object }) => object))
   const damaged = objects.filter(({ key }) => named.has(key))
@@ -83,12 +90,12 @@ const heal = Effect.fn("Repair.heal")(function* (damage: ReadonlyArray<Damage>, 
   const suspects = yield* manifestsAmong(places)
   const torn = yield* Effect.filter(suspects, (one) =>
     Effect.map(
-      manifestDamage(one, new Map(one.blobs.map(({ blob, sizeBytes }) => [blob, sizeBytes]))),
+      manifestDamage(one, new Map(one.blobs.map(({ blob, sizeBytes }) => [blob, sizeBytes])), seen),
       (found) => found.length > 0
     )
   )
   const healedManifests = yield* Effect.filter(torn, ({ info }) =>
-    anyOf(copies, (copy) => copyManifest(copy, info.key))
+    anyOf(copies, (copy) => copyManifest(copy, info.key, seen))
   )
   // Now that they can be read, they say what else is missing.
   const readable = yield* manifestsAmong(places)
@@ -101,7 +108,10 @@ const heal = Effect.fn("Repair.heal")(function* (damage: ReadonlyArray<Damage>, 
 })
 
 /** What is damaged still, and the manifests that need it. */
-const quarantine = Effect.fn("Repair.quarantine")(function* (damage: ReadonlyArray<Damage>) {
+const quarantine = Effect.fn("Repair.quarantine")(function* (
+  damage: ReadonlyArray<Damage>,
+  seen: SeenResults
+) {
   const store = yield* ObjectStore
   const { objects, present } = yield* presentBlobs
   const manifests = yield* manifestsAmong(objects)
@@ -118,7 +128,7 @@ const quarantine = Effect.fn("Repair.quarantine")(function* (damage: ReadonlyArr
   const sound = new Map([...present].filter(([digest]) => !bad.has(digest)))
   const suspects = manifests.filter(({ info }) => named.has(info.key))
   const broken = yield* Effect.filter(suspects, (one) =>
-    Effect.map(manifestDamage(one, sound), (found) => found.length > 0)
+    Effect.map(manifestDamage(one, sound, seen), (found) => found.length > 0)
   )
   const needing = manifests.filter(({ blobs }) => blobs.some(({ blob }) => bad.has(blob)))
   const keys = new Set([...[...needing, ...broken].map(({ info }) => info.key), ...[...bad].map(blobKey)])
@@ -135,6 +145,7 @@ export const repair = Effect.fn("Repair.repair")(function* (
   copies: ReadonlyArray<Copy>
 ) {
   const all = [ownTrash(yield* ObjectStore), ...copies]
-  const healed = yield* heal(damage, all)
-  return { healed, quarantined: yield* quarantine(damage) } satisfies Repaired as Repaired
+  const seen = new SeenResults(yield* SeenRecord)
+  const healed = yield* heal(damage, all, seen)
+  return { healed, quarantined: yield* quarantine(damage, seen) } satisfies Repaired as Repaired
 })

@@ -13,12 +13,15 @@ import { ifPresent, writeJson } from "./jsonObjects.ts"
 import { blobsOf } from "./Manifest.ts"
 import { mergeRecent } from "./RecentJobs.ts"
 import { RunReport } from "./RunReport.ts"
+import type { SeenResults } from "./SeenResults.ts"
 import { manifestKey, readManifest } from "./SignedManifest.ts"
 
 /** One side of a copy. */
 export interface Side {
   readonly objects: ObjectStore["Service"]
   readonly blobs: BlobStore["Service"]
+  /** What of it was seen earlier. */
+  readonly seen: SeenResults
 }
 
 /** What has to be done for one result. */
@@ -40,6 +43,8 @@ export interface CopyPlan {
   readonly numThere: number
   /** Another sound result of the same job stands there, and stays. */
   readonly occupied: ReadonlyArray<Remark>
+  /** A later result of the same job was seen on one of both sides: these would not count. */
+  readonly outdated: ReadonlyArray<Remark>
   readonly numBlobs: number
   readonly sizeBytes: number
 }
@@ -66,7 +71,10 @@ const slotFor = Effect.fn("StoreCopy.slotFor")(function* ({ bytes, place }: Copi
   const there = before && Option.getOrUndefined(yield* readManifest(to.objects, place, services))
   if (before === undefined || there === undefined) return { replaces: undefined } as Vacant
   if (isEqual(there.bytes, bytes)) return "same" as const
-  if (there.opened._tag === "Sound") return "occupied" as const
+  const { opened } = there
+  if (opened._tag === "Sound" && to.seen.problem(place, opened.manifest) === undefined) {
+    return "occupied" as const
+  }
   return { replaces: before.version } as Vacant
 })
 
@@ -90,8 +98,25 @@ const isFresh = (ref: BlobRef, to: Side) =>
     return Option.isSome(info) && now - info.value.modifiedAtMillis < freshMillis
   })
 
+const withoutOutdated = ({ results }: CopySelection, from: Side, to: Side) => {
+  const problemOf = ({ manifest, place }: CopiedResult): string | undefined =>
+    from.seen.problem(place, manifest) ?? to.seen.problem(place, manifest)
+  return {
+    results: results.filter((one) => problemOf(one) === undefined),
+    outdated: results.flatMap((one): ReadonlyArray<Remark> => {
+      const reason = problemOf(one)
+      return reason === undefined ? [] : [{ object: manifestKey(one.place), reason }]
+    })
+  }
+}
+
 /** Looks, and copies nothing. */
-export const planCopy = Effect.fn("StoreCopy.plan")(function* ({ results }: CopySelection, to: Side) {
+export const planCopy = Effect.fn("StoreCopy.plan")(function* (
+  selection: CopySelection,
+  from: Side,
+  to: Side
+) {
+  const { outdated, results } = withoutOutdated(selection, from, to)
   const there = yield* present(uniqueBlobs(results), to)
   const looked = yield* Effect.forEach(
     results,
@@ -120,6 +145,7 @@ export const planCopy = Effect.fn("StoreCopy.plan")(function* ({ results }: Copy
       object: manifestKey(result.place),
       reason: "another result of this job stands there, and stays"
     })),
+    outdated,
     numBlobs: moved.length,
     sizeBytes: moved.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
   } satisfies CopyPlan as CopyPlan
@@ -247,11 +273,12 @@ export const copy = Effect.fn("StoreCopy.copy")(function* (
 ) {
   const mover = yield* makeMover(options)
   const refused = (yield* Effect.forEach(plan.pending, mover.result, { concurrency: numParallel })).flat()
-  const lost = new Set([...refused, ...plan.occupied].map(({ object }) => object))
+  const lost = new Set([...refused, ...plan.occupied, ...plan.outdated].map(({ object }) => object))
   const whole = selection.results.filter(({ place }) => !lost.has(manifestKey(place)))
   const runs = selection.runs.filter(({ report }) =>
     report.jobs.every(
-      ({ key }) => key === null || !refused.some(({ object }) => object.includes(key.slice(9)))
+      ({ key }) =>
+        key === null || ![...refused, ...plan.outdated].some(({ object }) => object.includes(key.slice(9)))
     )
   )
   yield* Effect.provideService(writeRecords({ ...selection, runs }, whole), ObjectStore, options.to.objects)

@@ -58,17 +58,14 @@ describe("a workflow", () => {
   it("caches packages, the native runtime and the artifacts, and keeps what a failed run has made", () => {
     const steps = stepsOf(text)
     const caches = steps.filter(({ uses }) => uses?.startsWith("actions/cache"))
+    const kept = ".distillery/store\n.distillery/code\n.distillery/seen\n~/.config/distillery\n"
     assert.deepStrictEqual(
       caches.map((step) => [step.uses, step.with?.path, step.if]),
       [
         ["actions/cache@v5", "node_modules", undefined],
         ["actions/cache@v5", "~/.cache/distillery", undefined],
-        [
-          "actions/cache/restore@v5",
-          ".distillery/store\n.distillery/code\n~/.config/distillery\n",
-          undefined
-        ],
-        ["actions/cache/save@v5", ".distillery/store\n.distillery/code\n~/.config/distillery\n", "always()"]
+        ["actions/cache/restore@v5", kept, undefined],
+        ["actions/cache/save@v5", kept, "always()"]
       ]
     )
     for (const { with: given } of caches.slice(0, 2)) {
@@ -162,8 +159,30 @@ describe("a workflow with a bucket", () => {
     assert.include(String(kept?.with?.path), ".distillery/store")
   })
 
+  it("says so, in a line, where it is given no secrets", () => {
+    const notice = stepsIn("pull-request").find(({ name }) => name === "Say where the artifacts lie")
+    assert.strictEqual(notice?.if, "env.DISTILLERY_STORE == '.distillery/store'")
+    const { stdout } = spawnSync("bash", ["-e", "-c", notice?.run ?? ""])
+    assert.match(
+      String(stdout),
+      /^::notice::This pull request is given no credentials for s3:\/\/bucket[^\n]+\n$/
+    )
+  })
+
+  it("remembers on main what it saw of the bucket, from one run to the next", () => {
+    const [restore, save] = stepsIn("run").filter(({ with: given }) => given?.path === ".distillery/seen")
+    assert.strictEqual(restore?.uses, "actions/cache/restore@v5")
+    assert.deepInclude(save, { uses: "actions/cache/save@v5", if: "always()" })
+    assert.strictEqual(restore?.with?.key, save?.with?.key)
+    assert.isTrue(String(save?.with?.key).startsWith(String(restore?.with?.["restore-keys"])))
+    const names = stepsIn("run").map(({ name }) => name)
+    assert.isBelow(names.indexOf(restore?.name), names.indexOf("Plan"))
+    assert.isBelow(names.indexOf("Run"), names.indexOf(save?.name))
+  })
+
   it("does the same work in both jobs", () => {
-    const runs = (job: string) => stepsIn(job).flatMap(({ run }) => run ?? [])
+    const runs = (job: string) =>
+      stepsIn(job).flatMap(({ name, run }) => (name === "Say where the artifacts lie" ? [] : (run ?? [])))
     assert.deepStrictEqual(runs("pull-request"), runs("run"))
   })
 })
