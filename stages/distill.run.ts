@@ -78,6 +78,7 @@ export const run = Effect.fn("distill")(function* (args: {
         ? undefined
         : yield* Effect.flatMap(blobs.get(dataset.validation.tensors), decodeLabelledImages),
     normalization: preprocessing,
+    inputSize: preprocessing,
     host: yield* JobContext
   })
   return {

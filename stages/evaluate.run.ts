@@ -5,7 +5,7 @@
 import { Effect, Schema } from "effect"
 import { makeAnchors } from "../lib/boxes/anchors.ts"
 import type { Detection } from "../lib/boxes/nms.ts"
-import type { Images } from "../lib/data/batches.ts"
+import type { FrameSize } from "../lib/data/augment/pad-crop-flip.ts"
 import { type BoxedImages, boxesOfImage, decodeBoxedImages } from "../lib/data/boxed-images.ts"
 import { decodeLabelledImages } from "../lib/data/labelled-images.ts"
 import { decodeMaskedImages } from "../lib/data/masked-images.ts"
@@ -84,7 +84,7 @@ const weightsOf = Effect.fnUntraced(function* (model: ModelValue, specs: Readonl
 /** Images of the test pass's steps: few enough for any machine's memory. */
 const batchSize = 250
 
-const protocolOf = ({ height, width }: Images, numExamples: number, how: string): string => {
+const protocolOf = ({ height, width }: FrameSize, numExamples: number, how: string): string => {
   return `test split, ${numExamples} images of ${height} × ${width}, one view each, float32; ${how}`
 }
 
@@ -103,6 +103,7 @@ const evaluateClassifier = Effect.fnUntraced(function* ({ dataset, model }: Pair
     weights: yield* weightsOf(model, classifier.weights),
     dataset: test,
     normalization: preprocessing,
+    inputSize: dataset.preprocessing,
     batchSize
   })
   const { confusionMatrix, loss, perClass, top1, top5 } = classificationMetrics(logits, test.labels)
@@ -121,7 +122,7 @@ const evaluateClassifier = Effect.fnUntraced(function* ({ dataset, model }: Pair
   return ClassificationEvaluation.make({
     _tag: "Evaluation",
     task: "classification",
-    protocol: protocolOf(test, test.labels.length, "top-1 and top-5"),
+    protocol: protocolOf(dataset.preprocessing, test.labels.length, "top-1 and top-5"),
     numExamples: test.labels.length,
     metrics: { top1, top5, loss, macs, params: numParams },
     perClass: perClass.map((row, label) => ({ name: classes[label]!, ...row })),

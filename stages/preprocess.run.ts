@@ -22,7 +22,7 @@ import { stratifiedSplit } from "../lib/data/stratified-split.ts"
 import { BlobStore } from "../lib/storage/BlobStore.ts"
 import { JobContext } from "../lib/workflow/JobContext.ts"
 import type { ImageDatasetValue, PreparedDatasetValue, Shard, Split, TaskName } from "./artifacts.ts"
-import type { PreprocessParams } from "./preprocess.ts"
+import { givenNormalization, type PreprocessParams } from "./preprocess.ts"
 
 type Params = typeof PreprocessParams.Type
 type Quarantine = ImageDatasetValue["quarantined"]
@@ -127,8 +127,10 @@ const preprocess = Effect.fnUntraced(function* <X extends ShardImage, A, E>(
 ) {
   const store = yield* BlobStore
   const target = targetOf(params, dataset.task)
+  const { margin = 0 } = params
+  const stored: Target = { ...target, height: target.height + margin, width: target.width + margin }
   yield* checkIngested(dataset, params)
-  const read = (name: string, split: Split) => readSplit(data, name, split, target, params)
+  const read = (name: string, split: Split) => readSplit(data, name, split, stored, params)
   const { train, validation, quarantined } = yield* trainAndValidation(data, dataset, params, read)
   const test = yield* read("test", yield* splitNamed(dataset, "test"))
   const unusable = [...quarantined, ...test.quarantined]
@@ -136,7 +138,7 @@ const preprocess = Effect.fnUntraced(function* <X extends ShardImage, A, E>(
     yield* (yield* JobContext).note(`${unusable.length} unusable images were left out: see "quarantined"`)
   }
   const statistics =
-    params.normalization ?? imageStatistics({ images: train.images, ...target }, train.extents)
+    givenNormalization(params) ?? imageStatistics({ images: train.images, ...stored }, train.extents)
   const write = Effect.fnUntraced(function* (split: PreparedImages<A>) {
     split.fillPadding(paddingColour(statistics.mean))
     return { numExamples: split.about.length, tensors: yield* store.put(data.encode(split)) }

@@ -3,8 +3,9 @@
  * the training split.
  */
 import { Schema } from "effect"
+import { type Normalization, paperNormalization } from "../lib/data/augment/normalization.ts"
 import { Fit, inputFlaw } from "../lib/data/Fit.ts"
-import { withDefault } from "../lib/models/withDefault.ts"
+import { leftOut, withDefault } from "../lib/models/withDefault.ts"
 import * as Artifact from "../lib/workflow/Artifact.ts"
 import * as Stage from "../lib/workflow/Stage.ts"
 import {
@@ -30,10 +31,24 @@ const params = Schema.Struct({
    */
   fit: withDefault(Schema.NullOr(Fit), null),
   /**
-   * What pixels are normalised by, per channel, in units of pixel / 255: what published weights were trained
-   * with. Left out, the training split is measured.
+   * Rows and columns that are stored beyond the input, half of them on each side: 32 with an input of 224
+   * stores 256, and training cuts from all of that. Evaluation sees the middle. It is a multiple of 4, so
+   * that the middle is to the pixel what a new image is cut to.
    */
-  normalization: Schema.optionalKey(Schema.Struct({ mean: perChannel, std: perChannel })),
+  margin: leftOut(
+    Schema.Int.check(
+      Schema.isBetween({ minimum: 0, maximum: 1024 }),
+      Schema.isMultipleOf(4, { expected: "a multiple of 4" })
+    ),
+    0
+  ),
+  /**
+   * What pixels are normalised by, per channel, in units of pixel / 255: what published weights were trained
+   * with, or "paper" for He et al. 2018's (of 3 channels). Left out, the training split is measured.
+   */
+  normalization: Schema.optionalKey(
+    Schema.Union([Schema.Literal("paper"), Schema.Struct({ mean: perChannel, std: perChannel })])
+  ),
   /** Fraction of the training split (of every class of it) that is set aside for tuning; 0 keeps all. */
   validation: withDefault(fraction(0.9), 0.1),
   seed: withDefault(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 2 ** 32 - 1 })), 0),
@@ -43,8 +58,12 @@ const params = Schema.Struct({
   maxUnreadable: withDefault(fraction(1), 0.01)
 })
 
+/** What the params say, `undefined` where the training split is to be measured. */
+export const givenNormalization = ({ normalization }: typeof params.Type): Normalization | undefined =>
+  normalization === "paper" ? paperNormalization : normalization
+
 export const PreprocessParams = params.check(
-  Schema.makeFilter(({ normalization, ...size }) => inputFlaw({ ...size, normalization }) ?? true)
+  Schema.makeFilter((given) => inputFlaw({ ...given, normalization: givenNormalization(given) }) ?? true)
 )
 export const preprocessInputs = {
   dataset: Artifact.oneOf<ImageDatasetValue>(

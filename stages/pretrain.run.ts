@@ -35,6 +35,7 @@ export const run = Effect.fn("pretrain")(function* (args: {
         ? undefined
         : yield* Effect.flatMap(blobs.get(validation.tensors), decodeLabelledImages),
     normalization: preprocessing,
+    inputSize: preprocessing,
     host: yield* JobContext
   })
   return {

@@ -23,17 +23,22 @@ interface Input {
   readonly width: number
   readonly channels: number
   readonly fit: Fit | null
+  /** Rows and columns that are kept beyond the input; 0 where left out. */
+  readonly margin?: number
   readonly normalization:
     | { readonly mean: ReadonlyArray<number>; readonly std: ReadonlyArray<number> }
     | undefined
 }
 
 /** Why these cannot go together; `undefined`: they can. */
-export const inputFlaw = ({ channels, fit, height, normalization, width }: Input): string | undefined => {
-  const longer = Math.max(height, width)
-  if (fit !== null && typeof fit === "object" && fit.shorterSide < longer) {
+export const inputFlaw = ({ channels, fit, normalization, ...size }: Input): string | undefined => {
+  const { height, margin = 0, width } = size
+  const longer = Math.max(height, width) + margin
+  const isCut = fit !== null && typeof fit === "object"
+  if (isCut && fit.shorterSide < longer) {
     return `fit.shorterSide is ${fit.shorterSide}, less than the ${longer} pixels that are cut out`
   }
+  if (margin !== 0 && !isCut) return 'margin needs the fit "center-crop": others keep the whole image'
   if (normalization === undefined) return undefined
   const { mean, std } = normalization
   if (mean.length !== channels || std.length !== channels) {

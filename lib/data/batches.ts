@@ -5,8 +5,10 @@
 import { writeTargets } from "../losses/targets.ts"
 import type { Feeds, TensorSpec } from "../tensor/Runtime.ts"
 import { RandomStream } from "../tensor/random.ts"
-import { type Normalization, normalizationTable, normalizeInto } from "./augment/normalization.ts"
-import { writeCropFlip } from "./augment/pad-crop-flip.ts"
+import type { Augment } from "./augment/Augment.ts"
+import { imageAugmenter } from "./augment/augment-image.ts"
+import { type Normalization, normalizeInto } from "./augment/normalization.ts"
+import type { FrameSize } from "./augment/pad-crop-flip.ts"
 import { type Dropout, writeKept } from "./dropout.ts"
 import { epochOrder } from "./epoch-order.ts"
 
@@ -41,7 +43,9 @@ export interface ClassificationBatchesOptions {
   readonly batchSize: number
   readonly seed: number
   readonly labelSmoothing: number
-  readonly augment: { readonly pad: number; readonly flip: boolean }
+  /** Of the network's input; that of the images where left out. */
+  readonly inputSize?: FrameSize | undefined
+  readonly augment: Augment
   /** What the classifier drops. */
   readonly dropout?: Dropout | undefined
 }
@@ -54,13 +58,13 @@ export interface ClassificationBatchesOptions {
 export const classificationBatches = (
   options: ClassificationBatchesOptions
 ): TrainingBatches<"images" | "targets"> => {
-  const { dataset, numClasses, batchSize, seed, augment, dropout } = options
-  const { height, width, channels } = dataset
-  const table = normalizationTable(options.normalization)
+  const { dataset, numClasses, batchSize, seed, dropout } = options
+  const { height, width } = options.inputSize ?? dataset
+  const { channels } = dataset
   const orderOf = epochOrder(dataset.labels.length, seed)
-  const pixelsPerImage = height * width * channels
+  const valuesPerImage = height * width * channels
   const labels = new Int32Array(batchSize)
-  const augmentation = RandomStream.make(seed, "augment")
+  const augmenterOf = imageAugmenter({ ...options, frame: { height, width } })
   const dropping = RandomStream.make(seed, "dropout")
   return {
     batchSize,
@@ -73,34 +77,17 @@ export const classificationBatches = (
     },
     fill: ({ epoch, step }, feeds: Feeds<"images" | "targets"> & Partial<Feeds<"kept">>) => {
       const examples = orderOf(epoch).subarray(step * batchSize, (step + 1) * batchSize)
-      const random = augmentation.derive(epoch)
+      const augment = augmenterOf(epoch)
+      const images = feeds.images as Float32Array
       for (const [slot, example] of examples.entries()) {
         labels[slot] = dataset.labels[example]!
-        writeCropFlip({
-          output: feeds.images as Float32Array,
-          to: slot * pixelsPerImage,
-          pixels: dataset.images,
-          from: example * pixelsPerImage,
-          size: dataset,
-          pad: augment.pad,
-          crop: cropFlipOf(random.derive(example), augment),
-          table
-        })
+        augment(example, images.subarray(slot * valuesPerImage, (slot + 1) * valuesPerImage))
       }
       writeTargets(feeds.targets as Float32Array, labels, numClasses, options.labelSmoothing)
       if (dropout) writeKept(feeds.kept as Float32Array, examples, dropout, dropping.derive(epoch))
     }
   }
 }
-
-const cropFlipOf = (
-  random: RandomStream,
-  { pad, flip }: { readonly pad: number; readonly flip: boolean }
-) => ({
-  top: random.below(2 * pad + 1),
-  left: random.below(2 * pad + 1),
-  flip: flip && random.uniform() < 0.5
-})
 
 /** A batch of consecutive examples: `start` … `start + count - 1`. */
 export interface EvaluationBatch {
@@ -116,16 +103,26 @@ export const evaluationBatches = (examples: number, batchSize: number): Readonly
   }))
 
 /**
- * Writes the images of a batch into `output` `[batch size, H, W, C]`, normalised and not augmented. Rows past
- * `count` keep what they held: the caller ignores what comes of them.
+ * Writes the images of a batch into `output` `[batch size, H, W, C]`, normalised and not augmented; of images
+ * larger than `frame`, which is H x W, the middle. Rows past `count` keep what they held: the caller ignores
+ * what comes of them.
  */
 export const fillEvaluationBatch = (
   dataset: Images,
   { start, count }: EvaluationBatch,
   table: Float32Array,
-  output: Float32Array
+  output: Float32Array,
+  frame: FrameSize = dataset
 ): void => {
-  const pixelsPerImage = dataset.height * dataset.width * dataset.channels
-  const rows = output.subarray(0, count * pixelsPerImage)
-  normalizeInto(rows, dataset.images, start * pixelsPerImage, dataset.channels, table)
+  const { channels, height, images, width } = dataset
+  const valuesPerImage = frame.height * frame.width * channels
+  const top = Math.floor((height - frame.height) / 2)
+  const left = Math.floor((width - frame.width) / 2)
+  for (let slot = 0; slot < count; slot++) {
+    for (let row = 0; row < frame.height; row++) {
+      const at = slot * valuesPerImage + row * frame.width * channels
+      const from = (((start + slot) * height + top + row) * width + left) * channels
+      normalizeInto(output.subarray(at, at + frame.width * channels), images, from, channels, table)
+    }
+  }
 }

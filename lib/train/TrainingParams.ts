@@ -1,5 +1,6 @@
 /** What decides a training run's mathematics, as data; light enough for a stage's contract. */
 import { Schema } from "effect"
+import { Augment } from "../data/augment/Augment.ts"
 import { leftOut, withDefault } from "../models/withDefault.ts"
 import { Initializer } from "../nn/initializers.ts"
 import { Precision } from "../tensor/Runtime.ts"
@@ -40,13 +41,6 @@ export const LrSchedule = Schema.Union([
   })
 ])
 export type LrSchedule = typeof LrSchedule.Type
-
-export const Augment = Schema.Struct({
-  /** Pixels on each side before a random crop of the original size. */
-  pad: withDefault(integerInRange("pad", 0, 64), 0),
-  /** Whether half of the images are mirrored left to right. */
-  flip: withDefault(Schema.Boolean, false)
-})
 
 /** What every training loop is told, whatever its task. */
 export const OptimizationParams = Schema.Struct({

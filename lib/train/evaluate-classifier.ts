@@ -4,6 +4,7 @@
  */
 import { Effect } from "effect"
 import type { Normalization } from "../data/augment/normalization.ts"
+import type { FrameSize } from "../data/augment/pad-crop-flip.ts"
 import type { EvaluationBatch, LabelledImages } from "../data/batches.ts"
 import { meanCrossEntropy } from "../metrics/cross-entropy.ts"
 import { topK } from "../metrics/top-k.ts"
@@ -19,6 +20,8 @@ export interface EvaluationOptions {
   readonly classifier: Classifier
   readonly dataset: LabelledImages
   readonly normalization: Normalization
+  /** Of the network's input; that of the images where left out. Of larger images the middle is taken. */
+  readonly inputSize?: FrameSize | undefined
   /** Examples a step; 250 if not said. It changes no example's logits by more than rounding. */
   readonly batchSize?: number | undefined
   /** "float32" if not said, whatever the network was trained in. */
@@ -30,13 +33,14 @@ export interface EvaluationOptions {
  * are.
  */
 const compileLogits = Effect.fnUntraced(function* (
-  { batchSize = 250, classifier, dataset, normalization, precision }: EvaluationOptions,
+  { batchSize = 250, classifier, dataset, inputSize, normalization, precision }: EvaluationOptions,
   variables: Variables
 ) {
   const { numClasses } = classifier
   const numImages = dataset.labels.length
   const forward = yield* compileForward<"logits">({
     images: dataset,
+    inputSize,
     numImages,
     normalization,
     batchSize,

@@ -1,6 +1,7 @@
 /** What pretraining and distillation share: batches, first weights and validation of a classifier. */
 import type { Schema } from "effect"
 import type { Normalization } from "../data/augment/normalization.ts"
+import type { FrameSize } from "../data/augment/pad-crop-flip.ts"
 import { classificationBatches, type LabelledImages } from "../data/batches.ts"
 import type { Classifier } from "../models/Classifier.ts"
 import { initializeWeights } from "../nn/initializers.ts"
@@ -19,12 +20,14 @@ export interface FitClassifierOptions<E> {
   readonly dataset: LabelledImages
   readonly validation: LabelledImages | undefined
   readonly normalization: Normalization
+  /** Of the network's input; that of the images where left out. */
+  readonly inputSize?: FrameSize | undefined
   readonly host: TrainingHost<E>
 }
 
 /** Trains a classifier: see {@link fitTask}. */
 export const fitClassifier = <E>(options: FitClassifierOptions<E>) => {
-  const { acting, classifier, dataset, host, normalization, params, task, validation } = options
+  const { acting, classifier, dataset, host, inputSize, normalization, params, task, validation } = options
   const { augment, initializer, labelSmoothing, seed, zeroGamma = false } = params
   const { numClasses } = classifier
   return fitTask({
@@ -32,6 +35,7 @@ export const fitClassifier = <E>(options: FitClassifierOptions<E>) => {
     batches: classificationBatches({
       dataset,
       normalization,
+      inputSize,
       numClasses,
       batchSize: microBatchSizeOf(params),
       seed,
@@ -43,7 +47,8 @@ export const fitClassifier = <E>(options: FitClassifierOptions<E>) => {
     acting,
     firstWeights: () =>
       initializeWeights(classifier.weights, initializer, RandomStream.make(seed, "weights"), { zeroGamma }),
-    validation: validation && classifierValidation({ classifier, dataset: validation, normalization }),
+    validation:
+      validation && classifierValidation({ classifier, dataset: validation, normalization, inputSize }),
     host
   })
 }

@@ -1,12 +1,15 @@
 /** Runs a network over images in order, batch by batch: what every evaluation shares. */
 import { Effect, type Scope } from "effect"
 import { type Normalization, normalizationTable } from "../data/augment/normalization.ts"
+import type { FrameSize } from "../data/augment/pad-crop-flip.ts"
 import { type EvaluationBatch, evaluationBatches, fillEvaluationBatch, type Images } from "../data/batches.ts"
 import { type Fetches, type Precision, type TensorError, TensorRuntime } from "../tensor/Runtime.ts"
 import type { tf } from "../tensor/tf.ts"
 
 export interface ForwardOptions<O extends string> {
   readonly images: Images
+  /** Of the network's input; that of the images where left out. Of larger images the middle is taken. */
+  readonly inputSize?: FrameSize | undefined
   /** How many of the images there are. */
   readonly numImages: number
   readonly normalization: Normalization
@@ -28,7 +31,8 @@ export const compileForward = <O extends string>(
 > =>
   Effect.gen(function* () {
     const { apply, images, normalization, numImages, precision = "float32" } = options
-    const { height, width, channels } = images
+    const { channels } = images
+    const { height, width } = options.inputSize ?? images
     const batchSize = Math.min(options.batchSize, numImages)
     const runtime = yield* TensorRuntime
     const compiled = yield* runtime.jit<"images", O>((inputs) => apply(inputs.images as tf.Tensor4D), {
@@ -42,7 +46,7 @@ export const compileForward = <O extends string>(
         evaluationBatches(numImages, batchSize),
         (batch) =>
           Effect.suspend(() => {
-            fillEvaluationBatch(images, batch, table, feed)
+            fillEvaluationBatch(images, batch, table, feed, { height, width })
             return Effect.map(compiled.run({ images: feed }), (outputs) => use(batch, outputs))
           }),
         { discard: true }

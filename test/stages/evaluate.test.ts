@@ -38,7 +38,7 @@ const storedModel = Effect.gen(function* () {
 })
 
 /** Images of noise, the first `labels[0]`, and so on. */
-const storedDataset = Effect.fn(function* (labels: ReadonlyArray<number>, size = 8) {
+const storedDataset = Effect.fn(function* (labels: ReadonlyArray<number>, size = 8, input = size) {
   const random = RandomStream.make(2)
   const bytes = encodeLabelledImages({
     images: Uint8Array.from({ length: labels.length * size * size }, () => random.below(256)),
@@ -52,7 +52,7 @@ const storedDataset = Effect.fn(function* (labels: ReadonlyArray<number>, size =
     _tag: "PreparedDataset",
     task: "classification",
     classes,
-    preprocessing,
+    preprocessing: { ...preprocessing, height: input, width: input },
     train: split,
     validation: null,
     test: split,
@@ -92,6 +92,9 @@ describe("evaluate", () => {
       const { metrics, protocol } = yield* run({ inputs: { model, dataset } })
       assert.strictEqual(metrics.top1, 1)
       assert.match(protocol, /2 images of 12 × 12/)
+      const withMargin = yield* storedDataset([1, 1], 12, 8)
+      const ofMiddle = yield* run({ inputs: { model, dataset: withMargin } })
+      assert.match(ofMiddle.protocol, /2 images of 8 × 8/)
     }).pipe(Effect.provide(layer))
   )
 

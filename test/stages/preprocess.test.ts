@@ -1,13 +1,16 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Schema } from "effect"
 import { layer as codecLayer } from "../../infra/images/SharpImageCodec.ts"
+import { normalizationTable } from "../../lib/data/augment/normalization.ts"
+import { fillEvaluationBatch } from "../../lib/data/batches.ts"
 import { encodeNetpbm } from "../../lib/data/formats/netpbm.ts"
 import { decodeLabelledImages } from "../../lib/data/labelled-images.ts"
 import { type LabelledImage, ShardWriter } from "../../lib/data/shards.ts"
 import { BlobStore } from "../../lib/storage/BlobStore.ts"
 import type { ImageDatasetValue, PreparedSplit } from "../../stages/artifacts.ts"
 import { run } from "../../stages/preprocess.run.ts"
-import { PreprocessParams } from "../../stages/preprocess.ts"
+import { givenNormalization, PreprocessParams } from "../../stages/preprocess.ts"
+import { assertClose } from "../support/golden.ts"
 import { blobsLayer, type JobRecord, jobLayer } from "../support/stageServices.ts"
 
 /** A grey image of 2 × 2 pixels, all of one value; the value tells the images apart. */
@@ -198,7 +201,48 @@ it.layer(services)("for published weights", (it) => {
   )
 })
 
+it.layer(services)("for random crops", (it) => {
+  it.effect("images are stored with a margin, which is no part of the input", () =>
+    Effect.gen(function* () {
+      const dataset = yield* storeDataset({ train, test })
+      const fit = { ...crop, shorterSide: 8 }
+      const prepared = yield* preprocess(dataset, { fit, margin: 4 })
+      assert.strictEqual(prepared.preprocessing.height, 2)
+      assert.strictEqual(prepared.preprocessing.width, 2)
+      const { height, images, width } = yield* load(prepared.test)
+      assert.deepStrictEqual([height, width, images.length], [6, 6, 72])
+      const plain = yield* load((yield* preprocess(dataset, { fit })).test)
+      const middle = new Float32Array(plain.images.length)
+      const table = normalizationTable({ mean: [0], std: [1 / 255] })
+      const batch = { start: 0, count: plain.labels.length }
+      fillEvaluationBatch({ images, height, width, channels: 1 }, batch, table, middle, plain)
+      assert.deepStrictEqual([...middle].map(Math.round), [...plain.images])
+    })
+  )
+})
+
 describe("preprocess params", () => {
+  it("ask for a margin that keeps the middle, and for the fit that cuts", () => {
+    const given = { height: 224, width: 224, channels: 3, fit: { ...crop, shorterSide: 256 } } as const
+    const decode = Schema.decodeUnknownSync(PreprocessParams)
+    assert.deepStrictEqual(decode({ ...given, margin: 0 }), decode(given))
+    assert.strictEqual(decode({ ...given, margin: 32 }).margin, 32)
+    assert.throws(() => decode({ ...given, margin: 30 }), /multiple of 4/)
+    assert.throws(() => decode({ ...given, margin: 36 }), /less than the 260 pixels/)
+    assert.throws(() => decode({ ...given, fit: "stretch", margin: 32 }), /center-crop/)
+  })
+
+  it("know the paper's mean and deviation", () => {
+    const given = { height: 224, width: 224, channels: 3, normalization: "paper" } as const
+    const { mean, std } = givenNormalization(Schema.decodeSync(PreprocessParams)(given))!
+    assertClose(mean, [123.68 / 255, 116.779 / 255, 103.939 / 255], 1e-12)
+    assertClose(std, [58.393 / 255, 57.12 / 255, 57.375 / 255], 1e-12)
+    assert.throws(
+      () => Schema.decodeSync(PreprocessParams)({ ...given, channels: 1 }),
+      /each of the 1 channels/
+    )
+  })
+
   it("of pipelines that name neither are what they were", () => {
     const given = { height: 2, width: 2, channels: 1 } as const
     const decoded = Schema.decodeSync(PreprocessParams)(given)

@@ -6,6 +6,12 @@ export interface Normalization {
   readonly std: ReadonlyArray<number>
 }
 
+/** He et al. 2018, §2.1, step 6, for RGB. */
+export const paperNormalization: Normalization = {
+  mean: [123.68, 116.779, 103.939].map((pixels) => pixels / 255),
+  std: [58.393, 57.12, 57.375].map((pixels) => pixels / 255)
+}
+
 /** Entry `channel * 256 + pixel` is the normalised value: one look-up a value instead of two operations. */
 export const normalizationTable = ({ mean, std }: Normalization): Float32Array => {
   const table = new Float32Array(mean.length * 256)

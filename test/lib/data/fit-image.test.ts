@@ -42,6 +42,32 @@ const gradient = (height: number, width: number, channels: 1 | 3): RawImage => (
   channels
 })
 
+describe("a margin that is a multiple of 4", () => {
+  const fit = { kind: "center-crop", shorterSide: 40, resampler: "bilinear" } as const
+  const cut = (image: RawImage, height: number, width: number) =>
+    fitImage(image, { height, width, channels: 1, fit })
+
+  // Odd and even sides, so that halves of a pixel are rounded both ways.
+  it.effect.each([41, 42, 43, 44, 45, 46, 47, 48])("leaves the middle where it was: %i rows", (rows) =>
+    Effect.gen(function* () {
+      const image = gradient(rows, 40, 1)
+      for (const [margin, height] of [
+        [4, 20],
+        [12, 21],
+        [8, 32]
+      ] as const) {
+        const alone = yield* cut(image, height, height)
+        const stored = yield* cut(image, height + margin, height + margin)
+        const middle = Array.from({ length: height }, (_, row) => {
+          const from = (row + margin / 2) * (height + margin) + margin / 2
+          return [...stored.pixels.subarray(from, from + height)]
+        })
+        assert.deepStrictEqual(middle.flat(), [...alone.pixels])
+      }
+    }).pipe(Effect.provide(codecLayer))
+  )
+})
+
 describe("fitting", () => {
   it.effect("an image of the right size at the top left, nothing at the bottom and the right", () =>
     Effect.gen(function* () {

@@ -18,6 +18,7 @@ const cropped = (
     pixels: Uint8Array.from([99, ...pixels]),
     from: 1,
     size: { height, width, channels: 1 },
+    frame: { height, width },
     pad,
     crop,
     table: normalizationTable(identity)
@@ -53,6 +54,7 @@ describe("writeCropFlip", () => {
       pixels: Uint8Array.of(255, 0, 51, 102),
       from: 0,
       size: { height: 1, width: 2, channels: 2 },
+      frame: { height: 1, width: 2 },
       pad: 1,
       crop: { top: 1, left: 2, flip: false },
       table: normalizationTable({ mean: [0.2, 0.5], std: [0.5, 0.1] })

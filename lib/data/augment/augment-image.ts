@@ -1,0 +1,132 @@
+/**
+ * One training image from the stored one: cropped, mirrored, coloured and normalised. Every kind of chance
+ * has a stream of its own under (seed, epoch, example), so one that is switched on changes no other's draws.
+ */
+import { RandomStream } from "../../tensor/random.ts"
+import type { Images } from "../batches.ts"
+import type { Augment } from "./Augment.ts"
+import { noColourShift, pcaNoise, randomColourShift } from "./colour-shift.ts"
+import { type Normalization, normalizationTable } from "./normalization.ts"
+import { type CropFlip, type FrameSize, randomCropFlip, writeCropFlip } from "./pad-crop-flip.ts"
+import { randomWindow } from "./random-resized-crop.ts"
+import { recolour } from "./recolour.ts"
+import { resizeWindow } from "./resize-window.ts"
+
+export interface ImageAugmenterOptions {
+  readonly dataset: Images
+  /** Of the network's input: at most that of the images. */
+  readonly frame: FrameSize
+  readonly augment: Augment
+  readonly normalization: Normalization
+  readonly seed: number
+}
+
+/** Writes an example into `image`, `[H, W, C]` of the frame. */
+export type WriteExample = (example: number, image: Float32Array) => void
+
+/** For each epoch, what makes its images. */
+export const imageAugmenter = (options: ImageAugmenterOptions): ((epoch: number) => WriteExample) => {
+  const { augment, dataset, frame, seed } = options
+  const { colour = null, pcaNoise: noise = 0, resizedCrop = null } = augment
+  const isCopied = resizedCrop === null && colour === null && noise === 0
+  const write = isCopied ? copied(options) : recoloured(options)
+  const streams = streamsOf(seed)
+  return (epoch) => {
+    const ofEpoch = derived(streams, epoch)
+    return (example, image) => {
+      const cropFlip = randomCropFlip(ofEpoch.placing.derive(example), dataset, frame, augment)
+      write({ example, cropFlip, streams: ofEpoch }, image)
+    }
+  }
+}
+
+const streamsOf = (seed: number) => ({
+  /** The first there was, hence its name; crop and flip draw from it in turn. */
+  placing: RandomStream.make(seed, "augment"),
+  resizing: RandomStream.make(seed, "resized-crop"),
+  colouring: RandomStream.make(seed, "colour"),
+  noising: RandomStream.make(seed, "pca-noise")
+})
+type Streams = ReturnType<typeof streamsOf>
+
+const derived = ({ colouring, noising, placing, resizing }: Streams, epoch: number): Streams => ({
+  placing: placing.derive(epoch),
+  resizing: resizing.derive(epoch),
+  colouring: colouring.derive(epoch),
+  noising: noising.derive(epoch)
+})
+
+interface Drawn {
+  readonly example: number
+  readonly cropFlip: CropFlip
+  /** The epoch's. */
+  readonly streams: Streams
+}
+
+type Write = (drawn: Drawn, image: Float32Array) => void
+
+const valuesPerImage = ({ channels, height, width }: Images): number => height * width * channels
+
+/** Straight from bytes to normalised values. */
+const copied = (options: ImageAugmenterOptions): Write => {
+  const table = normalizationTable(options.normalization)
+  return ({ cropFlip, example }, image) => crop(options, table, example, cropFlip, image)
+}
+
+const crop = (
+  { augment: { pad }, dataset, frame }: ImageAugmenterOptions,
+  table: Float32Array,
+  example: number,
+  cropFlip: CropFlip,
+  output: Float32Array
+): void => {
+  const from = example * valuesPerImage(dataset)
+  const { images: pixels } = dataset
+  writeCropFlip({ output, to: 0, pixels, from, size: dataset, frame, pad, crop: cropFlip, table })
+}
+
+/** By way of values in 0…255, in float32. */
+const recoloured = (options: ImageAugmenterOptions): Write => {
+  const { augment, dataset, normalization } = options
+  const { channels } = dataset
+  const { colour = null, pcaNoise: deviation = 0 } = augment
+  const cut = colour?.kind === "gluoncv"
+  const view = viewer(options)
+  const noNoise = Array.from({ length: channels }, () => 0)
+  return (drawn, image) => {
+    const { example, streams } = drawn
+    view(drawn, image)
+    recolour({
+      image,
+      channels,
+      factors: colour === null ? noColourShift : randomColourShift(streams.colouring.derive(example), colour),
+      noise: deviation === 0 ? noNoise : pcaNoise(streams.noising.derive(example), deviation),
+      cut,
+      normalization
+    })
+  }
+}
+
+/** The part of the image that is seen, as values in 0…255. */
+const viewer = (options: ImageAugmenterOptions): Write => {
+  const { augment, dataset, frame, normalization } = options
+  const { resizedCrop = null } = augment
+  if (resizedCrop === null) return centredViewer(options, normalization.mean)
+  return ({ cropFlip: { flip }, example, streams }, output) => {
+    const window = randomWindow(streams.resizing.derive(example), dataset, resizedCrop)
+    const from = example * valuesPerImage(dataset)
+    resizeWindow({ output, ...frame, pixels: dataset.images, from, size: dataset, window, flip })
+  }
+}
+
+/** Beyond the image lies the mean colour. */
+const centredViewer = (options: ImageAugmenterOptions, mean: ReadonlyArray<number>): Write => {
+  const centred = normalizationTable({ mean, std: mean.map(() => 1 / 255) })
+  return ({ cropFlip, example }, image) => {
+    crop(options, centred, example, cropFlip, image)
+    for (let channel = 0; channel < mean.length; channel++) {
+      const value = 255 * mean[channel]!
+      for (let at = channel; at < image.length; at += mean.length) image[at] = image[at]! + value
+    }
+  }
+}
