@@ -4,9 +4,10 @@
  */
 import { Effect, Option, Schema } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
+import { ablate } from "./ablateCommands.ts"
 import { completeNames, completion } from "./completionCommands.ts"
 import { exportModel, reloadExport } from "./exportCommands.ts"
-import { cache, json, pipeline, set } from "./flags.ts"
+import { cache, json, pipeline, quiet } from "./flags.ts"
 import { key } from "./keyCommands.ts"
 import { models } from "./modelCommands.ts"
 import { adopt, dag, explain } from "./pipelineCommands.ts"
@@ -15,37 +16,9 @@ import { diff, lineage, log, show } from "./resultCommands.ts"
 import { runSettings } from "./runFlags.ts"
 import { runtime } from "./runtimeCommands.ts"
 import { schedule, scheduler } from "./scheduleCommands.ts"
+import { selection } from "./selectionFlags.ts"
 import { copy, du, ls, pull, push } from "./sharingCommands.ts"
 import { doctor, gc, selfTest, verify } from "./storeCommands.ts"
-
-const jobs = (name: string, description: string) =>
-  Flag.String(name).pipe(Flag.withMetavar("JOB[,JOB...]"), Flag.withDescription(description), Flag.atLeast(0))
-
-const selection = {
-  only: jobs("only", "These jobs alone; what they read must be there already. May be repeated"),
-  from: jobs("from", "These jobs and all that reads from them, directly or not. May be repeated"),
-  downstream: jobs(
-    "downstream",
-    "What reads from these jobs, directly or not, but not these. May be repeated"
-  ),
-  to: jobs("to", "These jobs and all they read from; with --from, what lies between. May be repeated"),
-  force: Flag.String("force").pipe(
-    Flag.withMetavar("JOB[,JOB...]"),
-    Flag.withDescription(
-      "Run again though the result is there: --force=student for one job, --force for all selected"
-    ),
-    Flag.withOptionalValue("all"),
-    Flag.atLeast(0)
-  ),
-  noCache: Flag.Boolean("no-cache").pipe(
-    Flag.withDescription(
-      "Compute all that is selected from the beginning: no result and no saved state is looked up; " +
-        "what comes out is published"
-    ),
-    Flag.withDefault(false)
-  ),
-  set
-}
 
 export const run = Command.make(
   "run",
@@ -55,11 +28,7 @@ export const run = Command.make(
     ...runSettings,
     ...cache,
     json,
-    quiet: Flag.Boolean("quiet").pipe(
-      Flag.withAlias("q"),
-      Flag.withDescription("No progress; results and errors only"),
-      Flag.withDefault(false)
-    )
+    quiet
   },
   (flags) =>
     Effect.flatMap(
@@ -178,7 +147,7 @@ export const distillery = Command.make("distillery").pipe(
   ),
   Command.withSubcommands([
     { group: "Begin", commands: [init] },
-    { group: "Run", commands: [run, plan, explain, dag] },
+    { group: "Run", commands: [run, ablate, plan, explain, dag] },
     { group: "Look at results", commands: [log, show, diff, lineage, predict] },
     { group: "Share results", commands: [exportModel, push, pull, copy] },
     { group: "Keep the store", commands: [ls, du, adopt, gc, verify, key] },

@@ -20,6 +20,7 @@ export class ReportNotWritten extends Schema.TaggedError<ReportNotWritten>()("Re
 
 export interface ExportedReport {
   readonly html: string
+  readonly json: string
   /** Images of the test splits to try the models on. */
   readonly samples: ReadonlyArray<{
     readonly evaluation: string
@@ -61,7 +62,7 @@ export const reportFolder = (projectDir: string, pipeline: string): string =>
 /** Writes `report.html`, `report.json` and `samples/<evaluation>/*.png`. */
 export const exportReport = Effect.fn("exportReport")(function* (folder: string, report: ReportValue) {
   const html = yield* exportBlob(report.html, join(folder, "report.html"))
-  yield* exportBlob(report.json, join(folder, "report.json"))
+  const json = yield* exportBlob(report.json, join(folder, "report.json"))
   const samples = yield* Effect.forEach(
     report.samples,
     ({ evaluation, label, name, png }) => {
@@ -70,5 +71,5 @@ export const exportReport = Effect.fn("exportReport")(function* (folder: string,
     },
     { concurrency: 4 }
   )
-  return { html, samples } satisfies ExportedReport as ExportedReport
+  return { html, json, samples } satisfies ExportedReport as ExportedReport
 })

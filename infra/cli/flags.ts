@@ -21,6 +21,12 @@ export const set = Flag.String("set").pipe(
   Flag.atLeast(0)
 )
 
+export const quiet = Flag.Boolean("quiet").pipe(
+  Flag.withAlias("q"),
+  Flag.withDescription("No progress; results and errors only"),
+  Flag.withDefault(false)
+)
+
 const Size = Schema.String.check(
   Schema.makeFilter((text) => sizeFrom(text) !== undefined || `expected ${sizeForm}`)
 )

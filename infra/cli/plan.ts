@@ -1,6 +1,7 @@
 /** `distillery plan` */
 import { Effect } from "effect"
 import { estimatePlan } from "../../lib/workflow/Estimate.ts"
+import type { Pipeline } from "../../lib/workflow/Pipeline.ts"
 import * as Plan from "../../lib/workflow/Plan.ts"
 import { planningLayer } from "../layers.ts"
 import { type Expectation, planDocument, planLines } from "../reporting/planTable.ts"
@@ -26,12 +27,10 @@ const expectation = Effect.fn("expectation")(function* (settings: SettingsValue,
   return { estimate, freeBytes: free } satisfies Expectation
 })
 
-export const plan = Effect.fn("plan")(function* (flags: PlanFlags) {
+/** Shows what a run of this pipeline would do. Fails with `AlreadyReported` where `check` finds work. */
+export const planPipeline = Effect.fn("planPipeline")(function* (flags: PlanFlags, pipeline: Pipeline) {
   const { paint, print } = yield* Output
   const settings = yield* read
-  const pipeline = yield* Effect.flatMap(findPipeline(flags.pipeline), (found) =>
-    withOverrides(found, flags.set)
-  )
   const selection = yield* selectionFrom(pipeline, flags)
   const { expected, made } = yield* Effect.provide(
     Effect.gen(function* () {
@@ -44,4 +43,9 @@ export const plan = Effect.fn("plan")(function* (flags: PlanFlags) {
   if (flags.check && Plan.pendingJobs(made).length > 0) {
     return yield* new AlreadyReported({ exitCode: exitCodes.pending })
   }
+})
+
+export const plan = Effect.fn("plan")(function* (flags: PlanFlags) {
+  const found = yield* findPipeline(flags.pipeline)
+  yield* planPipeline(flags, yield* withOverrides(found, flags.set))
 })

@@ -9,14 +9,14 @@ import { engineLayer } from "../layers.ts"
 import { makeEventLog } from "../reporting/eventLog.ts"
 import { makeLiveReporter } from "../reporting/liveReporter.ts"
 import { makePlainReporter } from "../reporting/plainReporter.ts"
-import { runDocument } from "../reporting/RunDocument.ts"
+import { type RunDocument, runDocument } from "../reporting/RunDocument.ts"
 import { quietReporter, type RunReporter } from "../reporting/RunReporter.ts"
 import { nodeScreen } from "../reporting/Screen.ts"
 import { countsLine, failedJobs, failureLines, resultLines, trafficLine } from "../reporting/summary.ts"
 import { type CacheFlags, readWith, type SettingsValue } from "../settings.ts"
 import { TrafficMeter } from "../stores/TrafficMeter.ts"
 import { AlreadyReported, exitCodeOfTag, exitCodes, UsageError } from "./errors.ts"
-import { exportReport, reportFolder } from "./exportReport.ts"
+import { type ExportedReport, exportReport, reportFolder } from "./exportReport.ts"
 import { findPipeline, pipelineFileOf } from "./findPipeline.ts"
 import { nextSteps, quoted } from "./nextSteps.ts"
 import { Output, printJson } from "./Output.ts"
@@ -112,22 +112,18 @@ const exportFrom = Effect.fn("exportFrom")(function* (
   return yield* exportReport(reportFolder(settings.projectDir, report.pipeline), value)
 })
 
-/** The command that runs one job alone, with the params it had. */
-const rerunCommand = (flags: RunFlags, job: string): string =>
-  [
-    "npx distillery run",
-    quoted(flags.pipeline),
-    `--only ${job}`,
-    ...flags.set.map((set) => `--set ${quoted(set)}`)
-  ].join(" ")
+/** The command that does this once more with another selection, which holds no text of the user's. */
+export const commandWith =
+  (words: ReadonlyArray<string>, set: ReadonlyArray<string>) => (selection: string) =>
+    [...words.map(quoted), selection, ...set.map((one) => `--set ${quoted(one)}`)].join(" ")
 
 const tellFailures = Effect.fn("tellFailures")(function* (
-  flags: RunFlags,
+  again: (selection: string) => string,
   pipeline: Pipeline,
   outcome: RunOutcome
 ) {
   const { errorPaint, tell } = yield* Output
-  for (const failed of failedJobs(pipeline, outcome.report, (job) => rerunCommand(flags, job))) {
+  for (const failed of failedJobs(pipeline, outcome.report, (job) => again(`--only ${job}`))) {
     yield* tell(["", ...failureLines(failed, errorPaint)])
   }
 })
@@ -141,8 +137,30 @@ const exitCodeOf = ({ report }: RunOutcome, signalled: number | undefined): numb
   return code === exitCodes.usage ? exitCodes.failed : code
 }
 
-export const run = Effect.fn("run")(function* (flags: RunFlags) {
-  const { errorPaint, paint, print, tell } = yield* Output
+/** What a run came to. */
+export interface Ended {
+  readonly outcome: RunOutcome
+  readonly document: RunDocument
+  readonly exported: ExportedReport | undefined
+}
+
+/** A pipeline to run, and what is said of it. */
+export interface ToRun<E, R> {
+  readonly pipeline: Pipeline
+  /** The command that runs it again, with this selection. */
+  readonly again: (selection: string) => string
+  /** What stands in the terminal and in the document at the end. */
+  readonly results: (
+    ended: Ended
+  ) => Effect.Effect<{ readonly lines: ReadonlyArray<string>; readonly document: object }, E, R>
+}
+
+/** Runs a pipeline and says what became of it. Fails with `AlreadyReported` where not all went well. */
+export const runPipeline = Effect.fn("runPipeline")(function* <E, R>(
+  flags: RunFlags,
+  { again, pipeline, results }: ToRun<E, R>
+) {
+  const { errorPaint, print, tell } = yield* Output
   if (flags.strict && executorOf(flags) === "in-process") {
     return yield* new UsageError({
       what: "--strict and --in-process exclude each other",
@@ -150,21 +168,31 @@ export const run = Effect.fn("run")(function* (flags: RunFlags) {
     })
   }
   const settings = yield* readWith(flags)
-  const pipeline = yield* Effect.flatMap(findPipeline(flags.pipeline), (found) =>
-    withOverrides(found, flags.set)
-  )
   const { exported, outcome, traffic } = yield* execute(flags, settings, pipeline)
-  yield* tellFailures(flags, pipeline, outcome)
+  yield* tellFailures(again, pipeline, outcome)
   const document = runDocument(pipeline, outcome, { traffic, reportFile: exported?.html })
+  const said = yield* results({ outcome, document, exported })
   if (flags.json) {
-    yield* printJson(document)
+    yield* printJson(said.document)
   } else {
     const moved = settings.store.kind === "s3" ? [trafficLine(traffic)] : []
     if (!flags.quiet) yield* tell(["", ...[countsLine(outcome.report), ...moved].map(errorPaint.dim)])
-    const results = resultLines(document.metrics, paint)
-    yield* print([...(results.length > 0 ? ["", ...results] : []), ...nextSteps(pipeline, outcome, exported)])
+    const { lines } = said
+    yield* print([...(lines.length > 0 ? ["", ...lines] : []), ...nextSteps(pipeline, outcome, exported)])
   }
   yield* tellGitHub(document, outcome.report)
   const exitCode = exitCodeOf(outcome, yield* (yield* StopRequests).exitCode)
   if (exitCode !== exitCodes.ok) return yield* new AlreadyReported({ exitCode })
+})
+
+export const run = Effect.fn("run")(function* (flags: RunFlags) {
+  const { paint } = yield* Output
+  const pipeline = yield* Effect.flatMap(findPipeline(flags.pipeline), (found) =>
+    withOverrides(found, flags.set)
+  )
+  yield* runPipeline(flags, {
+    pipeline,
+    again: commandWith(["npx", "distillery", "run", flags.pipeline], flags.set),
+    results: ({ document }) => Effect.succeed({ lines: resultLines(document.metrics, paint), document })
+  })
 }, Effect.tapError(annotateError))

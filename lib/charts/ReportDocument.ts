@@ -12,7 +12,7 @@ const ConfusedPair = Schema.Struct({
 })
 export type ConfusedPair = typeof ConfusedPair.Type
 
-const DatasetReport = Schema.Struct({
+export const DatasetReport = Schema.Struct({
   classes: Schema.Array(Schema.String),
   height: Schema.Int,
   width: Schema.Int,

@@ -61,7 +61,7 @@ export const resultsTable = (task: ModelReport["task"], models: ReadonlyArray<Pl
   return htmlTable([{ title: "Model" }, ...columns], rows)
 }
 
-const datasetLine = (dataset: DatasetReport): string => {
+export const datasetLine = (dataset: DatasetReport): string => {
   const { classes, height, width, channels, numTrain, numValidation, numTest, numQuarantined } = dataset
   const validation = numValidation === 0 ? "" : `${grouped(numValidation)} for validation, `
   const quarantined =

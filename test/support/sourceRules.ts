@@ -14,7 +14,7 @@ interface ImportRule {
 const importRules: ReadonlyArray<ImportRule> = [
   {
     from: "pipelines/",
-    own: ["pipelines/", "stages/", "lib/workflow/", "lib/data/", "lib/storage/"],
+    own: ["pipelines/", "stages/", "lib/workflow/", "lib/data/", "lib/storage/", "lib/train/"],
     packages: ["effect"]
   },
   { from: "stages/artifacts.ts", own: ["lib/"], packages: ["effect"] },

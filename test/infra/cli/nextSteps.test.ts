@@ -39,6 +39,7 @@ const sample = (evaluation: string, file: string) => {
 }
 const exported = {
   html: join(process.cwd(), "report.html"),
+  json: join(process.cwd(), "report.json"),
   samples: [
     sample("teacher", "t.png"),
     sample("student", "s.png"),

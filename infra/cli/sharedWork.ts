@@ -1,0 +1,53 @@
+/** What an ablation's jobs took together, and what they would have taken without sharing results. */
+import { dependenciesOf, type Pipeline } from "../../lib/workflow/Pipeline.ts"
+import type { RunOutcome } from "../../lib/workflow/Runner.ts"
+
+type Manifests = RunOutcome["manifests"]
+
+export interface SharedWork {
+  /** Every evaluation with all it is made of, from the beginning. */
+  readonly aloneSeconds: number
+  /** Every job once, in this run or an earlier one. */
+  readonly togetherSeconds: number
+  /** The jobs that ran now. */
+  readonly nowSeconds: number
+}
+
+const isCount = (value: unknown): value is number => typeof value === "number" && value > 0
+
+/** What its body took, and would have taken with no stored epochs to go on from. */
+export const secondsOf = (
+  manifests: Manifests,
+  job: string
+): { readonly ran: number; readonly whole: number } => {
+  const { fold, seconds } = manifests[job]?.provenance ?? {}
+  const ran = isCount(seconds) ? seconds : 0
+  const { elements, found } = (fold ?? {}) as { readonly elements?: unknown; readonly found?: unknown }
+  const isPart = isCount(elements) && isCount(found) && found < elements
+  return { ran, whole: isPart ? (ran * elements) / (elements - found) : ran }
+}
+
+/** A job and all it is made of. */
+const closureOf = (pipeline: Pipeline, name: string): ReadonlySet<string> => {
+  const found = new Set([name])
+  for (const job of [...pipeline.jobs].reverse()) {
+    if (found.has(job.name)) for (const input of dependenciesOf(job)) found.add(input)
+  }
+  return found
+}
+
+/** Of evaluations by their jobs' names; one that several rows share is named as often. */
+export const sharedWork = (
+  pipeline: Pipeline,
+  { manifests, report }: RunOutcome,
+  evaluations: ReadonlyArray<string>
+): SharedWork => {
+  const sum = (names: Iterable<string>, part: "ran" | "whole"): number =>
+    [...names].reduce((total, name) => total + secondsOf(manifests, name)[part], 0)
+  const closures = evaluations.map((name) => closureOf(pipeline, name))
+  return {
+    aloneSeconds: closures.reduce((total, names) => total + sum(names, "whole"), 0),
+    togetherSeconds: sum(new Set(closures.flatMap((names) => [...names])), "ran"),
+    nowSeconds: report.jobs.reduce((total, { seconds }) => total + seconds, 0)
+  }
+}
