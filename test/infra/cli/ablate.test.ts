@@ -57,7 +57,7 @@ describe("ablate", () => {
     const first = await distillery(["ablate", ...flags])
     assert.strictEqual(first.code, 0, first.stderr)
     assert.match(first.stderr, /^11 jobs in .*: 11 ran$/m)
-    assert.match(first.stdout, /^baseline +\d+\.\d\d ± \d+\.\d\d +\d+\.\d s$/m)
+    assert.match(first.stdout, /^baseline +\d+\.\d\d ± \d+\.\d\d +[\d.:]+( s)?$/m)
     const [score, gain, interval] = ["[\\d.]+ ± [\\d.]+", "[−+\\d.]+ ± [\\d.]+", "[−+\\d.]+ … [−+\\d.]+"]
     const rest = `${gain} +${interval} +(gain|loss|no effect shown) +\\+0.16°, \\+0.44°`
     const row = new RegExp(`^\\+ zero γ +${score} +${rest}`, "m")
