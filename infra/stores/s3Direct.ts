@@ -18,7 +18,7 @@ import type {
 } from "@aws-sdk/client-s3"
 import { ObjectTooLarge } from "../../lib/storage/ObjectStore.ts"
 import { type AnswerHead, Arrival, type Landing, UnknownForm } from "./s3Answer.ts"
-import { Line } from "./s3Line.ts"
+import { badAnswer, failure, Line } from "./s3Line.ts"
 import { type PlainRequest, type SignedRequest, signedHead, type Way, wayFrom } from "./s3Signing.ts"
 
 /** What is looked at of an answer. */
@@ -70,6 +70,12 @@ const absence = (method: string, { body, head }: { readonly head: AnswerHead; re
   const $metadata = { httpStatusCode: head.statusCode }
   return Object.assign(new Error("it is not there"), { name: "NoSuchKey", $metadata })
 }
+
+/** Of a bit that flipped in `NoSuchKey` nobody could say what it means: such a word is heard a second time. */
+const believed = (outcome: Outcome | undefined): Outcome | undefined =>
+  outcome !== undefined && "head" in outcome && outcome.head.statusCode === 404
+    ? { error: failure(badAnswer, "what is not there is said in other words than S3's") }
+    : outcome
 
 /** The command's first try has come to this. */
 const handOver = (command: GetObjectCommand, outcome: Outcome): void => {
@@ -134,7 +140,8 @@ export class Direct {
     }
     // The SDK's overloads take no union.
     const command = asked.command() as GetObjectCommand
-    if (outcome !== undefined) handOver(command, outcome)
+    const firstTry = believed(outcome)
+    if (firstTry !== undefined) handOver(command, firstTry)
     return this.#options.client.send(command, { abortSignal: signal })
   }
 

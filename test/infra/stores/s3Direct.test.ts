@@ -161,6 +161,13 @@ describe("requests past the SDK", () => {
     await downloaded([refusal("503 Slow Down", "SlowDown"), say(plain)])
   })
 
+  it("of what is not there are heard twice, where they are not in S3's words", async () => {
+    const garbled = Buffer.from("<Error><Code>NoSucjKey</Code></Error>")
+    const absent = say(Buffer.concat([head("404 Not Found", `Content-Length: ${garbled.length}`), garbled]))
+    assert.lengthOf((await downloaded([absent, say(plain)])).requests, 2)
+    assert.strictEqual((await rejection([absent])).name, "NoSucjKey")
+  })
+
   it("that are more, or others, than was asked for are not believed", async () => {
     const more = say(Buffer.concat([plain, Buffer.from("x")]))
     assert.lengthOf((await downloaded([more, say(plain)])).requests, 2)
