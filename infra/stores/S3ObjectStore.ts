@@ -2,7 +2,6 @@
  * An `ObjectStore` on a prefix of a bucket: `<prefix>/objects/<key>` beside `<prefix>/format.json`, as in the
  * folder of a file store. A version is the object's ETag.
  */
-import { setTimeout as delay } from "node:timers/promises"
 import { DeleteObjectCommand, HeadObjectCommand, ListObjectsV2Command } from "@aws-sdk/client-s3"
 import { Effect, Layer, Option, Stream } from "effect"
 import type { ByteSource } from "../../lib/storage/ByteSource.ts"
@@ -32,6 +31,7 @@ import { fromSource, throwingChunks } from "./sourceFailures.ts"
 import type { Patience } from "./storeAbsence.ts"
 import { formatFile, formatProblem } from "./storeFormat.ts"
 import { type S3Place, s3Url } from "./storePlace.ts"
+import { withinTime } from "./withinTime.ts"
 
 /** Parts are what a resumed transfer may lose, and what lies in memory twice. */
 const sizes = {
@@ -289,21 +289,8 @@ const make = (opened: Opened): ObjectStore["Service"] => {
   }
 }
 
-/** A command that cannot reach its store says so this soon. */
+/** A command that cannot reach its store says so this soon: some of the SDK's waits know no end. */
 const openingMillis = 8_000
-
-/** Asks the server, but not for ever: some of the SDK's waits (for credentials, for names) know no end. */
-const withinTime = async <A>(work: (signal: AbortSignal) => Promise<A>, late: () => Error): Promise<A> => {
-  const ending = new AbortController()
-  const deadline = delay(openingMillis, undefined, { signal: ending.signal }).then(() => {
-    throw late()
-  })
-  try {
-    return await Promise.race([work(ending.signal), deadline])
-  } finally {
-    ending.abort()
-  }
-}
 
 const serverOf = ({ custom, server }: S3Connection, place: S3Place): S3Server => ({
   location: custom ? `${s3Url(place)} on ${server}` : s3Url(place),
@@ -317,17 +304,21 @@ const noStore = "there is no store there; correct the address"
 /** The format must be ours; resolves to whether the server decides conditional writes. */
 const check = async (opened: Opened, mustExist: boolean): Promise<boolean> => {
   const late = () => Object.assign(new Error("no answer"), { code: "ETIMEDOUT" })
-  return withinTime(async (signal) => {
-    const { custom, location } = opened.server
-    const format = { object: objectOf(opened, formatFile), sizes, signal }
-    const text = await formatOf(
-      format,
-      mustExist ? new StoreUnusable({ location, reason: noStore }) : undefined
-    )
-    const reason = formatProblem(text, "prefix")
-    if (reason !== undefined) throw new StoreUnusable({ location, reason })
-    return decidesConditions(format, text, custom)
-  }, late)
+  return withinTime(
+    openingMillis,
+    async (signal) => {
+      const { custom, location } = opened.server
+      const format = { object: objectOf(opened, formatFile), sizes, signal }
+      const text = await formatOf(
+        format,
+        mustExist ? new StoreUnusable({ location, reason: noStore }) : undefined
+      )
+      const reason = formatProblem(text, "prefix")
+      if (reason !== undefined) throw new StoreUnusable({ location, reason })
+      return decidesConditions(format, text, custom)
+    },
+    late
+  )
 }
 
 export interface S3StoreOptions {

@@ -71,7 +71,7 @@ const absence = (method: string, { body, head }: { readonly head: AnswerHead; re
   return Object.assign(new Error("it is not there"), { name: "NoSuchKey", $metadata })
 }
 
-/** Of a bit that flipped in `NoSuchKey` nobody could say what it means: such a word is heard a second time. */
+/** Of a bit that flipped in `NoSuchKey` nobody can say what it means: such a word is heard a second time. */
 const believed = (outcome: Outcome | undefined): Outcome | undefined =>
   outcome !== undefined && "head" in outcome && outcome.head.statusCode === 404
     ? { error: failure(badAnswer, "what is not there is said in other words than S3's") }
