@@ -1,7 +1,9 @@
 /** What training does to a classifier's images, as data. Nothing said: the images as they are. */
 import { Schema } from "effect"
 import { leftOut, withDefault } from "../../models/withDefault.ts"
+import { AutoAugment } from "./auto-augment.ts"
 import { ColourShift } from "./colour-shift.ts"
+import { RandomErasing } from "./random-erasing.ts"
 import { ResizedCrop } from "./random-resized-crop.ts"
 
 const Pad = Schema.Int.check(
@@ -9,7 +11,9 @@ const Pad = Schema.Int.check(
 )
 const Deviation = Schema.Number.check(Schema.isBetween({ minimum: 0, maximum: 10 }))
 
-/** Applied in this order, then pixels are normalised. Values stay float32. */
+/**
+ * Applied in this order. Pixels are normalised before the last. Values are float32, but for `autoAugment`.
+ */
 export const Augment = Schema.Struct({
   /** Pixels on each side before a random crop of the network's size. */
   pad: withDefault(Pad, 0),
@@ -17,6 +21,8 @@ export const Augment = Schema.Struct({
   resizedCrop: leftOut(Schema.NullOr(ResizedCrop), null),
   /** Whether half of the images are mirrored left to right. */
   flip: withDefault(Schema.Boolean, false),
+  /** Operations on bytes: values are rounded first. Null: none. */
+  autoAugment: leftOut(Schema.NullOr(AutoAugment), null),
   /**
    * Null: colours stay. "paper" cuts no value off; "gluoncv" cuts to 0…255 once, when noise is added too (its
    * reference works on bytes, and cuts after every step). Grey images have no hue and no saturation.
@@ -26,7 +32,9 @@ export const Augment = Schema.Struct({
    * Deviation of the noise along the principal colours of ImageNet (Krizhevsky et al. 2012); the paper's is
    * 0.1. Images of 3 channels only: others stay as they are.
    */
-  pcaNoise: leftOut(Deviation, 0)
+  pcaNoise: leftOut(Deviation, 0),
+  /** Null: nothing is erased. */
+  erasing: leftOut(Schema.NullOr(RandomErasing), null)
 }).check(
   Schema.makeFilter(
     ({ pad, resizedCrop = null }) =>

@@ -5,9 +5,17 @@
 import { RandomStream } from "../../tensor/random.ts"
 import type { Images } from "../batches.ts"
 import type { Augment } from "./Augment.ts"
+import { type AutoAugment, autoAugmenter } from "./auto-augment.ts"
 import { noColourShift, pcaNoise, randomColourShift } from "./colour-shift.ts"
 import { type Normalization, normalizationTable } from "./normalization.ts"
-import { type CropFlip, type FrameSize, randomCropFlip, writeCropFlip } from "./pad-crop-flip.ts"
+import {
+  type CropFlip,
+  type FrameSize,
+  type ImageSize,
+  randomCropFlip,
+  writeCropFlip
+} from "./pad-crop-flip.ts"
+import { eraseRandomly } from "./random-erasing.ts"
 import { randomWindow } from "./random-resized-crop.ts"
 import { recolour } from "./recolour.ts"
 import { resizeWindow } from "./resize-window.ts"
@@ -27,8 +35,15 @@ export type WriteExample = (example: number, image: Float32Array) => void
 /** For each epoch, what makes its images. */
 export const imageAugmenter = (options: ImageAugmenterOptions): ((epoch: number) => WriteExample) => {
   const { augment, dataset, frame, seed } = options
-  const { colour = null, pcaNoise: noise = 0, resizedCrop = null } = augment
-  const isCopied = resizedCrop === null && colour === null && noise === 0
+  const {
+    autoAugment = null,
+    colour = null,
+    erasing = null,
+    pcaNoise: noise = 0,
+    resizedCrop = null
+  } = augment
+  const isCopied = resizedCrop === null && autoAugment === null && colour === null && noise === 0
+  const size = { ...frame, channels: dataset.channels }
   const write = isCopied ? copied(options) : recoloured(options)
   const streams = streamsOf(seed)
   return (epoch) => {
@@ -36,6 +51,7 @@ export const imageAugmenter = (options: ImageAugmenterOptions): ((epoch: number)
     return (example, image) => {
       const cropFlip = randomCropFlip(ofEpoch.placing.derive(example), dataset, frame, augment)
       write({ example, cropFlip, streams: ofEpoch }, image)
+      if (erasing !== null) eraseRandomly(image, size, ofEpoch.erasing.derive(example), erasing)
     }
   }
 }
@@ -44,16 +60,20 @@ const streamsOf = (seed: number) => ({
   /** The first there was, hence its name; crop and flip draw from it in turn. */
   placing: RandomStream.make(seed, "augment"),
   resizing: RandomStream.make(seed, "resized-crop"),
+  operating: RandomStream.make(seed, "auto-augment"),
   colouring: RandomStream.make(seed, "colour"),
-  noising: RandomStream.make(seed, "pca-noise")
+  noising: RandomStream.make(seed, "pca-noise"),
+  erasing: RandomStream.make(seed, "erasing")
 })
 type Streams = ReturnType<typeof streamsOf>
 
-const derived = ({ colouring, noising, placing, resizing }: Streams, epoch: number): Streams => ({
-  placing: placing.derive(epoch),
-  resizing: resizing.derive(epoch),
-  colouring: colouring.derive(epoch),
-  noising: noising.derive(epoch)
+const derived = (streams: Streams, epoch: number): Streams => ({
+  placing: streams.placing.derive(epoch),
+  resizing: streams.resizing.derive(epoch),
+  operating: streams.operating.derive(epoch),
+  colouring: streams.colouring.derive(epoch),
+  noising: streams.noising.derive(epoch),
+  erasing: streams.erasing.derive(epoch)
 })
 
 interface Drawn {
@@ -65,7 +85,7 @@ interface Drawn {
 
 type Write = (drawn: Drawn, image: Float32Array) => void
 
-const valuesPerImage = ({ channels, height, width }: Images): number => height * width * channels
+const valuesPerImage = ({ channels, height, width }: ImageSize): number => height * width * channels
 
 /** Straight from bytes to normalised values. */
 const copied = (options: ImageAugmenterOptions): Write => {
@@ -89,9 +109,9 @@ const crop = (
 const recoloured = (options: ImageAugmenterOptions): Write => {
   const { augment, dataset, normalization } = options
   const { channels } = dataset
-  const { colour = null, pcaNoise: deviation = 0 } = augment
+  const { autoAugment = null, colour = null, pcaNoise: deviation = 0 } = augment
   const cut = colour?.kind === "gluoncv"
-  const view = viewer(options)
+  const view = autoAugment === null ? viewer(options) : operated(options, autoAugment)
   const noNoise = Array.from({ length: channels }, () => 0)
   return (drawn, image) => {
     const { example, streams } = drawn
@@ -104,6 +124,22 @@ const recoloured = (options: ImageAugmenterOptions): Write => {
       cut,
       normalization
     })
+  }
+}
+
+/** What is seen, rounded to bytes, after operations on these. */
+const operated = (options: ImageAugmenterOptions, params: AutoAugment): Write => {
+  const { dataset, frame } = options
+  const size = { ...frame, channels: dataset.channels }
+  const view = viewer(options)
+  const operate = autoAugmenter(params, size)
+  const rounded = new Uint8ClampedArray(valuesPerImage(size))
+  const bytes = new Uint8Array(rounded.buffer)
+  return (drawn, image) => {
+    view(drawn, image)
+    rounded.set(image)
+    operate(bytes, drawn.streams.operating.derive(drawn.example))
+    image.set(bytes)
   }
 }
 

@@ -8,7 +8,7 @@ import { withDefault } from "../../models/withDefault.ts"
 import type { RandomStream } from "../../tensor/random.ts"
 
 /** Least and greatest of what is drawn. */
-const span = (minimum: number, maximum: number) => {
+export const span = (minimum: number, maximum: number) => {
   const bound = Schema.Number.check(Schema.isBetween({ minimum, maximum }))
   return Schema.Tuple([bound, bound]).check(
     Schema.makeFilter(
@@ -39,11 +39,14 @@ interface Extents {
   readonly width: number
 }
 
-/** After so many parts that did not fit, the largest in the middle that has an allowed aspect is taken. */
 const triesMax = 10
 
-export const randomWindow = (random: RandomStream, size: Extents, { area, aspect }: ResizedCrop): Window => {
-  const { height, width } = size
+/** Null where none of the tries fits. */
+export const randomPart = (
+  random: RandomStream,
+  { height, width }: Extents,
+  { area, aspect }: ResizedCrop
+): Window | null => {
   for (let tries = 0; tries < triesMax; tries++) {
     const pixels = height * width * random.between(area[0], area[1])
     const ratio = Math.exp(random.between(Math.log(aspect[0]), Math.log(aspect[1])))
@@ -52,8 +55,12 @@ export const randomWindow = (random: RandomStream, size: Extents, { area, aspect
     if (columns < 1 || columns > width || rows < 1 || rows > height) continue
     return { top: random.below(height - rows + 1), left: random.below(width - columns + 1), rows, columns }
   }
-  return middleWindow(size, aspect)
+  return null
 }
+
+/** Where no part fits, the largest one in the middle that has an allowed aspect. */
+export const randomWindow = (random: RandomStream, size: Extents, params: ResizedCrop): Window =>
+  randomPart(random, size, params) ?? middleWindow(size, params.aspect)
 
 const middleWindow = ({ height, width }: Extents, [least, greatest]: ResizedCrop["aspect"]): Window => {
   const rows = width / height < least ? Math.round(width / least) : height

@@ -3,7 +3,8 @@
     python3 -m venv venv && venv/bin/pip install pillow==12.3.0 torchvision==0.29.2 numpy
     venv/bin/python make.py
 
-`windows` are parts of the image, resized with antialiasing in float32.
+`windows` are parts of the image, resized with antialiasing in float32. `operations` are those of RandAugment and
+TrivialAugment, by Pillow on bytes; magnitudes are places in torchvision's tables.
 """
 
 import base64
@@ -15,8 +16,9 @@ import PIL
 import torch
 import torchvision
 from PIL import Image
-from torchvision.transforms import InterpolationMode
+from torchvision.transforms import InterpolationMode, RandAugment, TrivialAugmentWide
 from torchvision.transforms import functional as F
+from torchvision.transforms.autoaugment import _apply_op
 
 random = numpy.random.default_rng(1812)
 HEIGHT, WIDTH = 24, 20
@@ -45,6 +47,37 @@ def window(top, left, rows, columns, height, width, flip):
     }
 
 
+names = {
+    "ShearX": "shear-x",
+    "ShearY": "shear-y",
+    "TranslateX": "translate-x",
+    "TranslateY": "translate-y",
+    "Rotate": "rotate",
+    "Brightness": "brightness",
+    "Color": "colour",
+    "Contrast": "contrast",
+    "Sharpness": "sharpness",
+    "Posterize": "posterize",
+    "Solarize": "solarize",
+    "AutoContrast": "autocontrast",
+    "Equalize": "equalize",
+    "Identity": "identity",
+}
+part = numpy.ascontiguousarray(pixels[1:17, 6:19])
+# Not from 0 to 255, and of more than 256 pixels: otherwise AutoContrast and Equalize do nothing.
+large = numpy.array(noise.resize((26, 30), Image.Resampling.BICUBIC)) // 3 + 40
+
+
+def operations(kind, table, bins):
+    for name, (magnitudes, signed) in table.items():
+        for bin in bins if magnitudes.ndim else (0,):
+            for sign in (1, -1) if signed and bin else (1,):
+                image = large if name in ("AutoContrast", "Equalize") else part
+                magnitude = sign * (float(magnitudes[bin]) if magnitudes.ndim else 0.0)
+                made = _apply_op(Image.fromarray(image), name, magnitude, InterpolationMode.BILINEAR, None)
+                yield {"kind": kind, "name": names[name], "magnitude": sign * bin, "bytes": text(made)}
+
+
 golden = {
     "pillow": PIL.__version__,
     "torchvision": torchvision.__version__,
@@ -57,6 +90,12 @@ golden = {
         window(2, 1, 20, 5, 8, 12, False),
         window(23, 19, 1, 1, 4, 4, True),
         window(1, 2, 21, 17, 5, 3, True),
+    ],
+    "part": {"height": part.shape[0], "width": part.shape[1], "bytes": text(part)},
+    "large": {"height": large.shape[0], "width": large.shape[1], "bytes": text(large)},
+    "operations": [
+        *operations("rand-augment", RandAugment()._augmentation_space(31, part.shape[:2]), (9,)),
+        *operations("trivial-augment", TrivialAugmentWide()._augmentation_space(31), (4, 30)),
     ],
 }
 Path(__file__).with_name("golden.json").write_text(json.dumps(golden, indent=1) + "\n")

@@ -51,9 +51,11 @@ const mirrored = (image: Float32Array) =>
 const wholeCrop = { area: [1, 1], aspect: [5 / 6, 5 / 6] } as const
 const tricks = {
   resizedCrop: { resizedCrop: {} },
+  autoAugment: { autoAugment: { kind: "rand-augment" } },
   colour: { colour: { kind: "paper" } },
   pcaNoise: { pcaNoise: 0.1 }
 } as const
+const allOff = { resizedCrop: null, autoAugment: null, colour: null, pcaNoise: 0, erasing: null } as const
 type Trick = keyof typeof tricks
 const names = Object.keys(tricks) as ReadonlyArray<Trick>
 
@@ -69,10 +71,7 @@ const choicesWithout = (trick: Trick): ReadonlyArray<typeof Augment.Encoded> => 
 describe("images of a training", () => {
   it("have the bits they had before there was anything but crop and flip", () => {
     const hash = createHash("sha256")
-    for (const augment of [
-      { pad: 0 },
-      { pad: 2, flip: true, resizedCrop: null, colour: null, pcaNoise: 0 }
-    ]) {
+    for (const augment of [{ pad: 0 }, { pad: 2, flip: true, ...allOff }]) {
       const batches = classificationBatches({
         ...{ dataset, normalization, numClasses: 3, batchSize: 4, seed: 11, labelSmoothing: 0 },
         augment: augmentOf(augment)
@@ -89,7 +88,7 @@ describe("images of a training", () => {
   })
 
   it("have params whose usual value is the same as leaving them out", () => {
-    const usual = augmentOf({ pad: 2, resizedCrop: null, colour: null, pcaNoise: 0 })
+    const usual = augmentOf({ pad: 2, ...allOff })
     assert.deepStrictEqual(usual, { pad: 2, flip: false })
   })
 
@@ -102,6 +101,38 @@ describe("images of a training", () => {
     for (const choice of choicesWithout("pcaNoise")) {
       const here = minus(augmented({ ...choice, ...tricks.pcaNoise }), augmented(choice))
       close(here, alone, JSON.stringify(choice))
+    }
+  })
+
+  it("go through the same operations whatever else is on", () => {
+    const gluoncv = { colour: { kind: "gluoncv" } } as const
+    for (const example of [0, 1, 2, 3, 4, 5]) {
+      const alone = augmented(tricks.autoAugment, { example })
+      const colourless = { ...tricks.autoAugment, colour: { kind: "paper", strength: 0 } } as const
+      close(augmented(colourless, { example }), alone, "beside colours")
+      close(augmented({ ...tricks.autoAugment, resizedCrop: wholeCrop }, { example }), alone, "under a crop")
+      const noise = minus(augmented(tricks.pcaNoise, { example }), augmented({}, { example }))
+      const noisy = augmented({ ...tricks.autoAugment, ...tricks.pcaNoise }, { example })
+      close(minus(noisy, noise), alone, "beside noise")
+      assert.notDeepEqual(augmented({ ...tricks.autoAugment, ...gluoncv }, { example }), alone)
+    }
+  })
+
+  it("are erased in the same places whatever else is on, after normalisation", () => {
+    for (const fill of ["constant", "pixel"] as const) {
+      const erasing = { erasing: { probability: 1, fill } }
+      for (const example of [0, 1, 2, 3]) {
+        const alone = augmented(erasing, { example })
+        const untouched = augmented({}, { example })
+        const places = [...alone.keys()].filter((at) => alone[at] !== untouched[at])
+        if (fill === "constant") assert.isTrue(places.every((at) => alone[at] === 0))
+        for (const choice of choicesWithout("resizedCrop")) {
+          const plain = augmented(choice, { example })
+          const erased = augmented({ ...choice, ...erasing }, { example })
+          const wanted = plain.map((value, at) => (places.includes(at) ? alone[at]! : value))
+          close(erased, wanted, JSON.stringify(choice))
+        }
+      }
     }
   })
 
