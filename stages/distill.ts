@@ -5,7 +5,7 @@
 import { Schema } from "effect"
 import { Architecture } from "../lib/models/Architecture.ts"
 import { DistillationParams } from "../lib/train/DistillationParams.ts"
-import { TrainingParams } from "../lib/train/TrainingParams.ts"
+import { TrainingParams, trainingFlaw } from "../lib/train/TrainingParams.ts"
 import * as Stage from "../lib/workflow/Stage.ts"
 import { Classifier, PreparedDataset } from "./artifacts.ts"
 
@@ -13,7 +13,7 @@ export const DistillParams = Schema.Struct({
   architecture: Architecture,
   training: TrainingParams,
   ...DistillationParams.fields
-})
+}).check(Schema.makeFilter((params) => trainingFlaw(params) ?? true))
 export const distillInputs = { dataset: PreparedDataset.classification, teacher: Classifier }
 
 export const Distill = Stage.make("distill", {

@@ -11,6 +11,7 @@ import { type Normalization, normalizeInto } from "./augment/normalization.ts"
 import type { FrameSize } from "./augment/pad-crop-flip.ts"
 import { type Dropout, writeKept } from "./dropout.ts"
 import { epochOrder } from "./epoch-order.ts"
+import { type StochasticDepth, writeKeptBlocks } from "./stochastic-depth.ts"
 
 /** Images of one size, whatever is known of them besides. */
 export interface Images {
@@ -48,17 +49,19 @@ export interface ClassificationBatchesOptions {
   readonly augment: Augment
   /** What the classifier drops. */
   readonly dropout?: Dropout | undefined
+  /** Which blocks it skips. */
+  readonly depth?: StochasticDepth | undefined
 }
 
 /**
- * Shuffled, augmented batches of `images` `[N, H, W, C]` and `targets` `[N, K]`, with dropout also of `kept`
- * `[N, F]`. The last partial batch of an epoch is left out (another order brings its images back in the
- * next).
+ * Shuffled, augmented batches of `images` `[N, H, W, C]` and `targets` `[N, K]`, with dropout also of
+ * `kept` `[N, F]`, with stochastic depth of `keptBlocks` `[N, B]`. The last partial batch of an epoch is
+ * left out (another order brings its images back in the next).
  */
 export const classificationBatches = (
   options: ClassificationBatchesOptions
 ): TrainingBatches<"images" | "targets"> => {
-  const { dataset, numClasses, batchSize, seed, dropout } = options
+  const { dataset, numClasses, batchSize, seed, dropout, depth } = options
   const { height, width } = options.inputSize ?? dataset
   const { channels } = dataset
   const orderOf = epochOrder(dataset.labels.length, seed)
@@ -66,6 +69,7 @@ export const classificationBatches = (
   const labels = new Int32Array(batchSize)
   const augmenterOf = imageAugmenter({ ...options, frame: { height, width } })
   const dropping = RandomStream.make(seed, "dropout")
+  const skipping = RandomStream.make(seed, "stochastic-depth")
   return {
     batchSize,
     numExamples: dataset.labels.length,
@@ -73,9 +77,12 @@ export const classificationBatches = (
     inputs: {
       images: { shape: [batchSize, height, width, channels], dtype: "float32" },
       targets: { shape: [batchSize, numClasses], dtype: "float32" },
-      ...(dropout && { kept: { shape: [batchSize, dropout.numFeatures], dtype: "float32" } })
+      ...(dropout && { kept: { shape: [batchSize, dropout.numFeatures], dtype: "float32" } }),
+      ...(depth && {
+        keptBlocks: { shape: [batchSize, depth.numBlocks], dtype: "float32" }
+      })
     },
-    fill: ({ epoch, step }, feeds: Feeds<"images" | "targets"> & Partial<Feeds<"kept">>) => {
+    fill: ({ epoch, step }, feeds: Feeds<"images" | "targets"> & Partial<Feeds<"kept" | "keptBlocks">>) => {
       const examples = orderOf(epoch).subarray(step * batchSize, (step + 1) * batchSize)
       const augment = augmenterOf(epoch)
       const images = feeds.images as Float32Array
@@ -85,6 +92,10 @@ export const classificationBatches = (
       }
       writeTargets(feeds.targets as Float32Array, labels, numClasses, options.labelSmoothing)
       if (dropout) writeKept(feeds.kept as Float32Array, examples, dropout, dropping.derive(epoch))
+      if (depth) {
+        const kept = feeds.keptBlocks as Float32Array
+        writeKeptBlocks(kept, examples, depth, skipping.derive(epoch))
+      }
     }
   }
 }

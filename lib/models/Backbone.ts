@@ -57,6 +57,8 @@ export interface Backbone {
     readonly dropout?: number
   }
   readonly auxiliary?: Auxiliary
+  /** Blocks whose branch training may skip; absent: it has none. */
+  readonly numResidualBlocks?: number
 }
 
 /** What a file in `backbones/` exports. */

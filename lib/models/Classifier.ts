@@ -25,6 +25,8 @@ export interface Classifier {
   readonly macs: (height: number, width: number) => number
   /** What training drops of the features `[N, numFeatures]` that the linear layer reads; absent: nothing. */
   readonly dropout?: Dropout
+  /** Blocks whose branch training may skip; absent: the architecture has none. */
+  readonly numResidualBlocks?: number | undefined
   /** A second classifier that helps the training, where the architecture has one. */
   readonly auxiliary?: {
     /** Names of its weights, which are among the classifier's. */
@@ -56,6 +58,7 @@ export const makeClassifier = (backbone: Backbone, numClasses: number): Classifi
     parameters: countParameters(weights),
     apply: (tensors, images, mode) => main(tensors, backbone.apply(tensors, images, mode), mode),
     macs: (height, width) => backbone.macs(height, width) + classifierHeadMacs(head),
+    numResidualBlocks: backbone.numResidualBlocks,
     ...(dropout > 0 && { dropout: { rate: dropout, numFeatures: channels } }),
     ...(auxiliary && {
       auxiliary: {

@@ -13,6 +13,11 @@ export type Mode =
       readonly frozen?: ((name: string) => boolean) | undefined
       /** What dropout makes of features `[N, F]` that a classifier averaged: 0, or 1 / (1 - rate). */
       readonly kept?: tf.Tensor2D | undefined
+      /**
+       * What stochastic depth makes of the branches of B residual blocks, `[N, B]`: 0, or 1 / their
+       * chance.
+       */
+      readonly keptBlocks?: tf.Tensor2D | undefined
     }
   | { readonly kind: "evaluation" }
 

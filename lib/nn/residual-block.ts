@@ -3,7 +3,7 @@
  * The basic block has two 3x3 convolutions, the bottleneck (figure 5) a 1x1, a 3x3 and a 1x1 that widens four
  * times.
  */
-import type { tf } from "../tensor/tf.ts"
+import { tf } from "../tensor/tf.ts"
 import type { BatchNorm } from "./batch-norm.ts"
 import type { Conv } from "./conv.ts"
 import { type ConvNorm, type Cost, convNorm, convNorms, convNormsCost, convNormWeights } from "./conv-norm.ts"
@@ -81,14 +81,38 @@ export const residualBlocksMacs = (
     { macs: 0, height, width }
   ).macs
 
+/** Blocks one after the other; `place` is the first one's among all of the network's, from 0. */
+export const residualBlocks = (
+  weights: WeightTensors,
+  blocks: ReadonlyArray<ResidualBlock>,
+  place: number,
+  x: tf.Tensor4D,
+  mode: Mode
+): tf.Tensor4D =>
+  blocks.reduce((input, block, index) => residualBlock(weights, block, place + index, input, mode), x)
+
 /** `[N, H, W, inputs]` → `[N, ceil(H / stride), ceil(W / stride), outputs]` */
-export const residualBlock = (
+const residualBlock = (
   weights: WeightTensors,
   block: ResidualBlock,
+  place: number,
   x: tf.Tensor4D,
   mode: Mode
 ): tf.Tensor4D => {
   const inner = convNorms(weights, block.branch.slice(0, -1), x, mode)
   const residual = shortcut(weights, block.shortcut, x, mode)
-  return convNorm(weights, block.branch.at(-1)!, inner, mode, { residual, activation: "relu" })
+  const last = block.branch.at(-1)!
+  const kept = keptOfBlock(mode, place)
+  if (kept === undefined) return convNorm(weights, last, inner, mode, { residual, activation: "relu" })
+  return tf.relu(tf.add<tf.Tensor4D>(tf.mul(convNorm(weights, last, inner, mode), kept), residual))
+}
+
+/**
+ * A factor for each example's branch, `[N, 1, 1, 1]`. Which blocks an example skips comes with the batch,
+ * as what dropout keeps does. All branches are computed, so their normalisations see the whole batch.
+ */
+const keptOfBlock = (mode: Mode, place: number): tf.Tensor4D | undefined => {
+  if (mode.kind !== "training" || mode.keptBlocks === undefined) return undefined
+  const { keptBlocks } = mode
+  return tf.reshape(tf.slice(keptBlocks, [0, place], [-1, 1]), [-1, 1, 1, 1])
 }

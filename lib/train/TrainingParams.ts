@@ -1,6 +1,7 @@
 /** What decides a training run's mathematics, as data; light enough for a stage's contract. */
 import { Schema } from "effect"
 import { Augment } from "../data/augment/Augment.ts"
+import type { Architecture } from "../models/Architecture.ts"
 import { leftOut, withDefault } from "../models/withDefault.ts"
 import { Initializer } from "../nn/initializers.ts"
 import { Precision } from "../tensor/Runtime.ts"
@@ -96,9 +97,26 @@ export const TrainingParams = Schema.Struct({
   labelSmoothing: withDefault(inRange("labelSmoothing", 0, 1), 0),
   augment: withDefault(Augment, { pad: 0, flip: false }),
   /**
+   * How often an example skips the last residual block's branch; blocks before it are skipped in
+   * proportion to their place (Huang et al. 2016). 0: none is.
+   */
+  stochasticDepth: leftOut(inRange("stochasticDepth", 0, 0.99), 0),
+  /**
    * Of the auxiliary classifier's loss beside the classifier's own, where the architecture has one; at 0 it
    * stays as it starts. {@link usualAuxiliaryWeight} where nothing is said.
    */
   auxiliaryWeight: leftOut(inRange("auxiliaryWeight", 0, 1), usualAuxiliaryWeight)
 }).check(wholeMicroBatches)
 export type TrainingParams = typeof TrainingParams.Type
+
+/** Why an architecture cannot be trained so; `undefined`: it can. */
+export const trainingFlaw = (params: {
+  readonly architecture: Architecture
+  readonly training: TrainingParams
+}): string | undefined => {
+  const { family } = params.architecture
+  const { stochasticDepth = 0 } = params.training
+  return stochasticDepth === 0 || family === "resnet" || family === "resnet-cifar"
+    ? undefined
+    : `stochasticDepth skips residual blocks, which ${family} has none of: leave it out`
+}

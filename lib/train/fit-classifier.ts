@@ -3,6 +3,7 @@ import type { Schema } from "effect"
 import type { Normalization } from "../data/augment/normalization.ts"
 import type { FrameSize } from "../data/augment/pad-crop-flip.ts"
 import { classificationBatches, type LabelledImages } from "../data/batches.ts"
+import type { StochasticDepth } from "../data/stochastic-depth.ts"
 import type { Classifier } from "../models/Classifier.ts"
 import { initializeWeights } from "../nn/initializers.ts"
 import { RandomStream } from "../tensor/random.ts"
@@ -41,7 +42,8 @@ export const fitClassifier = <E>(options: FitClassifierOptions<E>) => {
       seed,
       labelSmoothing,
       augment,
-      dropout: classifier.dropout
+      dropout: classifier.dropout,
+      depth: stochasticDepthOf(params, classifier)
     }),
     params,
     acting,
@@ -52,3 +54,9 @@ export const fitClassifier = <E>(options: FitClassifierOptions<E>) => {
     host
   })
 }
+
+/** Absent: every example goes through every block. */
+export const stochasticDepthOf = (
+  { stochasticDepth: rate = 0 }: Pick<TrainingParams, "stochasticDepth">,
+  { numResidualBlocks: numBlocks }: Classifier
+): StochasticDepth | undefined => (rate === 0 || numBlocks === undefined ? undefined : { rate, numBlocks })

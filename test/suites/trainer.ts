@@ -11,6 +11,7 @@ import type { Precision, TensorRuntime } from "../../lib/tensor/Runtime.ts"
 import { RandomStream } from "../../lib/tensor/random.ts"
 import { tf } from "../../lib/tensor/tf.ts"
 import { classifierValidation } from "../../lib/train/evaluate-classifier.ts"
+import { stochasticDepthOf } from "../../lib/train/fit-classifier.ts"
 import { beginning, decodeResumePoint, encodeResumePoint } from "../../lib/train/ResumePoint.ts"
 import { type TrainOptions, train } from "../../lib/train/Trainer.ts"
 import { microBatchSizeOf, TrainingParams } from "../../lib/train/TrainingParams.ts"
@@ -56,7 +57,8 @@ export const toyTraining = (changes: Partial<typeof TrainingParams.Type> = {}) =
           normalization,
           numClasses: 2,
           ...params,
-          batchSize: microBatchSizeOf(params)
+          batchSize: microBatchSizeOf(params),
+          depth: stochasticDepthOf(params, classifier)
         }),
         params,
         start: beginning(weights, classifier.weights),
@@ -101,6 +103,18 @@ export const trainerSuite = (
           const resumed = yield* train({ ...toy, start: stopped.state })
           assert.deepStrictEqual(encodeResumePoint(resumed.state), expected, `stopped after ${steps} steps`)
         }
+      }).pipe(Effect.provide(layer))
+    )
+
+    it.effect("skips the same blocks when it goes on", () =>
+      Effect.gen(function* () {
+        const toy = yield* toyTraining({ precision, stochasticDepth: 0.5 })
+        const whole = encodeResumePoint((yield* train(toy)).state)
+        const plain = yield* train(yield* toyTraining({ precision }))
+        assert.notDeepEqual(encodeResumePoint(plain.state), whole)
+        const stopped = yield* trainUntil(toy, toy.start, 4)
+        const resumed = yield* train({ ...toy, start: stopped.state })
+        assert.deepStrictEqual(encodeResumePoint(resumed.state), whole)
       }).pipe(Effect.provide(layer))
     )
 

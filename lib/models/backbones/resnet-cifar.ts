@@ -8,7 +8,7 @@ import { type ConvNorm, convNorms, convNormsCost, convNormWeights } from "../../
 import {
   basicBlock,
   type ResidualBlock,
-  residualBlock,
+  residualBlocks,
   residualBlocksMacs,
   residualBlockWeights
 } from "../../nn/residual-block.ts"
@@ -29,17 +29,18 @@ export const make: BackboneModule<ResNetCifar>["make"] = (architecture, imageCha
   ] as const
   return {
     weights: [...convNormWeights(stem), ...groups.flat().flatMap(residualBlockWeights)],
+    numResidualBlocks: groups.flat().length,
     features: {
       c2: { channels: width, stride: 1 },
       c3: { channels: 2 * width, stride: 2 },
       c4: { channels: 4 * width, stride: 4 }
     },
     apply: (weights, images, mode) => {
-      const run = (group: ReadonlyArray<ResidualBlock>, input: tf.Tensor4D) =>
-        group.reduce((x, block) => residualBlock(weights, block, x, mode), input)
-      const c2 = run(groups[0], convNorms(weights, [stem], images, mode))
-      const c3 = run(groups[1], c2)
-      return { c2, c3, c4: run(groups[2], c3) }
+      const run = (index: 0 | 1 | 2, input: tf.Tensor4D) =>
+        residualBlocks(weights, groups[index], index * groups[0].length, input, mode)
+      const c2 = run(0, convNorms(weights, [stem], images, mode))
+      const c3 = run(1, c2)
+      return { c2, c3, c4: run(2, c3) }
     },
     macs: (height, width) =>
       convNormsCost([stem], height, width).macs + residualBlocksMacs(groups.flat(), height, width)

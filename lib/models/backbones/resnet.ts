@@ -14,7 +14,7 @@ import {
   bottleneckBlock,
   bottleneckExpansion,
   type ResidualBlock,
-  residualBlock,
+  residualBlocks,
   residualBlocksMacs,
   residualBlockWeights
 } from "../../nn/residual-block.ts"
@@ -41,14 +41,17 @@ export const make: BackboneModule<ResNet>["make"] = (architecture, imageChannels
   })
   return {
     weights: [...stem.flatMap(convNormWeights), ...groups.flat().flatMap(residualBlockWeights)],
+    numResidualBlocks: groups.flat().length,
     features: { c2: feature(0), c3: feature(1), c4: feature(2), c5: feature(3) },
     apply: (weights, images, mode) => {
-      const run = (group: ReadonlyArray<ResidualBlock>, input: tf.Tensor4D) =>
-        group.reduce((x, block) => residualBlock(weights, block, x, mode), input)
-      const c2 = run(groups[0], maxPoolHalving(convNorms(weights, stem, images, mode)))
-      const c3 = run(groups[1], c2)
-      const c4 = run(groups[2], c3)
-      return { c2, c3, c4, c5: run(groups[3], c4) }
+      const run = (index: GroupIndex, input: tf.Tensor4D) => {
+        const before = groups.slice(0, index).flat().length
+        return residualBlocks(weights, groups[index], before, input, mode)
+      }
+      const c2 = run(0, maxPoolHalving(convNorms(weights, stem, images, mode)))
+      const c3 = run(1, c2)
+      const c4 = run(2, c3)
+      return { c2, c3, c4, c5: run(3, c4) }
     },
     macs: (height, width) => {
       const stemmed = convNormsCost(stem, height, width)

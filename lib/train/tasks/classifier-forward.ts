@@ -13,6 +13,8 @@ export interface ClassifierInputs {
   readonly targets: tf.Tensor
   /** `[N, F]`: what dropout makes of the features; there where the classifier drops some. */
   readonly kept?: tf.Tensor
+  /** `[N, B]`: what stochastic depth makes of branches; there where it is wanted. */
+  readonly keptBlocks?: tf.Tensor
 }
 
 /** The classifier's weights; those of an auxiliary classifier that does not learn are frozen. */
@@ -36,7 +38,7 @@ export const classifierForward = (options: {
   const { classifier, inputs, lossOf, weights } = options
   const { auxiliaryWeight = usualAuxiliaryWeight } = options.learning
   const images = inputs.images as tf.Tensor4D
-  const mode = withKept(options.mode, inputs.kept as tf.Tensor2D | undefined)
+  const mode = withKept(options.mode, inputs)
   if (classifier.auxiliary === undefined || auxiliaryWeight === 0) {
     const logits = classifier.apply(weights, images, mode)
     return { loss: lossOf(logits), outputs: { logits } }
@@ -46,5 +48,7 @@ export const classifierForward = (options: {
   return { loss: tf.add(lossOf(logits), beside), outputs: { logits } }
 }
 
-const withKept = (mode: Mode, kept: tf.Tensor2D | undefined): Mode =>
-  mode.kind === "training" ? { ...mode, kept } : mode
+const withKept = (mode: Mode, { kept, keptBlocks }: ClassifierInputs): Mode =>
+  mode.kind === "training"
+    ? { ...mode, kept: kept as tf.Tensor2D | undefined, keptBlocks: keptBlocks as tf.Tensor2D | undefined }
+    : mode

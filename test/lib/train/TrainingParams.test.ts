@@ -1,10 +1,27 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Result, Schema } from "effect"
 import { DistillationParams } from "../../../lib/train/DistillationParams.ts"
-import { TrainingParams } from "../../../lib/train/TrainingParams.ts"
+import { TrainingParams, trainingFlaw } from "../../../lib/train/TrainingParams.ts"
+import { PretrainParams } from "../../../stages/pretrain.ts"
 
 const decode = <A, I>(schema: Schema.Codec<A, I>, input: unknown) =>
   Schema.decodeUnknownEffect(schema)(input, { onExcessProperty: "error" }).pipe(Effect.result)
+
+describe("stochastic depth", () => {
+  const training = TrainingParams.make({ epochs: 1, stochasticDepth: 0.1 })
+  const mobileNet = { family: "mobilenet-v1", width: 1, activation: "relu" } as const
+
+  it("is refused where there is no block to skip", () => {
+    const architecture = { family: "resnet-cifar", depth: 8, width: 4, shortcut: "B" } as const
+    assert.isUndefined(trainingFlaw({ architecture, training }))
+    assert.match(trainingFlaw({ architecture: mobileNet, training })!, /which mobilenet-v1 has none of/)
+    assert.isUndefined(
+      trainingFlaw({ architecture: mobileNet, training: { ...training, stochasticDepth: 0 } })
+    )
+    const params = { architecture: mobileNet, training }
+    assert.throws(() => Schema.decodeUnknownSync(PretrainParams)(params), /none of: leave it out/)
+  })
+})
 
 describe("TrainingParams", () => {
   it.effect("fills in the same defaults from JSON and in code", () =>
@@ -44,6 +61,7 @@ describe("TrainingParams", () => {
     Effect.gen(function* () {
       const usual = {
         ...{ microBatchSize: null, baseBatchSize: null, lrForm: "paper", weightDecayOn: "kernels" },
+        stochasticDepth: 0,
         epochs: 10
       }
       const plain = yield* decode(TrainingParams, { epochs: 10 })
