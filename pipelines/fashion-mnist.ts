@@ -77,12 +77,12 @@ const images = Ingest({
  * All 60,000 images are trained on: the published comparisons do so, and the last epoch is the one that
  * counts.
  */
-const prepared = Preprocess({
+export const prepared = Preprocess({
   params: { height: 28, width: 28, channels: 1, validation: 0 },
   inputs: { dataset: images }
 })
 
-const training = {
+export const training = {
   epochs: 10,
   batchSize: 128,
   learningRate: 0.1,
@@ -91,9 +91,9 @@ const training = {
   augment: { pad: 2, flip: true }
 } as const
 /** So narrow a network spends more on casts than bfloat16 saves: the students compute in float32. */
-const small = { family: "resnet-cifar", depth: 8, width: 8, shortcut: "B" } as const
+export const small = { family: "resnet-cifar", depth: 8, width: 8, shortcut: "B" } as const
 
-const teacher = Pretrain({
+export const teacher = Pretrain({
   params: {
     architecture: { family: "resnet-cifar", depth: 20, width: 16, shortcut: "B" },
     training: { ...training, precision: "bfloat16", seed: 0 }

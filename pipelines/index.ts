@@ -8,6 +8,7 @@ export interface PipelineModule {
 export const pipelines: { readonly [name: string]: () => Promise<PipelineModule> } = {
   quickstart: () => import("./quickstart.ts"),
   "fashion-mnist": () => import("./fashion-mnist.ts"),
+  cifar10: () => import("./cifar10.ts"),
   "detection-bccd": () => import("./detection-bccd.ts"),
   "segmentation-camvid": () => import("./segmentation-camvid.ts")
 }

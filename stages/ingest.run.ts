@@ -1,21 +1,32 @@
-import { Effect, Option, Result, Stream } from "effect"
+import { Effect, Result, Stream } from "effect"
 import { DatasetInvalid, FolderChanged } from "../lib/data/DatasetInvalid.ts"
+import { openTree, UsedFiles } from "../lib/data/file-tree.ts"
+import { digestOfDigested } from "../lib/data/files-digest.ts"
+import { type CifarBatch, decodeCifarBatch } from "../lib/data/formats/cifar.ts"
 import { decodeIdxImages, decodeIdxLabels, type IdxImages } from "../lib/data/formats/idx.ts"
-import { type FolderImage, planImageFolder } from "../lib/data/formats/image-folder.ts"
-import { imageKindOf, notAnImage } from "../lib/data/formats/image-kind.ts"
+import { type ImageFolderPlan, planImageFolder } from "../lib/data/formats/image-folder.ts"
 import { encodeNetpbm } from "../lib/data/formats/netpbm.ts"
+import {
+  type LargeImage,
+  packedFiles,
+  readImages,
+  type TestSplitOptions,
+  withTestSplit
+} from "../lib/data/image-files.ts"
 import { type ListedDataset, readIndexMasks, readPascalVoc } from "../lib/data/listed-files.ts"
-import { type FolderFile, type SourceError, SourceFiles } from "../lib/data/SourceFiles.ts"
+import { type FolderFile, SourceFiles } from "../lib/data/SourceFiles.ts"
 import { sceneClasses, sceneExamples } from "../lib/data/scenes/scene-examples.ts"
 import type { SetAside } from "../lib/data/set-aside.ts"
-import { type Example, type LabelledImage, ShardWriter, shardBytesMax } from "../lib/data/shards.ts"
-import { stratifiedSplit } from "../lib/data/stratified-split.ts"
+import { type Example, type LabelledImage, ShardWriter } from "../lib/data/shards.ts"
 import { BlobStore } from "../lib/storage/BlobStore.ts"
+import { Hasher } from "../lib/storage/Digest.ts"
 import { JobContext } from "../lib/workflow/JobContext.ts"
 import type { Shard, Split } from "./artifacts.ts"
 import {
+  type CifarSource,
   folderInput,
   type IdxSource,
+  type ImageArchiveSource,
   type ImageFolderSource,
   type IngestParams,
   type ScenesSource
@@ -25,13 +36,6 @@ type Quarantine = ReadonlyArray<SetAside>
 
 /** Images between two lines of progress: often enough to see it move. */
 const reportEvery = 500
-
-/** An image that would fill a shard alone; it goes into the store without being held. */
-interface LargeImage {
-  readonly name: string
-  readonly label: number
-  readonly file: FolderFile
-}
 
 /** Writes images as shards while they arrive; `total` is for the progress shown. */
 const writeSplit = Effect.fnUntraced(function* <E, R>(
@@ -114,36 +118,23 @@ const ingestScenes = Effect.fnUntraced(function* (source: typeof ScenesSource.Ty
   return { classes: sceneClasses(task), splits, quarantined: [] }
 })
 
-/** `all` cut into train and test where the folder itself has no test split. */
-const withTestSplit = (
-  splits: Readonly<Record<string, ReadonlyArray<FolderImage>>>,
-  { testFraction, seed }: typeof ImageFolderSource.Type
-): Readonly<Record<string, ReadonlyArray<FolderImage>>> => {
-  if (splits.test !== undefined) return splits
-  const { all, ...others } = splits
-  const images = all ?? others.train!
-  const labels = images.map(({ label }) => label)
-  const { kept, taken } = stratifiedSplit(labels, testFraction, seed)
-  const pick = (indices: Int32Array) => Array.from(indices, (index) => images[index]!)
-  return { ...others, train: pick(kept), test: pick(taken) }
-}
-
-interface ReadImage {
-  /** Its first bytes: all of them, where it is small enough for a shard. */
-  readonly head: Uint8Array
-  readonly image: LabelledImage | LargeImage
-}
-
-const readImage = (file: FolderFile, label: number): Effect.Effect<ReadImage, SourceError> => {
-  const { path: name } = file
-  if (file.sizeBytes <= shardBytesMax) {
-    return Effect.map(file.bytes, (bytes) => ({ head: bytes, image: { name, origin: name, bytes, label } }))
+/** What lies in a folder of images, sorted into splits. */
+const ingestImages = Effect.fnUntraced(function* (
+  files: ReadonlyMap<string, FolderFile>,
+  plan: ImageFolderPlan,
+  options: TestSplitOptions
+) {
+  if (plan.ignored.length > 0) {
+    const line = `${plan.ignored.length} files are not images by their ending (${plan.ignored[0]}, …)`
+    yield* (yield* JobContext).note(line)
   }
-  return Effect.map(Stream.runHead(file.source.chunks), (head) => ({
-    head: Option.getOrElse(head, () => new Uint8Array()),
-    image: { name, label, file }
-  }))
-}
+  const quarantined: Array<Quarantine[number]> = []
+  const splits: Record<string, Split> = {}
+  for (const [name, images] of Object.entries(withTestSplit(plan.splits, options))) {
+    splits[name] = yield* writeSplit(name, images.length, readImages(images, files, quarantined))
+  }
+  return { classes: plan.classes, splits, quarantined }
+})
 
 const ingestFolder = Effect.fnUntraced(function* (source: typeof ImageFolderSource.Type) {
   const job = yield* JobContext
@@ -153,28 +144,55 @@ const ingestFolder = Effect.fnUntraced(function* (source: typeof ImageFolderSour
     const by = source.digest === null ? "plan" : "pipeline"
     return yield* new FolderChanged({ path: source.path, expected, by, found: folder.digest })
   }
-  const byPath = new Map<string, FolderFile>(folder.files.map((file) => [file.path, file]))
-  const plan = yield* Effect.fromResult(planImageFolder(source.path, [...byPath.keys()]))
-  if (plan.ignored.length > 0) {
-    yield* job.note(`${plan.ignored.length} files are not images by their ending (${plan.ignored[0]}, …)`)
-  }
-  const quarantined: Array<Quarantine[number]> = []
-  const images = (files: ReadonlyArray<FolderImage>) =>
-    Stream.fromIterable(files).pipe(
-      Stream.mapEffect(({ path, label }) => readImage(byPath.get(path)!, label)),
-      Stream.filter(({ head, image }) => {
-        const readable = imageKindOf(head) !== undefined
-        if (!readable) quarantined.push({ file: image.name, reason: notAnImage(head) })
-        return readable
-      }),
-      Stream.map(({ image }) => image)
-    )
-  const splits: Record<string, Split> = {}
-  for (const [name, files] of Object.entries(withTestSplit(plan.splits, source))) {
-    splits[name] = yield* writeSplit(name, files.length, images(files))
-  }
-  return { classes: plan.classes, splits, quarantined }
+  const files = new Map(folder.files.map((file) => [file.path, file]))
+  const plan = yield* Effect.fromResult(planImageFolder(source.path, [...files.keys()]))
+  return yield* ingestImages(files, plan, source)
 })
+
+const ingestImageArchive = Effect.fnUntraced(function* (source: typeof ImageArchiveSource.Type) {
+  const hasher = yield* Hasher
+  const files = packedFiles(hasher, yield* (yield* SourceFiles).archive(source))
+  const plan = yield* Effect.fromResult(planImageFolder(source.name, [...files.keys()]))
+  const images = Object.values(plan.splits).flat()
+  const found = digestOfDigested(
+    hasher,
+    images.map(({ path }) => files.get(path)!)
+  )
+  if (found !== source.digest) {
+    return yield* new FolderChanged({ path: source.name, expected: source.digest, by: "pipeline", found })
+  }
+  return yield* ingestImages(files, plan, source)
+})
+
+const cifarFiles = {
+  train: [1, 2, 3, 4, 5].map((number) => `data_batch_${number}.bin`),
+  test: ["test_batch.bin"]
+} as const
+
+const ingestCifar = Effect.fnUntraced(function* ({ classes, files: tree }: typeof CifarSource.Type) {
+  const files = new UsedFiles(tree, yield* openTree(tree, (yield* JobContext).externals[folderInput]))
+  const read = Effect.fnUntraced(function* (name: string) {
+    const bytes = yield* files.read(name)
+    if (bytes !== undefined) return yield* Effect.fromResult(decodeCifarBatch(name, bytes, classes.length))
+    return yield* new DatasetInvalid({ dataset: files.name, reason: `it has no file "${name}"` })
+  })
+  const write = Effect.fnUntraced(function* (split: keyof typeof cifarFiles) {
+    const batches = yield* Effect.forEach(cifarFiles[split], read)
+    const total = batches.reduce((sum, { count }) => sum + count, 0)
+    return yield* writeSplit(split, total, Stream.fromIterable(cifarExamples(batches)))
+  })
+  const splits = { train: yield* write("train"), test: yield* write("test") }
+  yield* files.checked(yield* Hasher)
+  return { classes, splits, quarantined: [] }
+})
+
+function* cifarExamples(batches: ReadonlyArray<CifarBatch>): Generator<LabelledImage> {
+  for (const { count, image, label } of batches) {
+    for (let index = 0; index < count; index++) {
+      yield { name: "image.ppm", bytes: encodeNetpbm(image(index)), label: label(index) }
+    }
+  }
+}
 
 /** Examples of listed files that are there and readable; the others are set aside with the reason. */
 const ingestListed = Effect.fnUntraced(function* (
@@ -211,8 +229,12 @@ const ingestSource = Effect.fnUntraced(function* ({ source }: typeof IngestParam
       return yield* ingestIdx(source)
     case "Scenes":
       return yield* ingestScenes(source)
+    case "Cifar":
+      return yield* ingestCifar(source)
     case "ImageFolder":
       return yield* ingestFolder(source)
+    case "ImageArchive":
+      return yield* ingestImageArchive(source)
     case "PascalVoc":
       return yield* ingestListed(yield* readPascalVoc(source, planned), source)
     case "IndexMasks":

@@ -40,7 +40,11 @@ export const ScenesSource = Schema.TaggedStruct("Scenes", {
 
 const digest = withDefault(Schema.NullOr(Digest), null)
 
-const testFraction = Schema.Number.check(Schema.isBetween({ minimum: 0.01, maximum: 0.9 }))
+const testSplit = {
+  /** How much of each class is set aside for testing where the folder has no `test`. */
+  testFraction: withDefault(Schema.Number.check(Schema.isBetween({ minimum: 0.01, maximum: 0.9 })), 0.2),
+  seed
+}
 
 /**
  * A folder on this machine, `split/class/image` or `class/image`. The result depends on the names and
@@ -49,9 +53,14 @@ const testFraction = Schema.Number.check(Schema.isBetween({ minimum: 0.01, maxim
 export const ImageFolderSource = Schema.TaggedStruct("ImageFolder", {
   path: Schema.NonEmptyString,
   digest,
-  /** How much of each class is set aside for testing where the folder has no `test`. */
-  testFraction: withDefault(testFraction, 0.2),
-  seed
+  ...testSplit
+})
+
+/** Such a folder packed. `digest` is that of the names and contents of its images: see {@link FileTree}. */
+export const ImageArchiveSource = Schema.TaggedStruct("ImageArchive", {
+  ...SourceArchive.fields,
+  digest,
+  ...testSplit
 })
 
 /**
@@ -74,6 +83,9 @@ const Splits = Schema.Struct({
 const classes = Schema.Array(Schema.NonEmptyString).check(Schema.isMinLength(1), Schema.isMaxLength(255))
 
 const folder = (name: string) => withDefault(Schema.String, name)
+
+/** CIFAR-10's binary batches: `data_batch_1.bin` to `data_batch_5.bin`, `test_batch.bin`. */
+export const CifarSource = Schema.TaggedStruct("Cifar", { files: FileTree, classes })
 
 /** Boxes in the layout of Pascal VOC: lists of names, a JPEG and an XML file for each. */
 export const PascalVocSource = Schema.TaggedStruct("PascalVoc", {
@@ -101,7 +113,9 @@ export const IndexMasksSource = Schema.TaggedStruct("IndexMasks", {
 export const IngestSource = Schema.Union([
   IdxSource,
   ScenesSource,
+  CifarSource,
   ImageFolderSource,
+  ImageArchiveSource,
   PascalVocSource,
   IndexMasksSource
 ])
@@ -139,7 +153,7 @@ const externalsOf = ({ source }: typeof IngestParams.Type): ReadonlyArray<Extern
     ...(digest !== null && { pinned: digest })
   })
   if (source._tag === "ImageFolder") return [folderAt("source", source)]
-  if (source._tag !== "PascalVoc" && source._tag !== "IndexMasks") return []
+  if (!("files" in source) || !("_tag" in source.files)) return []
   return source.files._tag === "Folder" ? [folderAt("source.files", source.files)] : []
 }
 

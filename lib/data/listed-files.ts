@@ -4,12 +4,12 @@
  */
 import { Effect, Result } from "effect"
 import { type Digest, Hasher } from "../storage/Digest.ts"
-import { DatasetInvalid, FolderChanged } from "./DatasetInvalid.ts"
-import { digestOfDigested } from "./files-digest.ts"
+import { DatasetInvalid, type FolderChanged } from "./DatasetInvalid.ts"
+import { type FileTree, openTree, UsedFiles } from "./file-tree.ts"
 import { imageKindOf, notAnImage } from "./formats/image-kind.ts"
 import { parseVocAnnotation } from "./formats/pascal-voc.ts"
 import { parseSplitList } from "./formats/split-list.ts"
-import { type SourceArchive, type SourceError, SourceFiles } from "./SourceFiles.ts"
+import type { SourceError } from "./SourceFiles.ts"
 import type { SetAside } from "./set-aside.ts"
 import { type BoxedImage, type Example, imageEndings, type MaskedImage, type ShardImage } from "./shards.ts"
 
@@ -23,76 +23,9 @@ export interface ListedDataset {
   readonly checked: Effect.Effect<void, FolderChanged>
 }
 
-type FileTree = { readonly digest: Digest | null } & (
-  | { readonly _tag: "Folder"; readonly path: string }
-  | ({ readonly _tag: "Archive" } & SourceArchive)
-)
-
 interface Lists {
   readonly files: FileTree
   readonly splits: { readonly train: string; readonly test: string; readonly validation?: string }
-}
-
-interface TreeFile {
-  readonly digest: (bytes: Uint8Array) => Digest
-  readonly bytes: Effect.Effect<Uint8Array, SourceError>
-}
-
-/**
- * The files of a tree by path; contents are read when they are asked for. A folder that the pipeline says
- * nothing of is the one the run was planned with.
- */
-const openTree = Effect.fnUntraced(function* (tree: FileTree, planned: Digest | undefined) {
-  const sources = yield* SourceFiles
-  if (tree._tag === "Archive") {
-    const hasher = yield* Hasher
-    const files = yield* sources.archive(tree)
-    return new Map(
-      [...files].map(([path, bytes]): [string, TreeFile] => [
-        path,
-        { digest: hasher.digest, bytes: Effect.succeed(bytes) }
-      ])
-    )
-  }
-  const { digest, files } = yield* sources.folder(tree.path)
-  if (tree.digest === null && digest !== planned) {
-    return yield* new FolderChanged({ path: tree.path, expected: planned ?? null, by: "plan", found: digest })
-  }
-  return new Map(
-    files.map(({ bytes, digest, path }): [string, TreeFile] => [path, { digest: () => digest, bytes }])
-  )
-})
-
-/** Reads files of a tree and remembers which, so that what was used has a digest. */
-class UsedFiles {
-  readonly name: string
-  private readonly files: ReadonlyMap<string, TreeFile>
-  private readonly used = new Map<string, Digest>()
-
-  constructor(tree: FileTree, files: ReadonlyMap<string, TreeFile>) {
-    this.name = tree._tag === "Folder" ? tree.path : tree.name
-    this.files = files
-  }
-
-  /** The first of these paths that there is; the first of all where there is none. */
-  firstOf(paths: ReadonlyArray<string>): string {
-    return paths.find((path) => this.files.has(path)) ?? paths[0]!
-  }
-
-  /** `undefined` where there is no such file. */
-  read(path: string): Effect.Effect<Uint8Array | undefined, SourceError> {
-    const file = this.files.get(path)
-    if (file === undefined) return Effect.succeed(undefined)
-    return Effect.tap(file.bytes, (bytes) => Effect.sync(() => this.used.set(path, file.digest(bytes))))
-  }
-
-  /** Of all that was read so far. */
-  digest(hasher: Hasher["Service"]): Digest {
-    return digestOfDigested(
-      hasher,
-      [...this.used].map(([path, digest]) => ({ path, digest }))
-    )
-  }
 }
 
 type Read = (
@@ -120,12 +53,7 @@ const readListed = Effect.fnUntraced(function* (
   for (const [split, path] of Object.entries(splits)) {
     found[split] = (yield* linesOf(files, split, path)).map((fields) => read(files, fields))
   }
-  const checked = Effect.suspend(() => {
-    const digest = files.digest(hasher)
-    if (digest === tree.digest || (tree._tag === "Folder" && tree.digest === null)) return Effect.void
-    return new FolderChanged({ path: files.name, expected: tree.digest, by: "pipeline", found: digest })
-  })
-  return { name: files.name, splits: found, checked } satisfies ListedDataset
+  return { name: files.name, splits: found, checked: files.checked(hasher) } satisfies ListedDataset
 })
 
 const setAside = (file: string, reason: string) => Result.fail<SetAside>({ file, reason })
