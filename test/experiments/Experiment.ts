@@ -1,0 +1,24 @@
+/** A question that takes several trainings to answer, cut into seeds. */
+import type { ExperimentRecord } from "./ExperimentRecord.ts"
+
+export type Outcome = Pick<ExperimentRecord, "curves" | "figures" | "numerics">
+
+export interface Experiment {
+  readonly name: string
+  readonly question: string
+  /** The first is what the others are compared with. */
+  readonly variants: ReadonlyArray<string>
+  readonly seeds: ReadonlyArray<number>
+  /** The figure that is compared. */
+  readonly figure: string
+  /** Bound on the mean difference's size, if one is to be shown. */
+  readonly within?: number
+  /** Goes on where an earlier call was cut off. */
+  readonly run: (variant: string, seed: number) => Promise<Outcome>
+}
+
+export const experiments: { readonly [name: string]: () => Promise<{ readonly experiment: Experiment }> } = {
+  "first-steps": () => import("./first-steps.ts"),
+  "cifar10-jpg": () => import("./cifar10-jpg.ts"),
+  distillation: () => import("./distillation.ts")
+}

@@ -1,0 +1,42 @@
+/**
+ * `npm run experiment -- NAME [--only VARIANT,…] [--seeds 0,1,…]`: runs what of an experiment is not recorded
+ * yet, one training after another, and records each when it is done.
+ */
+import { execFileSync } from "node:child_process"
+import { parseArgs } from "node:util"
+import { experiments } from "./Experiment.ts"
+import { isRecorded, writeRecord } from "./ExperimentRecord.ts"
+
+const { positionals, values } = parseArgs({
+  allowPositionals: true,
+  options: { only: { type: "string" }, seeds: { type: "string" } }
+})
+const [name = ""] = positionals
+const load = experiments[name]
+if (load === undefined) {
+  console.error(`usage: npm run experiment -- NAME   (names: ${Object.keys(experiments).join(", ")})`)
+  process.exit(2)
+}
+const { experiment } = await load()
+const wanted = values.only?.split(",") ?? experiment.variants
+const seeds = values.seeds?.split(",").map(Number) ?? experiment.seeds
+const commit = execFileSync("git", ["rev-parse", "--short", "HEAD"], { encoding: "utf8" }).trim()
+
+for (const seed of seeds) {
+  for (const variant of experiment.variants.filter((one) => wanted.includes(one))) {
+    if (isRecorded({ experiment: name, variant, seed })) continue
+    console.error(`${name}: ${variant}, seed ${seed}`)
+    const outcome = await experiment.run(variant, seed)
+    const file = writeRecord({
+      schemaVersion: 1,
+      experiment: name,
+      variant,
+      seed,
+      command: `npm run experiment -- ${name} --only ${variant} --seeds ${seed}`,
+      date: new Date().toISOString().slice(0, 10),
+      commit,
+      ...outcome
+    })
+    console.error(`${name}: ${variant}, seed ${seed}: ${JSON.stringify(outcome.figures)} in ${file}`)
+  }
+}
