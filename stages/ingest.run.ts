@@ -9,10 +9,12 @@ import { encodeNetpbm } from "../lib/data/formats/netpbm.ts"
 import {
   type LargeImage,
   packedFiles,
+  readableOnly,
   readImages,
   type TestSplitOptions,
   withTestSplit
 } from "../lib/data/image-files.ts"
+import { imagenetFiles, readDevelopmentKit, trainImages, validationImages } from "../lib/data/imagenet.ts"
 import { type ListedDataset, readIndexMasks, readPascalVoc } from "../lib/data/listed-files.ts"
 import { type FolderFile, SourceFiles } from "../lib/data/SourceFiles.ts"
 import { sceneClasses, sceneExamples } from "../lib/data/scenes/scene-examples.ts"
@@ -28,6 +30,7 @@ import {
   type IdxSource,
   type ImageArchiveSource,
   type ImageFolderSource,
+  type ImageNetSource,
   type IngestParams,
   type ScenesSource
 } from "./ingest.ts"
@@ -136,7 +139,10 @@ const ingestImages = Effect.fnUntraced(function* (
   return { classes: plan.classes, splits, quarantined }
 })
 
-const ingestFolder = Effect.fnUntraced(function* (source: typeof ImageFolderSource.Type) {
+/** The files of the folder, by path, if they are those the run was planned with. */
+const plannedFolder = Effect.fnUntraced(function* (
+  source: typeof ImageFolderSource.Type | typeof ImageNetSource.Type
+) {
   const job = yield* JobContext
   const folder = yield* (yield* SourceFiles).folder(source.path)
   const expected = job.externals[folderInput]!
@@ -144,9 +150,30 @@ const ingestFolder = Effect.fnUntraced(function* (source: typeof ImageFolderSour
     const by = source.digest === null ? "plan" : "pipeline"
     return yield* new FolderChanged({ path: source.path, expected, by, found: folder.digest })
   }
-  const files = new Map(folder.files.map((file) => [file.path, file]))
+  return new Map(folder.files.map((file) => [file.path, file]))
+})
+
+const ingestFolder = Effect.fnUntraced(function* (source: typeof ImageFolderSource.Type) {
+  const files = yield* plannedFolder(source)
   const plan = yield* Effect.fromResult(planImageFolder(source.path, [...files.keys()]))
   return yield* ingestImages(files, plan, source)
+})
+
+const ingestImageNet = Effect.fnUntraced(function* (source: typeof ImageNetSource.Type) {
+  const files = yield* plannedFolder(source)
+  const find = Effect.fnUntraced(function* (name: string) {
+    const reason = `it has no file "${name}"`
+    return files.get(name) ?? (yield* new DatasetInvalid({ dataset: source.path, reason }))
+  })
+  const kit = yield* readDevelopmentKit(yield* (yield* find(imagenetFiles.kit)).bytes)
+  const train = trainImages(kit, (yield* find(imagenetFiles.train)).source)
+  const validation = validationImages(kit, (yield* find(imagenetFiles.validation)).source)
+  const quarantined: Array<Quarantine[number]> = []
+  const splits = {
+    train: yield* writeSplit("train", kit.numTrain, readableOnly(train, quarantined)),
+    test: yield* writeSplit("test", kit.validation.length, readableOnly(validation, quarantined))
+  }
+  return { classes: kit.classes, splits, quarantined }
 })
 
 const ingestImageArchive = Effect.fnUntraced(function* (source: typeof ImageArchiveSource.Type) {
@@ -231,6 +258,8 @@ const ingestSource = Effect.fnUntraced(function* ({ source }: typeof IngestParam
       return yield* ingestScenes(source)
     case "Cifar":
       return yield* ingestCifar(source)
+    case "ImageNet":
+      return yield* ingestImageNet(source)
     case "ImageFolder":
       return yield* ingestFolder(source)
     case "ImageArchive":

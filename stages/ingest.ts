@@ -4,7 +4,7 @@
  */
 import { Schema } from "effect"
 import { SourceArchive, SourceFile } from "../lib/data/SourceFiles.ts"
-import { withDefault } from "../lib/models/withDefault.ts"
+import { leftOut, withDefault } from "../lib/models/withDefault.ts"
 import { Digest } from "../lib/storage/Digest.ts"
 import * as Artifact from "../lib/workflow/Artifact.ts"
 import type { External } from "../lib/workflow/ExternalInputs.ts"
@@ -53,8 +53,13 @@ const testSplit = {
 export const ImageFolderSource = Schema.TaggedStruct("ImageFolder", {
   path: Schema.NonEmptyString,
   digest,
-  ...testSplit
+  ...testSplit,
+  /** Its `validation` (or `val`) is what is tested on, as ImageNet's is: that of the test has no labels. */
+  testOnValidation: leftOut(Schema.Boolean, false)
 })
+
+/** ILSVRC2012 as it is offered: a folder with the two archives of images and the development kit. */
+export const ImageNetSource = Schema.TaggedStruct("ImageNet", { path: Schema.NonEmptyString, digest })
 
 /** Such a folder packed. `digest` is that of the names and contents of its images: see {@link FileTree}. */
 export const ImageArchiveSource = Schema.TaggedStruct("ImageArchive", {
@@ -114,6 +119,7 @@ export const IngestSource = Schema.Union([
   IdxSource,
   ScenesSource,
   CifarSource,
+  ImageNetSource,
   ImageFolderSource,
   ImageArchiveSource,
   PascalVocSource,
@@ -152,7 +158,7 @@ const externalsOf = ({ source }: typeof IngestParams.Type): ReadonlyArray<Extern
     standsFor: [`${where}.path`, `${where}.digest`],
     ...(digest !== null && { pinned: digest })
   })
-  if (source._tag === "ImageFolder") return [folderAt("source", source)]
+  if (source._tag === "ImageFolder" || source._tag === "ImageNet") return [folderAt("source", source)]
   if (!("files" in source) || !("_tag" in source.files)) return []
   return source.files._tag === "Folder" ? [folderAt("source.files", source.files)] : []
 }

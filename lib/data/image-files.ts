@@ -18,13 +18,18 @@ export interface LargeImage {
 export interface TestSplitOptions {
   readonly testFraction: number
   readonly seed: number
+  readonly testOnValidation?: boolean | undefined
 }
 
-/** `all` cut into train and test where the folder itself has no test split. */
+/** With a test split: `all` (or `train`) cut in two where the folder itself has none. */
 export const withTestSplit = (
   splits: Readonly<Record<string, ReadonlyArray<FolderImage>>>,
-  { testFraction, seed }: TestSplitOptions
+  { testFraction, testOnValidation, seed }: TestSplitOptions
 ): Readonly<Record<string, ReadonlyArray<FolderImage>>> => {
+  if (testOnValidation && splits.validation !== undefined) {
+    const { validation, ...rest } = splits
+    return { ...rest, test: validation }
+  }
   if (splits.test !== undefined) return splits
   const { all, ...others } = splits
   const images = all ?? others.train!
@@ -66,6 +71,17 @@ export const readImages = (
     }),
     Stream.map(({ image }) => image)
   )
+
+/** Examples that begin as an image does; `quarantined` is told of the others. */
+export const readableOnly = <E>(
+  images: Stream.Stream<LabelledImage, E>,
+  quarantined: Array<SetAside>
+): Stream.Stream<LabelledImage, E> =>
+  Stream.filter(images, ({ bytes, name, origin = name }) => {
+    const readable = imageKindOf(bytes) !== undefined
+    if (!readable) quarantined.push({ file: origin, reason: notAnImage(bytes) })
+    return readable
+  })
 
 /** The folders that all paths begin with, as `a/b/`. */
 const commonFolder = (paths: ReadonlyArray<string>): string => {

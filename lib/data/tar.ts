@@ -148,52 +148,64 @@ const resolved = Effect.fnUntraced(function* (
   return [...files.values()]
 })
 
+/** Gives the bytes of an archive. */
+type ReadBytes<E, R> = (offset: number, length: number) => Effect.Effect<Uint8Array, E, R>
+
 /**
- * The files of an archive of `totalBytes`, in the archive's order; `read(offset, length)` gives its bytes.
- * Every header is checked before anything is returned. Fails with `ArchiveInvalid` on a damaged header, a
- * truncated archive, a member twice, a device, an absolute path, a `..` or a link that leads outside.
+ * The member whose headers begin at `offset`, and where the next one's do; `undefined` at the end marker.
+ * Fails with `ArchiveInvalid` on a damaged header, a truncated archive, a device, an absolute path or a `..`.
  */
-export const listTar = Effect.fnUntraced(function* <E, R>(
+export const memberAt = Effect.fnUntraced(function* <E, R>(
   archive: string,
   totalBytes: number,
-  read: (offset: number, length: number) => Effect.Effect<Uint8Array, E, R>
+  read: ReadBytes<E, R>,
+  offset: number
 ) {
-  const files = new Map<string, TarMember>()
-  const links: Array<Link> = []
   let extension: Extension = new Map()
-  let offset = 0
-  let ended = false
-  while (!ended && offset + blockBytes <= totalBytes) {
-    const block = yield* read(offset, blockBytes)
-    ended = block.every((byte) => byte === 0)
-    if (ended) break
+  let at = offset
+  while (at + blockBytes <= totalBytes) {
+    const block = yield* read(at, blockBytes)
+    if (block.every((byte) => byte === 0)) return undefined
     const header = yield* Effect.fromResult(headerOf(archive, block, extension))
-    const start = offset + blockBytes
+    const start = at + blockBytes
     if (start + header.sizeBytes > totalBytes) {
       const left = totalBytes - start
       const reason = `it says ${header.sizeBytes} bytes, but the archive ends ${left} bytes on: truncated`
       return yield* new ArchiveInvalid({ archive, member: header.name, reason })
     }
-    offset = start + Math.ceil(header.sizeBytes / blockBytes) * blockBytes
-    if ("xLK".includes(header.type)) {
-      extension = new Map([...extension, ...extensionOf(header.type, yield* read(start, header.sizeBytes))])
-      continue
+    at = start + Math.ceil(header.sizeBytes / blockBytes) * blockBytes
+    if (!"xLK".includes(header.type)) {
+      return { place: yield* Effect.fromResult(placeOf(archive, header, start)), next: at }
     }
-    extension = new Map()
-    const place = yield* Effect.fromResult(placeOf(archive, header, start))
-    if (place._tag === "Link") links.push(place)
-    if (place._tag !== "File") continue
-    if (files.has(place.name)) {
-      return yield* new ArchiveInvalid({
-        archive,
-        member: place.name,
-        reason: "it stands in the archive twice"
-      })
-    }
-    files.set(place.name, place)
+    extension = new Map([...extension, ...extensionOf(header.type, yield* read(start, header.sizeBytes))])
   }
-  if (!ended) {
-    return yield* new ArchiveInvalid({ archive, member: "", reason: "the end marker is missing: truncated" })
+  return yield* new ArchiveInvalid({ archive, member: "", reason: "the end marker is missing: truncated" })
+})
+
+/**
+ * The files of an archive of `totalBytes`, in the archive's order; `read(offset, length)` gives its bytes.
+ * Every header is checked before anything is returned. Fails as `memberAt` does, and on a member that is
+ * there twice or a link that leads outside.
+ */
+export const listTar = Effect.fnUntraced(function* <E, R>(
+  archive: string,
+  totalBytes: number,
+  read: ReadBytes<E, R>
+) {
+  const files = new Map<string, TarMember>()
+  const links: Array<Link> = []
+  let found = yield* memberAt(archive, totalBytes, read, 0)
+  while (found !== undefined) {
+    const { next, place } = found
+    if (place._tag === "Link") links.push(place)
+    if (place._tag === "File") {
+      if (files.has(place.name)) {
+        const reason = "it stands in the archive twice"
+        return yield* new ArchiveInvalid({ archive, member: place.name, reason })
+      }
+      files.set(place.name, place)
+    }
+    found = yield* memberAt(archive, totalBytes, read, next)
   }
   return yield* resolved(archive, files, links)
 })
