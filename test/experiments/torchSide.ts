@@ -32,6 +32,8 @@ export interface TorchOptions {
   readonly normalization: Normalization
   /** Stops within the first epoch after so many steps, and tests nothing. */
   readonly stepsMax?: number
+  /** Computes in float64. */
+  readonly double?: boolean
 }
 
 const Told = Schema.Struct({
@@ -63,18 +65,18 @@ const writer = (stream: Writable) => async (values: Float32Array | Int32Array) =
 const feedSteps = async (options: TorchOptions, firstEpoch: number, write: ReturnType<typeof writer>) => {
   const { stepsMax = Number.POSITIVE_INFINITY, training } = options
   const batches = batchesOf({ ...options, dataset: options.dataset.train })
-  const { stepsPerEpoch } = batches
+  const stepsPerEpoch = Math.min(batches.stepsPerEpoch, stepsMax)
   const sizeOf = (input: "images" | "targets") => batches.inputs[input].shape.reduce((a, b) => a * b)
   const feeds = { images: new Float32Array(sizeOf("images")), targets: new Float32Array(sizeOf("targets")) }
   for (let epoch = firstEpoch; epoch < training.epochs; epoch++) {
-    for (let step = 0; step < Math.min(stepsPerEpoch, stepsMax); step++) {
+    for (let step = 0; step < stepsPerEpoch; step++) {
       batches.fill({ epoch, step }, feeds)
       const rate = learningRateAt({ ...training, stepsPerEpoch }, epoch * stepsPerEpoch + step)
       await write(Float32Array.of(rate))
       await write(feeds.images)
       await write(feeds.targets)
     }
-    if (stepsMax < stepsPerEpoch) break
+    if (stepsMax !== Number.POSITIVE_INFINITY) break
   }
 }
 
@@ -93,7 +95,7 @@ const feedTest = async (
 }
 
 export const trainInTorch = async (options: TorchOptions): Promise<Outcome> => {
-  const { architecture, dataset, name, numClasses, stepsMax, training } = options
+  const { architecture, dataset, double = false, name, numClasses, stepsMax, training } = options
   const { channels, height, labels, width } = dataset.train
   const classifier = await Effect.runPromise(
     loadClassifier({ architecture, imageChannels: channels, numClasses })
@@ -117,6 +119,7 @@ export const trainInTorch = async (options: TorchOptions): Promise<Outcome> => {
     epochs: stepsMax === undefined ? training.epochs : 1,
     numTest: stepsMax === undefined ? dataset.test.labels.length : 0,
     testBatchSize,
+    double,
     state: stepsMax === undefined ? state : null,
     threads
   }
@@ -145,6 +148,6 @@ export const trainInTorch = async (options: TorchOptions): Promise<Outcome> => {
   return {
     figures: top1 === null || loss === null ? {} : { top1, loss },
     curves: stepsMax === undefined ? curves : { "loss by step": stepLosses },
-    numerics: { library: `PyTorch ${version}`, threads, precision: training.precision }
+    numerics: { library: `PyTorch ${version}`, threads, precision: double ? "float64" : training.precision }
   }
 }

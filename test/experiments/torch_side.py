@@ -62,13 +62,16 @@ def read(shape, dtype=np.float32):
     data = sys.stdin.buffer.read(size)
     if len(data) != size:
         raise EOFError(f"{size} bytes were due, {len(data)} came")
-    return torch.from_numpy(np.frombuffer(data, dtype).copy().reshape(shape))
+    values = torch.from_numpy(np.frombuffer(data, dtype).copy().reshape(shape))
+    return values.double() if told["double"] and values.is_floating_point() else values
 
 
 def read_images(count):
     return read([count, *told["image"]]).permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)
 
 
+if told["double"]:
+    torch.set_default_dtype(torch.float64)
 model = ResNetCifar(told["depth"], told["width"], told["image"][2], told["numClasses"])
 given = {weight["name"]: read(weight["shape"]) for weight in told["weights"]}
 missing, unexpected = model.load_state_dict(given, strict=False)
@@ -116,7 +119,8 @@ for epoch in range(told["firstEpoch"], told["epochs"]):
             group["lr"] = rate
         optimizer.zero_grad(set_to_none=True)
         with torch.autocast("cpu", torch.bfloat16, enabled=told["precision"] == "bfloat16"):
-            logits = model(images).float()
+            logits = model(images)
+        logits = logits if told["double"] else logits.float()
         loss = -(targets * F.log_softmax(logits, 1)).sum(1).mean()
         loss.backward()
         optimizer.step()
