@@ -96,7 +96,8 @@ export const validationImages = (
       Effect.fnUntraced(function* ({ bytes, name }) {
         const label = validation[Number(/_val_(\d+)\.JPEG$/.exec(name)?.[1]) - 1]
         if (label === undefined) {
-          const reason = `"${name}" is none of the ${validation.length} images that the kit knows the class of`
+          const known = `${validation.length} images that the kit knows the class of`
+          const reason = `"${name}" is none of the ${known}`
           return yield* new DatasetInvalid({ dataset: imagenetFiles.validation, reason })
         }
         return { name, origin: `val/${classes[label]}/${name}`, bytes, label }

@@ -1,7 +1,7 @@
 /**
  * JPEG copies of CIFAR-10 (lossy: published figures do not apply), a ResNet-20 of 12 epochs for each seed:
- * what PyTorch is compared with on the very same files. They come from DISTILLERY_MIRROR (`cifar10-jpg.tar.gz`)
- * or GitHub.
+ * what PyTorch is compared with on the very same files. They come from DISTILLERY_MIRROR
+ * (`cifar10-jpg.tar.gz`) or GitHub.
  */
 import { Digest } from "../../lib/storage/Digest.ts"
 import * as Pipeline from "../../lib/workflow/Pipeline.ts"

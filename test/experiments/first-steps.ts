@@ -1,6 +1,6 @@
 /**
- * The losses of the first steps of `cifar10-jpg`: equal weights and batches leave nothing but arithmetic, whose
- * errors training makes larger from step to step. PyTorch in float64 stands for what is right.
+ * The losses of the first steps of `cifar10-jpg`: equal weights and batches leave nothing but arithmetic,
+ * whose errors training makes larger from step to step. PyTorch in float64 stands for what is right.
  */
 import { Effect, Schema } from "effect"
 import type { TrainingBatches } from "../../lib/data/batches.ts"

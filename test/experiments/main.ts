@@ -1,6 +1,7 @@
 /**
  * `npm run experiment -- NAME [--only VARIANT,…] [--seeds 0,1,…]`: runs what of an experiment is not recorded
- * yet, one training after another, and records each when it is done.
+ * yet, one training after another, and records each when it is done. `npm run experiment -- summary`: see
+ * `summary.ts`.
  */
 import { execFileSync } from "node:child_process"
 import { parseArgs } from "node:util"
@@ -12,9 +13,14 @@ const { positionals, values } = parseArgs({
   options: { only: { type: "string" }, seeds: { type: "string" } }
 })
 const [name = ""] = positionals
+if (name === "summary") {
+  await import("./summary.ts")
+  process.exit(0)
+}
 const load = experiments[name]
 if (load === undefined) {
-  console.error(`usage: npm run experiment -- NAME   (names: ${Object.keys(experiments).join(", ")})`)
+  const names = ["summary", ...Object.keys(experiments)]
+  console.error(`usage: npm run experiment -- NAME   (names: ${names.join(", ")})`)
   process.exit(2)
 }
 const { experiment } = await load()

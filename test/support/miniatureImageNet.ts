@@ -1,4 +1,4 @@
-/** ILSVRC2012 in small, in both layouts: the official archives, and folders of images as they are unpacked. */
+/** ILSVRC2012 in small, in both layouts: the official archives, and a folder of images as it is unpacked. */
 import { deflateSync, gzipSync } from "node:zlib"
 import { imagenetFiles } from "../../lib/data/imagenet.ts"
 import { writeTar } from "../../lib/data/tar-writer.ts"
