@@ -1,25 +1,43 @@
-/** SHA-256 in a thread of its own, one for the process, beside whoever moves the bytes. */
+/**
+ * SHA-256, and writing to files, in a thread of its own, one for the process, beside whoever moves the bytes.
+ * Who asks for both of the same bytes has them written out of the processor's cache.
+ */
 import { availableParallelism } from "node:os"
 import { Worker } from "node:worker_threads"
+
+/** For larger ones Linux takes large pieces of memory, mostly unused ones, and several times as long. */
+export const writeBytesMax = 256 * 1024
 
 /** As text, so that it runs out of whatever bundle this module is in. */
 const program = `
 const { createHash } = require("node:crypto")
+const { writeSync } = require("node:fs")
 const { parentPort } = require("node:worker_threads")
 const hashes = new Map()
-parentPort.on("message", ({ id, bytes, isLast }) => {
+const hashed = ({ id, bytes, isLast }) => {
   const hash = hashes.get(id) ?? createHash("sha256")
   if (bytes !== undefined) hash.update(bytes)
   if (isLast) hashes.delete(id)
   else hashes.set(id, hash)
-  parentPort.postMessage(isLast ? hash.digest("hex") : "")
-})`
-
-interface Job {
-  readonly id: number
-  readonly bytes?: Uint8Array | undefined
-  readonly isLast: boolean
+  return { hex: isLast ? hash.digest("hex") : "" }
 }
+const written = ({ descriptor, bytes }) => {
+  try {
+    for (let at = 0; at < bytes.length; )
+      at += writeSync(descriptor, bytes, at, Math.min(${writeBytesMax}, bytes.length - at))
+    return { hex: "" }
+  } catch ({ code, message }) {
+    return { code, message }
+  }
+}
+parentPort.on("message", (job) =>
+  parentPort.postMessage(job.descriptor === undefined ? hashed(job) : written(job)))`
+
+type Job =
+  | { readonly id: number; readonly bytes?: Uint8Array | undefined; readonly isLast: boolean }
+  | { readonly descriptor: number; readonly bytes: Uint8Array }
+
+type Answer = { readonly hex: string } | { readonly code: string; readonly message: string }
 
 interface Waiting {
   readonly resolve: (hex: string) => void
@@ -34,10 +52,11 @@ class HashThread {
 
   constructor() {
     this.#worker.unref()
-    this.#worker.on("message", (hex: string) => {
-      const { resolve } = this.#waiting.shift()!
+    this.#worker.on("message", (answer: Answer) => {
+      const { reject, resolve } = this.#waiting.shift()!
       if (this.#waiting.length === 0) this.#worker.unref()
-      resolve(hex)
+      if ("hex" in answer) resolve(answer.hex)
+      else reject(Object.assign(new Error(answer.message), { code: answer.code }))
     })
     this.#worker.on("error", (error) => {
       thread = undefined
@@ -100,4 +119,13 @@ export const hashBeside = () => {
 export const hashedBeside = (bytes: Uint8Array): Promise<string> | undefined => {
   const here = isShared(bytes) ? theThread() : undefined
   return here?.do({ id: here.newId(), bytes, isLast: true })
+}
+
+/**
+ * Appends bytes in a `sharedRoom` to an open file; `undefined` where they are not, or on one core. Rejects
+ * with the system's error.
+ */
+export const writtenBeside = (descriptor: number, bytes: Uint8Array): Promise<void> | undefined => {
+  const here = isShared(bytes) ? theThread() : undefined
+  return here?.do({ descriptor, bytes }).then(() => undefined)
 }

@@ -18,12 +18,20 @@ import {
   StoreUnusable
 } from "../../lib/storage/ObjectStore.ts"
 import { isObjectKey, keyRule } from "../../lib/storage/objectKeys.ts"
+import { type BodySizes, bodyStream } from "./s3BodyStream.ts"
 import { connect, type S3Connection } from "./s3Client.ts"
-import { type DownloadOptions, type DownloadSizes, download, downloadPart } from "./s3Download.ts"
+import {
+  type DownloadOptions,
+  type DownloadSizes,
+  download,
+  downloadPart,
+  downloadStretch
+} from "./s3Download.ts"
 import { encryptWrites } from "./s3Encryption.ts"
 import { isAbsence, openingFailure, type S3Failure, type S3Server, translated } from "./s3Errors.ts"
 import { decidesConditions, formatOf } from "./s3Format.ts"
-import { type Part, partStream, type StreamedSizes } from "./s3PartStream.ts"
+import type { Part } from "./s3PartStream.ts"
+import type { Stretch } from "./s3Place.ts"
 import { s3Stamps } from "./s3Stamps.ts"
 import { abortUploads, moveObjects, removeObjects } from "./s3Upkeep.ts"
 import { ConditionLost, type UploadSizes, upload, uploadStream } from "./s3Upload.ts"
@@ -69,18 +77,23 @@ const get = async (opened: Opened, key: string, options: DownloadOptions): Promi
 const streamedSizes = {
   partBytes: 4 * 2 ** 20,
   numParallelMax: 8,
-  slowMillis: 50
-} satisfies StreamedSizes
+  slowMillis: 50,
+  stretchBytesMax: 32 * 2 ** 20,
+  pieceBytes: 2 * 2 ** 20,
+  numPieces: 6
+} satisfies BodySizes
 
 const partsOf = (opened: Opened, attempt: Attempt, { key, sizeBytes, version }: ObjectInfo) => {
   const object = objectOf(opened, `objects/${key}`)
-  const read = (part: Part) =>
+  const reading = (read: (signal: AbortSignal) => Promise<void>) =>
     attempt("read", key, 0, (signal) =>
-      downloadPart(object, version, part, signal).catch((error: unknown) => {
+      read(signal).catch((error: unknown) => {
         throw isAbsence(error as S3Failure, "GET") ? new ObjectNotFound({ key }) : error
       })
     )
-  return partStream(sizeBytes, read, streamedSizes)
+  const part = (one: Part) => reading((signal) => downloadPart(object, version, one, signal))
+  const stretch = (one: Stretch) => reading((signal) => downloadStretch(object, version, one, signal))
+  return bodyStream(sizeBytes, { part, stretch }, streamedSizes)
 }
 
 interface Answer {

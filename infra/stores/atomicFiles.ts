@@ -23,6 +23,7 @@ import { hostname } from "node:os"
 import { dirname } from "node:path"
 import { setTimeout as delay } from "node:timers/promises"
 import { promisify } from "node:util"
+import { writeBytesMax, writtenBeside } from "../hashThread.ts"
 import { processExists } from "../processExists.ts"
 import { makeFolder } from "./makeFolder.ts"
 
@@ -46,9 +47,6 @@ export type Content =
   | AsyncIterable<Uint8Array>
   | { readonly copyOf: string; readonly copied: () => Promise<void> }
 
-/** For larger ones Linux takes large pieces of memory, mostly unused ones, and several times as long. */
-const writeBytesMax = 256 * 1024
-
 const writeWhole = async (file: FileHandle, bytes: Uint8Array): Promise<void> => {
   for (let at = 0; at < bytes.length; ) {
     const length = Math.min(writeBytesMax, bytes.length - at)
@@ -56,13 +54,16 @@ const writeWhole = async (file: FileHandle, bytes: Uint8Array): Promise<void> =>
   }
 }
 
+/** Such chunks are worth a thread. */
+const isLarge = ({ length }: Uint8Array): boolean => length >= 2 ** 20
+
 /** While one chunk is written, which another thread does, the next one is made. */
 const writeChunks = async (file: FileHandle, chunks: AsyncIterable<Uint8Array>): Promise<void> => {
   let writing = Promise.resolve()
   try {
     for await (const chunk of chunks) {
       await writing
-      writing = writeWhole(file, chunk)
+      writing = (isLarge(chunk) && writtenBeside(file.fd, chunk)) || writeWhole(file, chunk)
       // Told by whoever waits for it.
       writing.catch(() => undefined)
     }

@@ -11,13 +11,16 @@ export interface AnswerHead {
 export interface Landing {
   /** Of the first byte, in the object. */
   readonly start: number
-  /**
-   * Memory for so many bytes, asked for once the object's size is known; `undefined` where more come than
-   * were asked for.
-   */
-  readonly room: (lengthBytes: number, sizeBytes: number) => Uint8Array | undefined
+  /** Asked once the object's size is known; `false` where more come than were asked for. */
+  readonly accepts: (lengthBytes: number, sizeBytes: number) => boolean
+  /** Memory for the bytes behind those that have landed, or for some; `undefined`: none is free yet. */
+  readonly room: () => Uint8Array | undefined
+  /** So many more have landed. */
+  readonly land: (count: number) => void
+  /** Ends when some is free. */
+  readonly whenRoom?: () => Promise<void>
   /** How many have come. */
-  landed: number
+  readonly landed: number
   /** Why no more came. */
   error: unknown
 }
@@ -93,20 +96,18 @@ const isBodiless = (method: string, status: number): boolean =>
 
 const rangePattern = /^bytes (\d{1,15})-(\d{1,15})\/(\d{1,15})$/
 
-/** Room for the bytes that were asked for; a server that knows no ranges gives all. */
-const roomIn = (
+/** They must be the bytes that were asked for; a server that knows no ranges gives all. */
+const refuseOthers = (
   landing: Landing,
   status: number,
   headers: AnswerHead["headers"],
   length: number | undefined
-): Uint8Array => {
+): void => {
   const whole = ["", 0, (length ?? 0) - 1, length ?? 0].map(Number)
   const range = status === 200 ? whole : (rangePattern.exec(headers["content-range"] ?? "") ?? []).map(Number)
   const [, start = -1, last = -1, size = -1] = range
   const isWanted = start === landing.start && last - start + 1 === length && last < size
-  const room = isWanted ? landing.room(length, size) : undefined
-  if (room === undefined) throw new UnknownForm()
-  return room
+  if (!isWanted || !landing.accepts(length, size)) throw new UnknownForm()
 }
 
 export class Arrival implements Receiver {
@@ -116,7 +117,9 @@ export class Arrival implements Receiver {
   #text: Buffer = Buffer.alloc(0)
   /** Of the body; `undefined` where only its chunks tell. */
   #left: number | undefined = 0
-  #room: Uint8Array | undefined
+  #isLanding = false
+  /** Bytes that came while there was no room for them. */
+  #rest: Uint8Array = new Uint8Array(0)
   readonly #method: string
   readonly #landing: Landing | undefined
 
@@ -126,7 +129,13 @@ export class Arrival implements Receiver {
   }
 
   room(): Uint8Array | undefined {
-    return this.#left === 0 ? undefined : this.#room?.subarray(this.#landing!.landed)
+    if (!this.#isLanding || this.#rest.length > 0 || this.#left === 0) return undefined
+    return this.#landing!.room()?.subarray(0, this.#left)
+  }
+
+  waiting(): Promise<void> | undefined {
+    const isFull = this.#isLanding && this.#landing!.room() === undefined
+    return isFull ? this.#landing!.whenRoom?.() : undefined
   }
 
   /** `true` with the last byte. */
@@ -161,7 +170,8 @@ export class Arrival implements Receiver {
     if (headers["content-encoding"] !== undefined) throw new UnknownForm()
     this.#left = lengthFrom(headers)
     if (this.#landing !== undefined && statusCode < 300) {
-      this.#room = roomIn(this.#landing, statusCode, headers, this.#left)
+      refuseOthers(this.#landing, statusCode, headers, this.#left)
+      this.#isLanding = true
     } else if (
       this.#left === undefined
         ? headers["transfer-encoding"]?.toLowerCase() !== "chunked"
@@ -174,12 +184,28 @@ export class Arrival implements Receiver {
   #takeBody(bytes: Uint8Array, inPlace: boolean): boolean {
     if (this.#left === undefined) return this.#takeChunks(bytes)
     if (bytes.length > this.#left) throw unlikeAnAnswer(tooMuch)
-    if (this.#room !== undefined) {
-      if (!inPlace) this.#room.set(bytes, this.#landing!.landed)
-      this.#landing!.landed += bytes.length
+    if (this.#isLanding) {
+      if (inPlace) this.#landing!.land(bytes.length)
+      else this.#copy(bytes)
     } else if (bytes.length > 0) this.body = Buffer.concat([this.body, bytes])
     this.#left -= bytes.length
-    return this.#left === 0
+    return this.#left === 0 && this.#rest.length === 0
+  }
+
+  /** To where they are wanted, as far as there is room. */
+  #copy(bytes: Uint8Array): void {
+    const before = this.#rest.length
+    let rest = before === 0 ? bytes : Buffer.concat([this.#rest, bytes])
+    while (rest.length > 0) {
+      const room = this.#landing!.room()
+      if (room === undefined) break
+      const some = rest.subarray(0, room.length)
+      room.set(some)
+      this.#landing!.land(some.length)
+      rest = rest.subarray(some.length)
+    }
+    // Its memory is used again.
+    if (before > 0 || rest.length > 0) this.#rest = new Uint8Array(rest)
   }
 
   #takeChunks(bytes: Uint8Array): boolean {

@@ -13,6 +13,7 @@ import { backoffMillis } from "./s3Client.ts"
 import type { Direct, Told } from "./s3Direct.ts"
 import { isPrecondition, isRangeEmpty, type S3Failure } from "./s3Errors.ts"
 import type { Part } from "./s3PartStream.ts"
+import { landingAt, type Place, placeIn, put, type Stretch } from "./s3Place.ts"
 
 export interface S3Object {
   readonly client: S3Client
@@ -51,9 +52,7 @@ const numDamagedMax = 3
 
 interface Reading {
   readonly object: S3Object
-  readonly bytes: Uint8Array
-  /** Where in the object `bytes` begin. */
-  readonly origin: number
+  readonly place: Place
   readonly version: string | undefined
   readonly signal: AbortSignal
 }
@@ -95,7 +94,7 @@ interface Copied {
 
 /** Copies a body to its place; resolves to where it ended, whether it was whole or broke off. */
 const copyBody = async (
-  { bytes, origin, signal }: Reading,
+  { place, signal }: Reading,
   body: Body,
   start: number,
   end: number
@@ -104,7 +103,7 @@ const copyBody = async (
   try {
     for await (const chunk of body) {
       if (at + chunk.length > end) throw new Error("the server sent more than it was asked for")
-      bytes.set(chunk, at - origin)
+      await put(place, chunk)
       at += chunk.length
     }
     return { at, error: undefined }
@@ -116,10 +115,8 @@ const copyBody = async (
 
 /** Asks for `start` to `end` of the very version that is being read. */
 const ask = async (reading: Reading, start: number, end: number): Promise<Copied> => {
-  const { bytes, object, origin, signal, version } = reading
-  const room = (lengthBytes: number) =>
-    lengthBytes > end - start ? undefined : bytes.subarray(start - origin, start - origin + lengthBytes)
-  const landing: Landing = { start, room, landed: 0, error: undefined }
+  const { object, place, signal, version } = reading
+  const landing = landingAt(start, place, (lengthBytes) => lengthBytes <= end - start)
   const answer = await getRange(object, { start, end, version }, landing, signal).catch((error: unknown) => {
     throw isPrecondition(error as S3Failure) ? new Replaced() : error
   })
@@ -181,12 +178,16 @@ const openFirst = async (
   { limit, signal }: DownloadOptions
 ) => {
   let bytes: Uint8Array | undefined
-  const room = (lengthBytes: number, sizeBytes: number) => {
+  let place: Place | undefined
+  const accepts = (lengthBytes: number, sizeBytes: number) => {
     refuseLarger(sizeBytes, limit)
+    if (lengthBytes > sizeBytes) return false
     bytes = new Uint8Array(sizeBytes)
-    return lengthBytes > sizeBytes ? undefined : bytes.subarray(0, lengthBytes)
+    place = placeIn(bytes)
+    return true
   }
-  const landing: Landing = { start: 0, room, landed: 0, error: undefined }
+  const there: Place = { room: () => place?.room(), land: (count) => place!.land(count) }
+  const landing = landingAt(0, there, accepts)
   const answer = await getRange(object, { start: 0, end: partBytes }, landing, signal).catch(
     (error: unknown) => {
       if (isRangeEmpty(error as S3Failure)) return undefined
@@ -196,7 +197,7 @@ const openFirst = async (
   if (answer === undefined) return undefined
   if (answer.Body === undefined) return { answer, bytes: bytes!, at: landing.landed } satisfies First
   const whole = roomFor(answer, limit)
-  const reading = { object, bytes: whole, origin: 0, version: answer.ETag, signal }
+  const reading = { object, place: placeIn(whole), version: answer.ETag, signal }
   const { at } = await copyBody(reading, answer.Body as Body, 0, whole.length)
   return { answer, bytes: whole, at } satisfies First
 }
@@ -218,18 +219,19 @@ const fillRest = async (object: S3Object, sizes: DownloadSizes, first: First, ou
   const failing = new AbortController()
   const signal = AbortSignal.any([outer, failing.signal])
   const { answer, at, bytes } = first
-  const reading: Reading = { object, bytes, origin: 0, version: answer.ETag, signal }
+  const fillAt = (start: number, end: number): Promise<void> =>
+    fill({ object, place: placeIn(bytes, start), version: answer.ETag, signal }, start, end)
   const firstEnd = answer.ContentRange === undefined ? bytes.length : Math.min(sizes.partBytes, bytes.length)
   let next = firstEnd
   const work = async (): Promise<void> => {
     while (next < bytes.length) {
       const start = next
       next = Math.min(start + sizes.partBytes, bytes.length)
-      await fill(reading, start, next)
+      await fillAt(start, next)
     }
   }
   const others = Array.from({ length: sizes.numParallel - 1 }, work)
-  const rest = fill(reading, at, firstEnd).then(work)
+  const rest = fillAt(at, firstEnd).then(work)
   try {
     await Promise.all([rest, ...others])
   } catch (error) {
@@ -251,7 +253,15 @@ export const downloadPart = (
   version: string,
   { bytes, start }: Part,
   signal: AbortSignal
-): Promise<void> => fill({ object, bytes, origin: start, version, signal }, start, start + bytes.length)
+): Promise<void> => fill({ object, place: placeIn(bytes), version, signal }, start, start + bytes.length)
+
+/** The same for `start` to `end`, whose bytes go to wherever the place says. */
+export const downloadStretch = (
+  object: S3Object,
+  version: string,
+  { end, place, start }: Stretch,
+  signal: AbortSignal
+): Promise<void> => fill({ object, place, version, signal }, start, end)
 
 export interface DownloadOptions {
   readonly signal: AbortSignal

@@ -18,6 +18,8 @@ export interface Receiver {
   readonly room: () => Uint8Array | undefined
   /** Bytes that came, `inPlace` in the room that was asked for last. Gives `true` with the last of all. */
   readonly take: (bytes: Uint8Array, inPlace: boolean) => boolean
+  /** What is to be waited for before more is taken, if anything. */
+  readonly waiting: () => Promise<void> | undefined
 }
 
 const connectMillis = 5_000
@@ -39,8 +41,11 @@ export class Line {
   #receiver: Receiver | undefined
   #fail: ((error: unknown) => void) | undefined
   #isSent = true
+  #isWaiting = false
+  readonly #stallMillis: number
 
   constructor({ hostname, port, protocol }: Origin, stallMillis: number) {
+    this.#stallMillis = stallMillis
     const isSecure = protocol === "https:"
     const host = hostname.replace(/^\[(.*)\]$/, "$1")
     const options = {
@@ -88,7 +93,7 @@ export class Line {
         if (isAll) settle(resolve)
         return isAll
       }
-      this.#receiver = { room: () => receiver.room(), take }
+      this.#receiver = { room: () => receiver.room(), take, waiting: () => receiver.waiting() }
       if (this.socket.destroyed) return this.#fail(failure("ECONNRESET", "the connection was closed"))
       signal.addEventListener("abort", stop)
       this.socket.ref()
@@ -106,15 +111,32 @@ export class Line {
     this.socket.uncork()
   }
 
-  #take(bytes: Uint8Array): boolean {
+  /** Whether more may come at once. */
+  #take(bytes: Uint8Array, inPlace = bytes.buffer !== this.#spare.buffer): boolean {
     try {
       // Nobody asked for anything: what comes then would be taken for an answer to the next question.
       if (this.#receiver === undefined) throw failure(badAnswer, tooMuch)
-      this.#receiver.take(bytes, bytes.buffer !== this.#spare.buffer)
+      if (this.#receiver.take(bytes, inPlace)) return true
+      const room = this.#receiver.waiting()
+      if (room === undefined) return true
+      if (!this.#isWaiting) this.#wait(room, this.#receiver)
+      return false
     } catch (error) {
       this.#fail?.(error)
       this.socket.destroy()
     }
     return true
+  }
+
+  /** Nothing is read meanwhile, so nothing counts as a stall. */
+  #wait(room: Promise<void>, receiver: Receiver): void {
+    this.#isWaiting = true
+    this.socket.setTimeout(0)
+    void room.then(() => {
+      this.#isWaiting = false
+      if (this.#receiver !== receiver) return
+      this.socket.setTimeout(this.#stallMillis)
+      if (this.#take(new Uint8Array(0), false)) this.socket.resume()
+    })
   }
 }

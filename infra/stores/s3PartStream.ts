@@ -21,28 +21,29 @@ export interface Part {
 }
 
 /**
- * `read` fills a part. The parts take turns in the memory: new memory for each costs the garbage collector
- * more than the transfer.
+ * `read` fills a part; the first begins at `from`. The parts take turns in the memory: new memory for each
+ * costs the garbage collector more than the transfer.
  */
 export const partStream = <E>(
   sizeBytes: number,
   read: (part: Part) => Effect.Effect<void, E>,
-  { numParallelMax, partBytes, slowMillis }: StreamedSizes
+  { numParallelMax, partBytes, slowMillis }: StreamedSizes,
+  from = 0
 ): Stream.Stream<Uint8Array, E> =>
   Stream.suspend(() => {
     const places = Semaphore.makeUnsafe(numParallelMin)
     const free: Array<Buffer> = []
     const inUse: Array<Buffer> = []
     const part = Effect.fnUntraced(function* (nth: number) {
-      const start = nth * partBytes
-      const room = free.pop() ?? sharedRoom(Math.min(partBytes, sizeBytes))
+      const start = from + nth * partBytes
+      const room = free.pop() ?? sharedRoom(Math.min(partBytes, sizeBytes - from))
       const bytes = room.subarray(0, sizeBytes - start)
       const beganMillis = performance.now()
       yield* read({ bytes, start })
       if (performance.now() - beganMillis > slowMillis) yield* places.resize(numParallelMax)
       return { bytes, room }
     }, places.withPermits(1))
-    const numParts = Math.ceil(sizeBytes / partBytes)
+    const numParts = Math.ceil((sizeBytes - from) / partBytes)
     return Stream.fromIterable(Array(numParts).keys()).pipe(
       Stream.mapEffect(part, { concurrency: numParallelMax }),
       Stream.map(({ bytes, room }) => {

@@ -1,12 +1,14 @@
 /** SHA-256 of what comes bit by bit, here or in a thread beside, is that of the whole. */
 import { execFileSync } from "node:child_process"
 import { randomBytes } from "node:crypto"
+import { closeSync, openSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { digestOf, hasherLayer } from "../../infra/hashing.ts"
-import { hashBeside, hashedBeside, sharedRoom } from "../../infra/hashThread.ts"
+import { hashBeside, hashedBeside, sharedRoom, writtenBeside } from "../../infra/hashThread.ts"
 import { Hasher } from "../../lib/storage/Digest.ts"
+import { temporaryFolder } from "../support/temporaryFolder.ts"
 
 const module = join(import.meta.dirname, "../../infra/hashThread.ts")
 const bytes = randomBytes(3_000_001)
@@ -49,6 +51,23 @@ describe("Hasher", () => {
   it("hashes shared memory at once, and leaves other memory to whoever asks", async () => {
     assert.strictEqual(await hashedBeside(shared(bytes)), hexOf(bytes))
     assert.isUndefined(hashedBeside(bytes))
+  })
+
+  it("writes shared memory where the file ends, and says what the system says", async () => {
+    const file = join(temporaryFolder(), "written")
+    const descriptor = openSync(file, "wx")
+    const writing = [bytes.subarray(0, 1_000_000), bytes.subarray(1_000_000)].map((part) =>
+      writtenBeside(descriptor, shared(part))
+    )
+    await Promise.all(writing)
+    closeSync(descriptor)
+    assert.isTrue(readFileSync(file).equals(bytes))
+    assert.isUndefined(writtenBeside(descriptor, bytes))
+    const reader = openSync(file, "r")
+    const refusal = await writtenBeside(reader, shared(bytes))!.catch((error: unknown) => error)
+    assert.strictEqual((refusal as { readonly code?: string }).code, "EBADF")
+    closeSync(reader)
+    assert.strictEqual(await hashedBeside(shared(bytes)), hexOf(bytes))
   })
 
   it("keeps a process for as long as something is hashed, and no longer", () => {
