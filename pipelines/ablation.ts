@@ -16,7 +16,6 @@ import {
 } from "../lib/train/ablation-rows.ts"
 import { type Recipe, type TrickName, trickNames, tricks } from "../lib/train/tricks.ts"
 import { type ArtifactRef, isRef } from "../lib/workflow/Artifact.ts"
-import { leavesOf } from "../lib/workflow/Explain.ts"
 import * as Pipeline from "../lib/workflow/Pipeline.ts"
 import { AblationReport } from "../stages/ablation-report.ts"
 import { Distill } from "../stages/distill.ts"
@@ -109,23 +108,27 @@ const jobsOf = (repetitions: ReadonlyArray<Repetition>): Refs => {
   return Object.fromEntries([...names].map(([ref, name]) => [name, ref]))
 }
 
+/** `training.epochs` → `8`, but for the seed; what has parts of its own stays whole. */
+const paramsOf = (student: Student, { recipe }: AblationRow): { readonly [path: string]: string } => {
+  const { params, stage } = trained(student, recipe, 0)
+  const { architecture, training, ...rest } = params as { readonly [name: string]: object }
+  const inside = (name: string, values: object | undefined) =>
+    Object.entries(values ?? {}).map(([key, value]) => [`${name}.${key}`, value])
+  const all = [["stage", stage.stageName], ...inside("architecture", architecture)]
+  const values = [...all, ...inside("training", training), ...Object.entries(rest)]
+  const texts = values.filter(([path]) => path !== "training.seed")
+  return Object.fromEntries(texts.map(([path, value]) => [path, JSON.stringify(value).replaceAll('"', "")]))
+}
+
 /** How a row's training differs from that of the row it is compared with; of the baseline, all. */
 const chosenParams = (student: Student, row: AblationRow, rows: ReadonlyArray<AblationRow>) => {
-  const leaves = ({ recipe }: AblationRow) => {
-    const { params, stage } = trained(student, recipe, 0)
-    return { stage: stage.stageName, ...leavesOf(params) } as { readonly [path: string]: string }
-  }
-  const now = leaves(row)
+  const now = paramsOf(student, row)
   const compared = rows.find(({ name }) => name === row.comparedWith)
-  if (compared === undefined) {
-    return Object.entries(now).flatMap(([path, value]) => (path === seedPath ? [] : [`${path}: ${value}`]))
-  }
-  const before = leaves(compared)
+  if (compared === undefined) return Object.entries(now).map(([path, value]) => `${path}: ${value}`)
+  const before = paramsOf(student, compared)
   const differing = Object.keys({ ...before, ...now }).filter((path) => before[path] !== now[path])
   return differing.map((path) => `${path}: ${before[path] ?? "–"} → ${now[path] ?? "–"}`)
 }
-
-const seedPath = "training.seed"
 
 /** Throws `DefinitionError` for a pipeline without such a training, and for tricks that it cannot show. */
 export const ablation = (pipeline: Pipeline.Pipeline, options: AblationOptions): Pipeline.Pipeline => {

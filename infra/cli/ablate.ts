@@ -4,6 +4,7 @@ import { Effect, Schema } from "effect"
 import { AblationDocument } from "../../lib/charts/AblationDocument.ts"
 import { type TrickName, trickNames } from "../../lib/train/tricks.ts"
 import type { Pipeline } from "../../lib/workflow/Pipeline.ts"
+import type { PlannedJob } from "../../lib/workflow/Plan.ts"
 import type { DefinitionError } from "../../lib/workflow/Stage.ts"
 import { suggestion } from "../../lib/workflow/suggestions.ts"
 import { ablation, possibleTricks, reportJob } from "../../pipelines/ablation.ts"
@@ -104,9 +105,7 @@ const defaultTricks = Effect.fnUntraced(function* (pipeline: Pipeline, flags: Ab
   return possible
 })
 
-const derived = Effect.fnUntraced(function* (flags: AblateFlags) {
-  const found = yield* findPipeline(flags.pipeline)
-  const pipeline = yield* withOverrides(found, flags.set)
+const derived = Effect.fnUntraced(function* (pipeline: Pipeline, flags: AblateFlags) {
   const given = yield* tricksOf("--with", flags.with)
   const named = yield* tricksOf("--tricks", flags.tricks)
   const all = flags.tricks.length > 0 ? named : yield* defaultTricks(pipeline, flags)
@@ -118,9 +117,21 @@ const derived = Effect.fnUntraced(function* (flags: AblateFlags) {
   })
 })
 
+/** What this stage took in the pipeline itself, and in the ablation with the first seed. */
+const alikeIn = (found: Pipeline, made: Pipeline) => (planned: PlannedJob) =>
+  [found, made].flatMap(({ jobs, name: pipeline }) =>
+    jobs
+      .filter(({ ref }) => ref.stage.stageName === planned.stage)
+      .filter(({ name }) => pipeline === found.name || name.endsWith("-seed-1"))
+      .map(({ name: job }) => ({ pipeline, job }))
+  )
+
 export const ablate = Effect.fn("ablate")(function* (flags: AblateFlags) {
-  const pipeline = yield* derived(flags)
-  if (flags.plan) return yield* planPipeline({ ...flags, check: false }, pipeline)
+  const found = yield* findPipeline(flags.pipeline)
+  const pipeline = yield* derived(yield* withOverrides(found, flags.set), flags)
+  if (flags.plan) {
+    return yield* planPipeline({ ...flags, check: false }, pipeline, alikeIn(found, pipeline))
+  }
   yield* runPipeline(flags, {
     pipeline,
     again: commandWith(wordsOf(flags), flags.set),

@@ -12,6 +12,8 @@ import { findPipeline, pipelineFileOf } from "./findPipeline.ts"
 import { Output, printJson } from "./Output.ts"
 import { type SelectionFlags, selectionFrom, withOverrides } from "./selection.ts"
 
+type Alike = Parameters<typeof estimatePlan>[2]
+
 export interface PlanFlags extends SelectionFlags {
   readonly pipeline: string
   readonly set: ReadonlyArray<string>
@@ -20,22 +22,30 @@ export interface PlanFlags extends SelectionFlags {
 }
 
 /** What is pending is estimated; a store that is no folder has room for all. */
-const expectation = Effect.fn("expectation")(function* (settings: SettingsValue, made: Plan.Plan) {
+const expectation = Effect.fn("expectation")(function* (
+  settings: SettingsValue,
+  made: Plan.Plan,
+  alike: Alike
+) {
   const { concurrency, gpuConcurrency, store } = settings
-  const estimate = yield* estimatePlan(made, { cpu: concurrency, gpu: gpuConcurrency })
+  const estimate = yield* estimatePlan(made, { cpu: concurrency, gpu: gpuConcurrency }, alike)
   const free = store.kind === "folder" ? yield* freeBytes(store.folder) : undefined
   return { estimate, freeBytes: free } satisfies Expectation
 })
 
 /** Shows what a run of this pipeline would do. Fails with `AlreadyReported` where `check` finds work. */
-export const planPipeline = Effect.fn("planPipeline")(function* (flags: PlanFlags, pipeline: Pipeline) {
+export const planPipeline = Effect.fn("planPipeline")(function* (
+  flags: PlanFlags,
+  pipeline: Pipeline,
+  alike?: Alike
+) {
   const { paint, print } = yield* Output
   const settings = yield* read
   const selection = yield* selectionFrom(pipeline, flags)
   const { expected, made } = yield* Effect.provide(
     Effect.gen(function* () {
       const made = yield* Plan.make(pipeline, selection)
-      return { made, expected: yield* expectation(settings, made) }
+      return { made, expected: yield* expectation(settings, made, alike) }
     }),
     planningLayer({ settings, pipelineFile: pipelineFileOf(flags.pipeline) })
   )

@@ -4,13 +4,13 @@ import { paperGains } from "./paper-tables.ts"
 import { axisStyle, grid, renderSvg, seriesColour } from "./svg.ts"
 
 const rowHeight = 34
-const sizeOf = (numRows: number) => ({ width: 900, height: 70 + rowHeight * numRows })
+const sizeOf = (numRows: number) => ({ width: 900, height: 56 + rowHeight * numRows })
 
 const seriesOfPaper = 1
 
 /** Rows from the top, values along the bottom. */
 const axes = (titles: ReadonlyArray<string>, name: string) => ({
-  grid: grid({ left: 8, right: 24, top: 8, bottom: 28 }),
+  grid: grid({ left: 8, right: 24, top: 8, bottom: 4 }),
   xAxis: { ...axisStyle, type: "value", scale: true, name, nameLocation: "middle", nameGap: 28 },
   yAxis: {
     ...axisStyle,

@@ -54,7 +54,7 @@ const method = ({ rows, seeds }: AblationDocument): string => {
   const caution =
     seeds.length === 1
       ? "One seed says nothing about chance: take three or more."
-      : `Of ${numTests} such intervals one in twenty misses the truth by chance alone.`
+      : `One in twenty such intervals misses the truth by chance alone; here are ${numTests}.`
   return `<p class="muted">Top-1 of the last epoch on the test split, mean ± standard deviation over
 ${seedsText(seeds)}. A gain is over the row that lacks this trick and nothing else: the one before it, or the
 baseline for a trick alone. Equal seeds are compared with one another (same data order, and same initial

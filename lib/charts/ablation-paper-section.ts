@@ -28,13 +28,13 @@ const table = (number: keyof typeof titles, rows: ReadonlyArray<AblationRow>): s
   )
   if (own.length === 0) return ""
   const models = own[0]!.paper.map(({ model }) => model)
-  const columns = ["Row", "Here, %", "Gain", "95 % interval", ...models.flatMap((model) => [model, "gain"])]
+  const columns = ["Row", "Here, %", "Gain", "95 % interval", ...models]
   const cells = own.map(({ paper, row }) => [
     escapeHtml(row.title),
     accuracyText(row),
     gainText(row.gain!),
     intervalText(row.gain!),
-    ...paper.flatMap((one) => [figureText(one.after), paperGainText(one)])
+    ...paper.map((one) => `${figureText(one.after)} (${paperGainText(one)})`)
   ])
   return `<h3 class="section">${titles[number]}</h3>
 ${htmlTable(
@@ -76,7 +76,7 @@ export const paperSection = (document: AblationDocument): string => {
   const tables = [efficient(document), ...([4, 5, 6] as const).map((number) => table(number, document.rows))]
   return `<h2>Beside the paper</h2>
 <p class="muted">He et al. 2018, Bag of Tricks for Image Classification with CNNs (arXiv 1812.01187): top-1 on
-ImageNet in per cent, and what the row gained over the one before it.</p>
+ImageNet in per cent, and in brackets what the row gained over the one before it.</p>
 ${tables.filter((one) => one !== "").join("\n")}
 ${notes.map((note) => `<p class="muted">${note}</p>`).join("\n")}`
 }

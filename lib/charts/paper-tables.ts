@@ -61,6 +61,7 @@ const gains = (table: PaperGain["table"], columns: Table, row: number, over?: nu
 export const paperGains: { readonly [N in TrickName]: ReadonlyArray<PaperGain> } = {
   warmup: gains(4, table4, 1),
   "zero-gamma": gains(4, table4, 2),
+  "no-bias-decay": gains(4, table4, 3),
   bf16: gains(4, table4, 4),
   "resnet-b": gains(5, table5, 1),
   "resnet-c": gains(5, table5, 2),

@@ -7,6 +7,7 @@ import type { LrSchedule, TrainingParams } from "./TrainingParams.ts"
 export const trickNames = [
   "warmup",
   "zero-gamma",
+  "no-bias-decay",
   "bf16",
   "resnet-b",
   "resnet-c",
@@ -122,6 +123,12 @@ export const tricks: { readonly [N in TrickName]: Trick } = {
         : `the student is a ${family}, which has no residual blocks: leave it out`,
     without: (recipe) => training(recipe, { zeroGamma: false }),
     with: (recipe) => training(recipe, { zeroGamma: true })
+  },
+  "no-bias-decay": {
+    title: "no bias decay",
+    table: 4,
+    without: (recipe) => training(recipe, { weightDecayOn: "all" }),
+    with: (recipe) => training(recipe, { weightDecayOn: "kernels" })
   },
   bf16: {
     title: "bfloat16",

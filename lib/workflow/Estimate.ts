@@ -71,18 +71,47 @@ const wallSeconds = (plan: Plan, jobs: PlanEstimate["jobs"], widths: PoolWidths)
   return Math.max(0, ...endsAt.values())
 }
 
-export const estimatePlan = Effect.fn("estimatePlan")(function* (plan: Plan, widths: PoolWidths) {
+/** A job by its name. */
+export interface NamedJob {
+  readonly pipeline: string
+  readonly job: string
+}
+
+const pathOf = ({ job, pipeline }: NamedJob): string => `${pipeline}/${job}`
+
+/** The latest of each first; every job is asked for once. */
+const recentByName = Effect.fnUntraced(function* (jobs: ReadonlyArray<NamedJob>) {
   const store = yield* ManifestStore
-  const pending = pendingJobs(plan)
+  const distinct = new Map(jobs.map((one) => [pathOf(one), one]))
   const found = yield* Effect.forEach(
-    pending,
-    (job) =>
-      Effect.map(
-        store.recent(plan.pipeline.name, job.name),
-        (recent) => [job.name, fromPast(job, recent)] as const
-      ),
+    distinct,
+    ([path, { job, pipeline }]) =>
+      Effect.map(store.recent(pipeline, job), (recent) => [path, recent] as const),
     { concurrency: 8 }
   )
+  return new Map(found)
+})
+
+/** `alike`: other jobs whose past runs tell what one will take, where its own do not tell more. */
+export const estimatePlan = Effect.fn("estimatePlan")(function* (
+  plan: Plan,
+  widths: PoolWidths,
+  alike: (job: PlannedJob) => ReadonlyArray<NamedJob> = () => []
+) {
+  const asked = pendingJobs(plan).map((job) => ({
+    job,
+    names: [{ pipeline: plan.pipeline.name, job: job.name }, ...alike(job)]
+  }))
+  const past = yield* recentByName(asked.flatMap(({ names }) => names))
+  const found = asked.map(({ job, names }) => {
+    return [
+      job.name,
+      fromPast(
+        job,
+        names.flatMap((one) => past.get(pathOf(one))!)
+      )
+    ] as const
+  })
   const jobs: PlanEstimate["jobs"] = Object.fromEntries(
     found.flatMap(([name, one]) => (one === undefined ? [] : [[name, one]]))
   )

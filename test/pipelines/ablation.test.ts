@@ -57,20 +57,29 @@ describe("the rows", () => {
   })
 
   it("begin with the pipeline's student and no trick, each has one more", () => {
-    const made = of(fashion, ["warmup", "zero-gamma", "bf16", "cosine", "label-smoothing", "distill"])
+    const made = of(fashion, [
+      "warmup",
+      "zero-gamma",
+      "no-bias-decay",
+      "bf16",
+      "cosine",
+      "label-smoothing",
+      "distill"
+    ])
     const own = { epochs: 10, learningRate: 0.1, weightDecay: 5e-4, batchSize: 128 }
     const step = { kind: "step", milestones: [2, 5, 7], factor: 0.1 }
     const plain = { ...own, warmupEpochs: 0, precision: "float32", lrSchedule: step, labelSmoothing: 0 }
     const baseline = paramsOf(made, "row-00-baseline-seed-1")
     assert.deepStrictEqual(baseline.architecture, paramsOf(fashion, "student-alone").architecture)
-    assert.deepInclude(baseline.training, { ...plain, seed: 1 })
+    assert.deepInclude(baseline.training, { ...plain, weightDecayOn: "all", seed: 1 })
     assert.notProperty(baseline.training, "zeroGamma")
-    const last = paramsOf(made, "row-06-distill-seed-2")
+    const last = paramsOf(made, "row-07-distill-seed-2")
     const tricks = { warmupEpochs: 1, precision: "bfloat16", zeroGamma: true, labelSmoothing: 0.1 }
     assert.deepInclude(last.training, { ...own, ...tricks, lrSchedule: { kind: "cosine" }, seed: 2 })
+    assert.notProperty(last.training, "weightDecayOn", "on kernels is what is usual")
     assert.strictEqual(last.temperature as unknown, 4)
     assert.include(names(made), "teacher")
-    assert.deepStrictEqual(inputsOf(made, "row-06-distill-seed-2"), {
+    assert.deepStrictEqual(inputsOf(made, "row-07-distill-seed-2"), {
       dataset: "prepared",
       teacher: "teacher"
     })
@@ -83,9 +92,9 @@ describe("the rows", () => {
       said.map(({ params }) => params),
       [
         ["training.warmupEpochs: 0 → 2"],
-        ['architecture.variant: "A" → –'],
-        ['architecture.variant: – → "D"'],
-        ['training.lrSchedule.kind: "constant" → "cosine"'],
+        ["architecture.variant: A → –"],
+        ["architecture.variant: – → D"],
+        ["training.lrSchedule: {kind:constant} → {kind:cosine}"],
         ["training.labelSmoothing: 0 → 0.2"]
       ]
     )

@@ -81,4 +81,24 @@ describe("an estimate", () => {
       })
     )
   )
+
+  it.effect("follows other jobs that were said to be alike, where they were nearer", () =>
+    onMemory(
+      Effect.gen(function* () {
+        const world = slowWorld({ scale: 20 })
+        yield* run(world)
+        const toy = toyPipeline(makeWorld(), { ...toyParams, double: 5 })
+        const pipeline = { ...toy, name: "another" }
+        const asked = (alike: Parameters<typeof estimatePlan>[2]) =>
+          Effect.gen(function* () {
+            const plan = yield* Plan.make(pipeline, {})
+            return yield* estimatePlan(plan, { cpu: 1, gpu: 1 }, alike)
+          }).pipe(Effect.provide(toyEngine(makeWorld())))
+        assert.deepStrictEqual((yield* asked(undefined)).jobs, {})
+        const names = ["triple", "double"]
+        const alike = yield* asked(() => names.map((job) => ({ pipeline: toy.name, job })))
+        assert.deepStrictEqual(alike.jobs.double, { seconds: 20, storedBytes: 0, differs: ["factor"] })
+      })
+    )
+  )
 })
