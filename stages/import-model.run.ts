@@ -6,6 +6,7 @@ import { parseLabelNames } from "../lib/models/label-names.ts"
 import { fitWeights } from "../lib/models/published/fitWeights.ts"
 import { loadReportText } from "../lib/models/published/LoadReport.ts"
 import { readWeightsFile } from "../lib/models/published/readWeightsFile.ts"
+import { requireImageSize } from "../lib/models/requireImageSize.ts"
 import type { NamedTensors } from "../lib/models/StoredTensor.ts"
 import { encodeWeights } from "../lib/models/weights.ts"
 import { BlobStore } from "../lib/storage/BlobStore.ts"
@@ -116,6 +117,7 @@ export const run = Effect.fn("import-model")(function* ({
     imageChannels: channels,
     numClasses: classes.length
   })
+  yield* requireImageSize(classifier, preprocessing, false)
   const { report, weights } = yield* fitted(file, tensors, classifier)
   yield* (yield* JobContext).note(`${file}: ${loadReportText(report)}`)
   return {

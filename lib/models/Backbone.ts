@@ -36,6 +36,8 @@ export interface Auxiliary {
   /** The map → `[N, h, w, channels]`, to be averaged over the picture. */
   readonly apply: (weights: WeightTensors, map: tf.Tensor4D, mode: Mode) => tf.Tensor4D
   readonly channels: number
+  /** Rows (columns) it makes of so many of the map; none where that is too small. */
+  readonly extent: (cells: number) => number
 }
 
 export interface Backbone {
@@ -72,6 +74,21 @@ export const coarsestFeature = (backbone: Backbone): FeatureName => {
   const names = (["c5", "c4", "c3", "c2"] as const).filter((name) => backbone.features[name] !== undefined)
   if (names[0] === undefined) throw new Error("A backbone must promise at least one of c2, c3, c4, c5.")
   return names[0]
+}
+
+/**
+ * The fewest rows and columns of pixels of which there is a cell in every map, and in the auxiliary
+ * classifier's if that is to run.
+ */
+export const fewestPixels = ({ auxiliary, features }: Backbone, withAuxiliary: boolean): number => {
+  const isEnough = (pixels: number): boolean => {
+    const cells = (feature: FeatureName) => featureExtent(features[feature]!, pixels)
+    if (Object.values(features).some((spec) => featureExtent(spec, pixels) < 1)) return false
+    return !withAuxiliary || auxiliary === undefined || auxiliary.extent(cells(auxiliary.feature)) >= 1
+  }
+  let pixels = 1
+  while (!isEnough(pixels)) pixels++
+  return pixels
 }
 
 /** Boxes and masks lie anywhere in the picture: the maps must show all of it. */

@@ -5,7 +5,7 @@ import type { Mode } from "../nn/Mode.ts"
 import { countParameters, type WeightSpec, type WeightTensors } from "../nn/Weights.ts"
 import type { tf } from "../tensor/tf.ts"
 import type { Architecture } from "./Architecture.ts"
-import { type Auxiliary, type Backbone, coarsestFeature } from "./Backbone.ts"
+import { type Auxiliary, type Backbone, coarsestFeature, fewestPixels } from "./Backbone.ts"
 import { loadBackbone } from "./backbones/index.ts"
 import {
   type ClassifierHead,
@@ -23,6 +23,8 @@ export interface Classifier {
   readonly apply: (weights: WeightTensors, images: tf.Tensor4D, mode: Mode) => tf.Tensor2D
   /** Multiply-accumulates of convolutions and linear layers for one image of `height` x `width` pixels. */
   readonly macs: (height: number, width: number) => number
+  /** The fewest rows and columns that images may have, where the auxiliary classifier learns and where not. */
+  readonly fewestPixels: (withAuxiliary: boolean) => number
   /** What training drops of the features `[N, numFeatures]` that the linear layer reads; absent: nothing. */
   readonly dropout?: Dropout
   /** Blocks whose branch training may skip; absent: the architecture has none. */
@@ -59,6 +61,7 @@ export const makeClassifier = (backbone: Backbone, numClasses: number): Classifi
     apply: (tensors, images, mode) => main(tensors, backbone.apply(tensors, images, mode), mode),
     macs: (height, width) => backbone.macs(height, width) + classifierHeadMacs(head),
     numResidualBlocks: backbone.numResidualBlocks,
+    fewestPixels: (withAuxiliary) => fewestPixels(backbone, withAuxiliary),
     ...(dropout > 0 && { dropout: { rate: dropout, numFeatures: channels } }),
     ...(auxiliary && {
       auxiliary: {

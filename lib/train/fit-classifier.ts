@@ -1,10 +1,11 @@
 /** What pretraining and distillation share: batches, first weights and validation of a classifier. */
-import type { Schema } from "effect"
+import { Effect, type Schema } from "effect"
 import type { Normalization } from "../data/augment/normalization.ts"
 import type { FrameSize } from "../data/augment/pad-crop-flip.ts"
 import { classificationBatches, type LabelledImages } from "../data/batches.ts"
 import type { StochasticDepth } from "../data/stochastic-depth.ts"
 import type { Classifier } from "../models/Classifier.ts"
+import { requireImageSize } from "../models/requireImageSize.ts"
 import { initializeWeights } from "../nn/initializers.ts"
 import { RandomStream } from "../tensor/random.ts"
 import { classifierValidation } from "./evaluate-classifier.ts"
@@ -26,12 +27,13 @@ export interface FitClassifierOptions<E> {
   readonly host: TrainingHost<E>
 }
 
-/** Trains a classifier: see {@link fitTask}. */
-export const fitClassifier = <E>(options: FitClassifierOptions<E>) => {
+/** Trains a classifier: see {@link fitTask}. Fails with `ImagesTooSmall`, too. */
+export const fitClassifier = Effect.fn("fitClassifier")(function* <E>(options: FitClassifierOptions<E>) {
   const { acting, classifier, dataset, host, inputSize, normalization, params, task, validation } = options
   const { augment, initializer, labelSmoothing, seed, zeroGamma = false } = params
   const { numClasses } = classifier
-  return fitTask({
+  yield* requireImageSize(classifier, inputSize ?? dataset, params.auxiliaryWeight !== 0)
+  return yield* fitTask({
     task,
     batches: classificationBatches({
       dataset,
@@ -53,7 +55,7 @@ export const fitClassifier = <E>(options: FitClassifierOptions<E>) => {
       validation && classifierValidation({ classifier, dataset: validation, normalization, inputSize }),
     host
   })
-}
+})
 
 /** Absent: every example goes through every block. */
 export const stochasticDepthOf = (

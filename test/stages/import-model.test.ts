@@ -129,6 +129,11 @@ describe("what does not fit is refused", () => {
       { architecture: { ...architecture, depth: 14 } },
       /WeightsMismatch .*missing: layer1\.1\./
     ],
+    [
+      "images that are too small",
+      { architecture: { family: "inception-v3" } },
+      /ImagesTooSmall .*8 x 8 pixels are too small.*at least 75 x 75/
+    ],
     ["another shape", { weights: fileOf("grey", other) }, /conv1\.weight \[2,1,3,3\], not \[2,3,3,3\]/],
     ["no number", { weights: fileOf("nan", broken) }, /WeightsNotFinite .*"nan".*bn1\.weight holds NaN/],
     ["no weights", { weights: { _tag: "File", path: write("page", "<html>") } }, /it is a web page/],

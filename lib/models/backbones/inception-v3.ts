@@ -15,6 +15,7 @@ import {
   applyLayer,
   concat,
   type LayerFor,
+  layerCost,
   layerOutputs,
   layerWeights,
   pool,
@@ -72,7 +73,8 @@ const auxiliaryOn = (architecture: InceptionV3, channels: number): Auxiliary => 
     name: "AuxLogits.fc",
     weights: layerWeights(layers),
     channels: layerOutputs(layers, channels),
-    apply: (weights, map, mode) => applyLayer(weights, layers, map, mode)
+    apply: (weights, map, mode) => applyLayer(weights, layers, map, mode),
+    extent: (cells) => layerCost(layers, cells, cells).height
   }
 }
 

@@ -34,7 +34,11 @@ const classifier = makeClassifier(
       ]
     }),
     classifier: { dropout: 0.5 },
-    auxiliary: { feature: "c4", name: "beside", weights: [], channels: 4, apply: (_, map) => map }
+    auxiliary: {
+      ...{ feature: "c4", name: "beside", weights: [], channels: 4 },
+      apply: (_, map) => map,
+      extent: (cells) => cells
+    }
   },
   3
 )
