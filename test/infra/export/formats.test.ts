@@ -71,6 +71,23 @@ const networks: ReadonlyArray<Case> = [
       width: 64
     }
   },
+  // Dilations in place of strides.
+  {
+    name: "ResNet-18 of output stride 8",
+    options: {
+      architecture: { family: "resnet", depth: 18, width: 4, outputStride: 8 },
+      height: 33,
+      width: 48
+    }
+  },
+  {
+    name: "MobileNet-V1 of output stride 16",
+    options: {
+      architecture: { family: "mobilenet-v1", width: 0.25, activation: "relu", outputStride: 16 },
+      height: 45,
+      width: 32
+    }
+  },
   {
     name: "Inception-V3",
     options: {
