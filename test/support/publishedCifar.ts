@@ -12,8 +12,8 @@ import { gunzip } from "../../infra/sources/gunzip.ts"
 import type { LabelledImages } from "../../lib/data/batches.ts"
 import { ImageCodec } from "../../lib/data/ImageCodec.ts"
 import { loadClassifier } from "../../lib/models/Classifier.ts"
-import { decodeSafetensors, type NamedArray } from "../../lib/models/safetensors.ts"
-import type { Weight } from "../../lib/nn/Weights.ts"
+import { fitWeights } from "../../lib/models/published/fitWeights.ts"
+import { readWeightsFile } from "../../lib/models/published/readWeightsFile.ts"
 import { classifierLogits } from "../../lib/train/evaluate-classifier.ts"
 
 const mirror =
@@ -51,20 +51,6 @@ export const expected = Effect.map(
   (bytes) => JSON.parse(new TextDecoder().decode(bytes)) as Expected
 )
 
-/** `[out, in, height, width]` → `[height, width, in, out]`, `[out, in]` → `[in, out]` */
-const fromPyTorch = ({ shape, values }: NamedArray): Weight => {
-  if (shape.length === 1) return { shape, values: Float32Array.from(values) }
-  const [outputs, inputs, height = 1, width = 1] = shape as [number, number, number?, number?]
-  const area = height * width
-  const turned = new Float32Array(values.length)
-  for (let i = 0; i < values.length; i++) {
-    const [tap, input] = [i % area, Math.floor(i / area) % inputs]
-    turned[(tap * inputs + input) * outputs + Math.floor(i / (area * inputs))] = values[i]!
-  }
-  const ours = shape.length === 2 ? [inputs, outputs] : [height, width, inputs, outputs]
-  return { shape: ours, values: turned }
-}
-
 /** What a published network says to images: logits `[N, 10]`. */
 export const publishedLogits = Effect.fn("publishedLogits")(function* (
   name: PublishedName,
@@ -76,13 +62,8 @@ export const publishedLogits = Effect.fn("publishedLogits")(function* (
     imageChannels: 3,
     numClasses: 10
   })
-  const { arrays } = yield* decodeSafetensors(yield* member("weights.tar", `weights/${name}.safetensors`))
-  const weights = Object.fromEntries(
-    classifier.weights.map((spec) => {
-      const weight = fromPyTorch(arrays[spec.name.replace(/^fc\./, "linear.")]!)
-      return [spec.name, weight]
-    })
-  )
+  const { tensors } = yield* readWeightsFile(yield* member("weights.tar", `weights/${name}.safetensors`))
+  const { weights } = yield* fitWeights(tensors, classifier.weights)
   const { mean, std } = yield* expected
   return yield* classifierLogits({ classifier, weights, dataset, normalization: { mean, std } })
 })
