@@ -1,153 +1,129 @@
 /**
- * A network against PyTorch's, with equal weights and pixels: logits in evaluation and in training, and the
- * gradients of all weights, on the native runtime. What PyTorch says is in `test/golden/zoo`, whose `make.py`
- * tells how to add a network.
+ * A network against PyTorch's, with equal weights and pixels: logits in training and in evaluation, and the
+ * gradients of all weights, on the native runtime. What PyTorch says in float64 is in `test/golden/zoo`, whose
+ * `make.py` tells how to add a network, and why the rule for weights and pixels is as it is.
  */
 import { assert, it } from "@effect/vitest"
 import { Effect } from "effect"
 import type { Architecture } from "../../lib/models/Architecture.ts"
 import { type Classifier, loadClassifier } from "../../lib/models/Classifier.ts"
 import { BatchStatistics, evaluation } from "../../lib/nn/Mode.ts"
-import { isTrainable, sizeOf, type WeightSpec, type Weights } from "../../lib/nn/Weights.ts"
+import { isTrainable } from "../../lib/nn/Weights.ts"
 import { TensorRuntime } from "../../lib/tensor/Runtime.ts"
 import { tf } from "../../lib/tensor/tf.ts"
 import { makeVariables, type Variables } from "../../lib/train/variables.ts"
 import { readGolden } from "../support/golden.ts"
 import { native } from "../support/runtimes.ts"
+import { numbers, sketch, type Unread, zooImages, zooWeights } from "../support/zooPoint.ts"
 
-export interface Golden {
+interface Golden {
   readonly batch: number
   readonly height: number
   readonly width: number
   readonly classes: number
-  /** The name by which pixels are drawn. */
-  readonly images: string
+  /** Inputs to which a kernel gives no weight. */
+  readonly unread?: Unread
   readonly evaluation: ReadonlyArray<number>
+  /** Those of the auxiliary classifier, where there is one, behind the others. */
   readonly training: ReadonlyArray<number>
-  /** By the name of the weight: norm, sum, and values at equal distances. */
-  readonly gradients: Readonly<Record<string, ReadonlyArray<number>>>
+  readonly gradients: Readonly<Record<string, GradientSketch>>
 }
 
-/** make.py's `numbers`: the same bits. */
-export const numbers = (name: string, count: number, scale = 1, shift = 0): Float32Array => {
-  let offset = 0x811c9dc5
-  for (const letter of new TextEncoder().encode(name)) offset = Math.imul(offset ^ letter, 0x01000193)
-  const values = new Float32Array(count)
-  for (let i = 0; i < count; i++) {
-    let x = (Math.imul(i, 0x9e3779b9) + offset) | 0
-    x = Math.imul(x ^ (x >>> 16), 0x7feb352d)
-    x = Math.imul(x ^ (x >>> 15), 0x846ca68b)
-    x ^= x >>> 16
-    values[i] = ((x >>> 8) / 2 ** 24 - 0.5) * scale + shift
-  }
-  return values
+interface GradientSketch {
+  /** What errors are measured by: the gradient's norm, but for some shifts. */
+  readonly scale: number
+  readonly sketch: ReadonlyArray<number>
 }
 
-/** make.py's `fill`. */
-const weightsOf = (specs: ReadonlyArray<WeightSpec>): Weights => {
-  const layerOf = ({ name }: WeightSpec) => name.slice(0, name.lastIndexOf("."))
-  const closing = new Set(specs.filter((spec) => spec.closesBranch === true).map(layerOf))
-  return Object.fromEntries(
-    specs.map((spec) => [
-      spec.name,
-      { shape: spec.shape, values: valuesOf(spec, closing.has(layerOf(spec))) }
-    ])
-  )
-}
+/** Of the auxiliary classifier's loss. */
+const AUXILIARY = 0.4
+/** Relative errors, by Euclidean norms: make.py's LOGITS and GRADIENTS. */
+const [LOGITS, GRADIENTS] = [1e-4, 1e-3]
 
-const valuesOf = ({ name, role, shape }: WeightSpec, closesBranch: boolean): Float32Array => {
-  const size = sizeOf(shape)
-  switch (role) {
-    case "kernel":
-      return numbers(name, size, Math.sqrt(24 / sizeOf(shape.slice(0, -1))))
-    case "scale":
-      return closesBranch ? numbers(name, size, 1 / 4, 1 / 4) : numbers(name, size, 1, 1)
-    case "shift":
-      return closesBranch ? numbers(name, size, 1 / 4) : numbers(name, size, 3, 2.5)
-    case "running-variance":
-      return numbers(name, size, 1, 1)
-    case "bias":
-    case "running-mean":
-      return numbers(name, size)
-  }
-}
+type TrainingOutputs = "logits" | `gradient of ${string}` | `statistic ${string}`
 
-const SAMPLES = 3
+const gradientOf = (name: string) => `gradient of ${name}` as const
+const statisticOf = (name: string) => `statistic ${name}` as const
 
-/** make.py's `summary`, as a tensor. */
-const summary = (gradient: tf.Tensor): tf.Tensor => {
-  const flat = tf.reshape(gradient, [-1])
-  const places = Int32Array.from({ length: SAMPLES }, (_, k) =>
-    Math.floor(((2 * k + 1) * flat.size) / (2 * SAMPLES))
-  )
-  const norm = tf.sqrt(tf.sum(tf.square(flat)))
-  return tf.concat([tf.reshape(norm, [1]), tf.reshape(tf.sum(flat), [1]), tf.gather(flat, places)])
-}
-
-const observing =
+/** Logits, gradients, and the batch's statistics. */
+const training =
   (classifier: Classifier, variables: Variables, { batch, classes }: Golden) =>
-  ({ images }: { readonly images: tf.Tensor }) => {
-    const names = trainableNames(classifier)
+  ({ images }: { readonly images: tf.Tensor }): Record<TrainingOutputs, tf.Tensor> => {
     const factors = tf.tensor2d(numbers("factors", batch * classes), [batch, classes])
     const statistics = new BatchStatistics()
-    let training: tf.Tensor | undefined
+    const names = trainableNames(classifier)
+    let all: tf.Tensor | undefined
     const { grads } = tf.variableGrads(
       () => {
-        const mode = { kind: "training", statistics } as const
-        const logits = classifier.apply(variables, images as tf.Tensor4D, mode)
-        training = tf.keep(tf.clone(logits))
-        return tf.sum(tf.mul(logits, factors))
+        const logits = trainingLogits(classifier, variables, images as tf.Tensor4D, statistics)
+        all = tf.keep(tf.concat([...logits]))
+        const losses = logits.map((each, index) =>
+          tf.mul(tf.sum(tf.mul(each, factors)), index === 0 ? 1 : AUXILIARY)
+        )
+        return tf.addN(losses) as tf.Scalar
       },
       names.map((name) => variables[name]!)
     )
-    statistics.take()
     return {
-      evaluation: classifier.apply(variables, images as tf.Tensor4D, evaluation),
-      training: training!,
-      summaries: tf.stack(names.map((name) => summary(grads[variables[name]!.name]!)))
+      logits: all!,
+      ...Object.fromEntries(names.map((name) => [gradientOf(name), grads[variables[name]!.name]!])),
+      ...Object.fromEntries(statistics.take().map(([name, value]) => [statisticOf(name), value]))
     }
   }
 
-export const trainableNames = (classifier: Classifier): ReadonlyArray<string> =>
+/** The classifier's, and those of an auxiliary one. */
+const trainingLogits = (
+  classifier: Classifier,
+  variables: Variables,
+  images: tf.Tensor4D,
+  statistics: BatchStatistics
+): ReadonlyArray<tf.Tensor2D> => {
+  const mode = { kind: "training", statistics } as const
+  if (classifier.auxiliary === undefined) return [classifier.apply(variables, images, mode)]
+  const { auxiliary, logits } = classifier.auxiliary.apply(variables, images, mode)
+  return [logits, auxiliary]
+}
+
+const trainableNames = (classifier: Classifier): ReadonlyArray<string> =>
   classifier.weights.filter(isTrainable).map((spec) => spec.name)
 
-/** Within `tolerance` of the largest. */
-export const assertLogits = (actual: Float32Array, wanted: ReadonlyArray<number>, tolerance: number) => {
+const distance = (actual: ArrayLike<number>, wanted: ReadonlyArray<number>): number =>
+  Math.hypot(...wanted.map((value, index) => actual[index]! - value))
+
+const assertLogits = (actual: ArrayLike<number>, wanted: ReadonlyArray<number>, what: string): void => {
   assert.strictEqual(actual.length, wanted.length)
-  const largest = wanted.reduce((most, logit) => Math.max(most, Math.abs(logit)), 0)
-  for (const [i, logit] of wanted.entries()) {
-    assert.approximately(actual[i]!, logit, tolerance * largest, `logit ${i}`)
-  }
+  assert.isAtMost(distance(actual, wanted) / Math.hypot(...wanted), LOGITS, `logits of ${what}`)
 }
 
-type Gradients = Golden["gradients"]
-
-/**
- * Below this, a gradient is what rounding leaves of sums that come to nothing, as of a bias that the next
- * normalisation takes away again.
- */
-export const leastNorm = (gradients: Gradients): number => {
-  const norms = Object.values(gradients).map(([norm]) => norm!)
-  return norms.sort((a, b) => a - b)[Math.floor(norms.length / 2)]! / 100
-}
-
-/** All within a thousandth, sums at least of the norm, single values of the root mean square. */
-const assertGradients = (
-  specs: ReadonlyArray<WeightSpec>,
-  summaries: Float32Array,
-  gradients: Gradients
-): void => {
-  const least = leastNorm(gradients)
-  for (const [index, { name, shape }] of specs.entries()) {
-    const wanted = gradients[name]!
-    const norm = Math.max(wanted[0]!, least)
-    for (const [i, value] of wanted.entries()) {
-      const scale = Math.max(Math.abs(value), i < 2 ? norm : norm / Math.sqrt(sizeOf(shape)))
-      const actual = summaries[index * wanted.length + i]!
-      assert.approximately(actual, value, 1e-3 * scale, `gradient of ${name}, number ${i}`)
-    }
-  }
-}
+const observed = Effect.fn("zooSuite.observed")(function* (classifier: Classifier, golden: Golden) {
+  const { batch, height, width } = golden
+  const shape = [batch, height, width, 3] as const
+  const { jit } = yield* TensorRuntime
+  const inputs = { images: { shape, dtype: "float32" } } as const
+  const weights = zooWeights(classifier.weights, golden.unread)
+  const variables = yield* makeVariables(weights)
+  const learn = yield* jit<"images", TrainingOutputs>(training(classifier, variables, golden), {
+    inputs,
+    precision: "float32"
+  })
+  const found = yield* learn.run({ images: zooImages("training", shape) })
+  // What a running statistic is after one batch, if nothing of what it was before is kept.
+  const statistics = yield* makeVariables(
+    Object.fromEntries(
+      classifier.weights
+        .filter((spec) => !isTrainable(spec))
+        .map(({ name, shape }) => [name, { shape, values: found[statisticOf(name)] as Float32Array }])
+    )
+  )
+  const tell = yield* jit<"images", "logits">(
+    ({ images }) => ({
+      logits: classifier.apply({ ...variables, ...statistics }, images as tf.Tensor4D, evaluation)
+    }),
+    { inputs, precision: "float32" }
+  )
+  const { logits } = yield* tell.run({ images: zooImages("evaluation", shape) })
+  return { found, evaluation: logits }
+})
 
 /** `name` is that of the file in `test/golden/zoo`. */
 export const zooSuite = (name: string, architecture: Architecture) =>
@@ -156,20 +132,19 @@ export const zooSuite = (name: string, architecture: Architecture) =>
     () =>
       Effect.gen(function* () {
         const golden = readGolden<Golden>("zoo", `${name}.json`)
-        const { batch, classes: numClasses, height, width } = golden
+        const { classes: numClasses, gradients } = golden
         const classifier = yield* loadClassifier({ architecture, imageChannels: 3, numClasses })
-        const variables = yield* makeVariables(weightsOf(classifier.weights))
-        const step = yield* (yield* TensorRuntime).jit(observing(classifier, variables, golden), {
-          inputs: { images: { shape: [batch, height, width, 3], dtype: "float32" } },
-          precision: "float32"
-        })
-        const images = numbers(golden.images, batch * height * width * 3, 2)
-        const { evaluation, summaries, training } = yield* step.run({ images })
-        assertLogits(evaluation as Float32Array, golden.evaluation, 1e-4)
-        assertLogits(training as Float32Array, golden.training, 1e-4)
-        assert.sameMembers(Object.keys(golden.gradients), trainableNames(classifier) as Array<string>)
-        const specs = classifier.weights.filter(isTrainable)
-        assertGradients(specs, summaries as Float32Array, golden.gradients)
+        const { evaluation, found } = yield* observed(classifier, golden)
+        assertLogits(found.logits, golden.training, "training")
+        assertLogits(evaluation, golden.evaluation, "evaluation")
+        const names = trainableNames(classifier)
+        assert.sameMembers(Object.keys(gradients), [...names])
+        for (const weight of names) {
+          const { scale, sketch: wanted } = gradients[weight]!
+          const gradient = found[gradientOf(weight)] as Float32Array
+          const error = distance(sketch(weight, gradient), wanted) / scale
+          assert.isAtMost(error, GRADIENTS, `error of the gradient of ${weight}`)
+        }
       }).pipe(Effect.scoped, Effect.provide(native.layer)),
     120_000
   )

@@ -8,7 +8,7 @@ import { evaluation } from "../../../../lib/nn/Mode.ts"
 import { RandomStream } from "../../../../lib/tensor/random.ts"
 import { tf } from "../../../../lib/tensor/tf.ts"
 import { backboneSuite } from "../../../suites/backbone.ts"
-import { sequentialZooSuite } from "../../../suites/sequentialZoo.ts"
+import { zooSuite } from "../../../suites/zoo.ts"
 
 const family = "mobilenet-v1"
 const narrow = MobileNetV1.make({ family, width: 0.25 })
@@ -71,10 +71,8 @@ describe("mobilenet-v1", () => {
 })
 
 describe("mobilenet-v1 and PyTorch's", () => {
-  sequentialZooSuite("mobilenet-v1", MobileNetV1.make({ family }))
-  sequentialZooSuite("mobilenet-v1-relu6", MobileNetV1.make({ family, activation: "relu6" }))
-  sequentialZooSuite(
-    "mobilenet-v1-dilated",
-    MobileNetV1.make({ family, activation: "relu6", outputStride: 8 })
-  )
+  const relu6 = MobileNetV1.make({ family, activation: "relu6" })
+  zooSuite("mobilenet-v1", MobileNetV1.make({ family }))
+  zooSuite("mobilenet-v1-relu6", relu6)
+  zooSuite("mobilenet-v1-dilated", { ...relu6, outputStride: 8 })
 })
