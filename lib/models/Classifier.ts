@@ -23,7 +23,7 @@ export interface Classifier {
   readonly apply: (weights: WeightTensors, images: tf.Tensor4D, mode: Mode) => tf.Tensor2D
   /** Multiply-accumulates of convolutions and linear layers for one image of `height` x `width` pixels. */
   readonly macs: (height: number, width: number) => number
-  /** The fewest rows and columns that images may have, where the auxiliary classifier learns and where not. */
+  /** The fewest rows and columns that images may have, where the auxiliary classifier learns or not. */
   readonly fewestPixels: (withAuxiliary: boolean) => number
   /** What training drops of the features `[N, numFeatures]` that the linear layer reads; absent: nothing. */
   readonly dropout?: Dropout

@@ -1,4 +1,4 @@
-/** Networks whose windows have no padding make nothing of images that are smaller than all of these together. */
+/** Networks whose windows have no padding make nothing of images that are smaller than these together. */
 import { Effect, Schema } from "effect"
 import type { Classifier } from "./Classifier.ts"
 

@@ -1,7 +1,7 @@
 /**
  * A network against PyTorch's, with equal weights and pixels: logits in training and in evaluation, and the
- * gradients of all weights, on the native runtime. What PyTorch says in float64 is in `test/golden/zoo`, whose
- * `make.py` tells how to add a network, and why the rule for weights and pixels is as it is.
+ * gradients of all weights, on the native runtime. What PyTorch says in float64 is in `test/golden/zoo`,
+ * whose `make.py` tells how to add a network, and why the rule for weights and pixels is as it is.
  */
 import { assert, it } from "@effect/vitest"
 import { Effect } from "effect"

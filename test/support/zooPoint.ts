@@ -1,4 +1,4 @@
-/** The rule by which `test/golden/zoo/make.py` makes weights and pixels and sums gradients up: the same bits. */
+/** How `test/golden/zoo/make.py` makes weights and pixels, and sums gradients up: the same bits. */
 import { sizeOf, type WeightSpec, type Weights } from "../../lib/nn/Weights.ts"
 
 /** From a ReLU's corner to the middle of what it is given, and standard deviation of that. */
