@@ -126,7 +126,10 @@ const transfer = Effect.fn("copy.transfer")(function* (
   // A sweep of the other store keeps what it is given meanwhile.
   const copied = yield* whileOpen({ runId: `copy-${started}-${process.pid}`, scope }, ({ reads }) =>
     Effect.andThen(reads(keys), copy(selection, plan, { from: source, to: target, onProgress }))
-  ).pipe(Effect.provideService(ObjectStore, target.objects))
+  ).pipe(
+    Effect.provideService(ObjectStore, target.objects),
+    Effect.onInterrupt(() => tell(["stopped; what was copied stays: the same command copies the rest"]))
+  )
   return { selection, plan, copied } satisfies Outcome as Outcome
 })
 

@@ -116,6 +116,9 @@ const unusable: { readonly [code: string]: Words } = {
   IllegalLocationConstraintException: wrongRegion,
   NotImplemented: () =>
     "the server lacks something that is needed, probably conditional writes, or keys for DISTILLERY_S3_SSE",
+  ERR_INVALID_CHAR: () =>
+    "one of the credentials holds a character that it may not, such as a line break at its end; " +
+    `check ${keyVariables}, and AWS_SESSION_TOKEN`,
   ERR_INVALID_URL: () =>
     "the server's address is no URL; let AWS_ENDPOINT_URL be http://host:port or https://host:port",
   EPROTO: (_, { server }) => `${server} does not speak TLS as expected; is it http:// in AWS_ENDPOINT_URL?`

@@ -1,4 +1,5 @@
 /** Results carried between a folder and a bucket, through the program as people call it. */
+import { once } from "node:events"
 import {
   copyFileSync,
   cpSync,
@@ -15,7 +16,7 @@ import { assert, beforeAll, describe, it } from "vitest"
 import { type FaultyProxy, startFaultyProxy } from "../../support/faultyProxy.ts"
 import { temporaryFolder } from "../../support/temporaryFolder.ts"
 import { skipNote, startVersitygw, versitygwMissing } from "../../support/versitygw.ts"
-import { distillery, project } from "./builtProgram.ts"
+import { distillery, project, start } from "./builtProgram.ts"
 
 const server = versitygwMissing ? undefined : await startVersitygw()
 const proxy = (server === undefined ? undefined : await startFaultyProxy(server.url)) as FaultyProxy
@@ -214,6 +215,26 @@ describe.skipIf(server === undefined)(`push and pull${skipNote}`, () => {
     )
     const predicted = await called(["predict", "toy/teacher", "grey.pgm"], {}, folder)
     assert.strictEqual(predicted.code, 0, predicted.stderr)
+  }, 30_000)
+
+  it("say that they stopped, and what to do, when they are interrupted; the next goes on", async () => {
+    const broken = ["push", "toy", "--to", `s3://${server!.bucket}/broken`]
+    let letGo: () => void = () => undefined
+    const held = new Promise<undefined>((resolve) => (letGo = () => resolve(undefined)))
+    const child = start(broken, { ...environment, AWS_ENDPOINT_URL: proxy.url })
+    let stderr = ""
+    child.stderr.on("data", (chunk) => (stderr += chunk))
+    proxy.fault = ({ method, path }) => {
+      if (method !== "PUT" || !path.includes("/blobs/")) return undefined
+      child.kill("SIGINT")
+      return held
+    }
+    const [code] = await once(child, "close")
+    letGo()
+    proxy.fault = () => undefined
+    assert.strictEqual(code, 130)
+    assert.strictEqual(stderr, "stopped; what was copied stays: the same command copies the rest\n")
+    assert.deepInclude(await json(broken), { results: 4, refused: [] })
   }, 30_000)
 
   it("go on after a copy that was cut off between blobs and manifests", async () => {
