@@ -39,6 +39,7 @@ import { fromSource, throwingChunks } from "./sourceFailures.ts"
 import type { Patience } from "./storeAbsence.ts"
 import { formatFile, formatProblem } from "./storeFormat.ts"
 import { type S3Place, s3Url } from "./storePlace.ts"
+import { takingBack } from "./takingBack.ts"
 import { withinTime } from "./withinTime.ts"
 
 /** Parts are what a resumed transfer may lose, and what lies in memory twice. */
@@ -284,14 +285,17 @@ const make = (opened: Opened): ObjectStore["Service"] => {
     stamps: (keys) => s3Stamps({ head: headOf, list }, keys),
     put: (key, bytes, condition) =>
       isObjectKey(key)
-        ? attempt("write", key, bytes.length, (signal) => put(opened, key, bytes, { condition, signal }))
+        ? takingBack(
+            (signal) => put(opened, key, bytes, { condition, signal }),
+            translated(server, { operation: "write", key, sizeBytes: bytes.length })
+          )
         : Effect.fail(new StoreUnavailable({ operation: "write", key, reason: keyRule })),
     putStream: (key, source) =>
       isObjectKey(key)
-        ? Effect.tryPromise({
-            try: (signal) => putStream(opened, key, source, signal),
-            catch: fromSource(translated(server, { operation: "write", key, sizeBytes: source.sizeBytes }))
-          })
+        ? takingBack(
+            (signal) => putStream(opened, key, source, signal),
+            fromSource(translated(server, { operation: "write", key, sizeBytes: source.sizeBytes }))
+          )
         : Effect.fail(new StoreUnavailable({ operation: "write", key, reason: keyRule })),
     remove: (key) =>
       known("remove", key, (signal) => remove(opened, key, signal)).pipe(

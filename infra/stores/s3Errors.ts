@@ -66,6 +66,9 @@ const arrivedDamaged = new Set([
 /** What came was no answer, to us or to Node's parser. */
 const isGarbled = (code: string): boolean => code === badAnswer || code.startsWith("HPE_")
 
+/** The words of an answer, to the SDK's parser. */
+const isUnreadable = ({ message }: S3Failure): boolean => message?.includes("XML parse error") === true
+
 /**
  * Worth another try besides what the SDK tries again: something was damaged, there or on its way back, or a
  * connection that was kept was just being given up (408).
@@ -74,7 +77,7 @@ export const isPassing = (failure: S3Failure): boolean => {
   const status = statusOf(failure)
   const code = codeOf(failure)
   const isCutShort = status !== undefined && ((status >= 200 && status < 300) || status === 408)
-  return arrivedDamaged.has(code) || isGarbled(code) || isCutShort
+  return arrivedDamaged.has(code) || isGarbled(code) || isUnreadable(failure) || isCutShort
 }
 
 const keyVariables = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE"

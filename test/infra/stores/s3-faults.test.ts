@@ -1,7 +1,8 @@
 /** The store on a wire that breaks, before a server that falters: nothing is lost or believed wrongly. */
 import { randomBytes } from "node:crypto"
+import { ListMultipartUploadsCommand } from "@aws-sdk/client-s3"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer } from "effect"
+import { Effect, Fiber, Layer } from "effect"
 import { hasherLayer } from "../../../infra/hashing.ts"
 import { s3ObjectStoreLayer } from "../../../infra/stores/S3ObjectStore.ts"
 import { connect } from "../../../infra/stores/s3Client.ts"
@@ -11,7 +12,8 @@ import { blobKey, blobStoreLayer } from "../../../lib/storage/blobs.ts"
 import { ObjectStore } from "../../../lib/storage/ObjectStore.ts"
 import { assertSame } from "../../suites/objectStore.ts"
 import { type Fault, type FaultyProxy, type Passing, startFaultyProxy } from "../../support/faultyProxy.ts"
-import { sleep } from "../../support/processes.ts"
+import { sleep, until } from "../../support/processes.ts"
+import { plainClient } from "../../support/s3Process.ts"
 import { skipNote, startVersitygw, versitygwMissing } from "../../support/versitygw.ts"
 
 const server = versitygwMissing ? undefined : await startVersitygw()
@@ -130,6 +132,25 @@ describe.skipIf(server === undefined)(`a wire that breaks${skipNote}`, () => {
       const written = yield* store.put("k", large)
       assertSame(yield* store.head("k"), written)
       assert.isTrue(isSame(yield* store.get("k"), large))
+    })
+  )
+
+  it.effect("a large write that is interrupted leaves no parts behind", () =>
+    Effect.gen(function* () {
+      const { prefix, store } = yield* open
+      let isHeld = false
+      proxy.fault = ({ query }) => {
+        if (!query.includes("partNumber=2")) return undefined
+        isHeld = true
+        return new Promise(() => undefined)
+      }
+      const writing = yield* Effect.forkChild(store.put("k", large))
+      yield* Effect.promise(() => until(() => isHeld))
+      yield* Fiber.interrupt(writing)
+      const client = plainClient(server!.url)
+      const list = new ListMultipartUploadsCommand({ Bucket: bucket, Prefix: prefix })
+      assert.lengthOf((yield* Effect.promise(() => client.send(list))).Uploads ?? [], 0)
+      client.destroy()
     })
   )
 

@@ -166,6 +166,9 @@ describe("requests past the SDK", () => {
     const absent = say(Buffer.concat([head("404 Not Found", `Content-Length: ${garbled.length}`), garbled]))
     assert.lengthOf((await downloaded([absent, say(plain)])).requests, 2)
     assert.strictEqual((await rejection([absent])).name, "NoSucjKey")
+    const broken = Buffer.from("<Error><Code>NoSuchKey</Codf></Error>")
+    const unread = say(Buffer.concat([head("404 Not Found", `Content-Length: ${broken.length}`), broken]))
+    assert.lengthOf((await downloaded([unread, unread, say(plain)])).requests, 3)
   })
 
   it("that are more, or others, than was asked for are not believed", async () => {
