@@ -15,7 +15,6 @@ import {
   classificationTask,
   likeliestClasses
 } from "../../lib/train/tasks/classification.ts"
-import { native } from "../support/runtimes.ts"
 import { architecture, pipeline, training } from "./cifar10-jpg.pipeline.ts"
 import type { Experiment, Outcome } from "./Experiment.ts"
 import { preparedImages } from "./pipelineRuns.ts"
@@ -67,6 +66,8 @@ const run = async (variant: string, seed: number): Promise<Outcome> => {
     })
     return (yield* TensorRuntime).numerics
   })
+  // It looks for the native library as it is loaded.
+  const { native } = await import("../support/runtimes.ts")
   const numerics = await Effect.runPromise(Effect.provide(program, native.layer))
   return { figures: {}, curves: { "loss by step": losses }, numerics: { ...numerics } }
 }
