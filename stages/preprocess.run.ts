@@ -42,6 +42,19 @@ interface TaskData<X extends ShardImage, A, E> {
 /** Decodes in flight at once: enough to keep a few decoding threads busy. */
 const decodesAtOnce = 8
 
+/** Images of a split are held until it is written: 64 GiB are more than most machines have. */
+const heldBytesMax = 2 ** 36
+
+const checkFits = (name: string, count: number, { channels, height, width }: Target) => {
+  const sizeBytes = count * height * width * channels
+  if (sizeBytes <= heldBytesMax) return Effect.void
+  const gigabytes = (sizeBytes / 1e9).toFixed(0)
+  const reason =
+    `its ${count} images take ${gigabytes} GB at ${height} × ${width}, and all of them are held in memory: ` +
+    "set `limit`, or a smaller size"
+  return Effect.fail(new DatasetInvalid({ dataset: `split "${name}"`, reason }))
+}
+
 interface ReadSplit<A> {
   readonly split: PreparedImages<A>
   readonly quarantined: Quarantine
@@ -58,6 +71,7 @@ const readSplit = Effect.fnUntraced(function* <X extends ShardImage, A, E>(
   const job = yield* JobContext
   const isSelected = limitExamples(name, split.numExamples, params)
   const capacity = Math.min(split.numExamples, params.limit ?? split.numExamples)
+  yield* checkFits(name, capacity, target)
   const prepared = new PreparedImages<A>(capacity, target)
   const quarantined: Array<Quarantine[number]> = []
   let seen = 0

@@ -221,6 +221,17 @@ it.layer(services)("for random crops", (it) => {
   )
 })
 
+it.effect("images that no memory holds are refused before any is read", () =>
+  Effect.gen(function* () {
+    const dataset = yield* storeDataset({ train: [flat(1, 0)], test: [flat(2, 1)] })
+    const splits = { ...dataset.splits, train: { ...dataset.splits.train!, numExamples: 1_281_167 } }
+    const error = yield* Effect.flip(
+      preprocess({ ...dataset, splits }, { height: 256, width: 256, channels: 3 })
+    )
+    assert.include(error.message, "its 1281167 images take 252 GB at 256 × 256")
+  }).pipe(Effect.provide(services))
+)
+
 describe("preprocess params", () => {
   it("ask for a margin that keeps the middle, and for the fit that cuts", () => {
     const given = { height: 224, width: 224, channels: 3, fit: { ...crop, shorterSide: 256 } } as const
