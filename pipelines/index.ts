@@ -9,6 +9,7 @@ export const pipelines: { readonly [name: string]: () => Promise<PipelineModule>
   quickstart: () => import("./quickstart.ts"),
   "fashion-mnist": () => import("./fashion-mnist.ts"),
   cifar10: () => import("./cifar10.ts"),
+  imagenet: () => import("./imagenet.ts"),
   "detection-bccd": () => import("./detection-bccd.ts"),
   "segmentation-camvid": () => import("./segmentation-camvid.ts")
 }

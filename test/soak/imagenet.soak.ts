@@ -1,0 +1,53 @@
+/**
+ * The pipeline `imagenet` for two epochs on ILSVRC2012 in small: 1,000 classes of two images each, from the
+ * official archives, every param but the number of epochs as it stands. Hours on a machine without a GPU.
+ */
+import { mkdirSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import sharp from "sharp"
+import { assert, it } from "vitest"
+import { distillery, project } from "../infra/cli/builtProgram.ts"
+import { officialArchives } from "../support/miniatureImageNet.ts"
+
+const numClasses = 1000
+const hours = 3_600_000
+
+/** Each class its own colour, each image its own brightness. */
+const pictures = await Promise.all(
+  Array.from({ length: numClasses * 3 }, (_, index) => {
+    const [label, shade] = [Math.floor(index / 3), index % 3]
+    const background = { r: (label % 10) * 25, g: (Math.floor(label / 10) % 10) * 25, b: 40 + 30 * shade }
+    return sharp({ create: { width: 64, height: 48, channels: 3, background } })
+      .jpeg()
+      .toBuffer()
+  })
+)
+
+const trained = ["teacher", "teacher-299", "resnet", "mobilenet", "inception"]
+
+it(
+  "two epochs of all five trainings, evaluations and report",
+  async () => {
+    const image = (label: number, index: number) => pictures[label * 3 + index]!
+    mkdirSync(join(project, "imagenet"))
+    for (const [name, bytes] of officialArchives({
+      numClasses,
+      imagesPerClass: 2,
+      validationPerClass: 1,
+      image
+    })) {
+      writeFileSync(join(project, "imagenet", name), bytes)
+    }
+    const began = performance.now()
+    const epochs = trained.flatMap((job) => ["--set", `${job}.training.epochs=2`])
+    const { code, stderr, stdout } = await distillery(["run", "imagenet", ...epochs, "--json"], {
+      environment: { DISTILLERY_BACKEND: "native" }
+    })
+    assert.strictEqual(code, 0, stderr)
+    const minutes = ((performance.now() - began) / 60_000).toFixed(1)
+    console.info(
+      `imagenet on the miniature: ${minutes} minutes; ${JSON.stringify(JSON.parse(stdout).metrics)}`
+    )
+  },
+  12 * hours
+)
