@@ -41,7 +41,7 @@ import {
   SegmentationEvaluation,
   type TaskName
 } from "./artifacts.ts"
-import type { evaluateInputs } from "./evaluate.ts"
+import type { EvaluateParams, evaluateInputs } from "./evaluate.ts"
 
 /** The model was made for other images or classes than these: its scores would mean nothing. */
 export class DatasetMismatch extends Schema.TaggedError<DatasetMismatch>()("DatasetMismatch", {
@@ -56,6 +56,22 @@ export class DatasetMismatch extends Schema.TaggedError<DatasetMismatch>()("Data
     )
   }
 }
+
+/** Images that are smaller than what is to be cut from them. */
+export class ImagesTooSmall extends Schema.TaggedError<ImagesTooSmall>()("ImagesTooSmall", {
+  imageSize: Schema.Int,
+  height: Schema.Int,
+  width: Schema.Int
+}) {
+  override get message() {
+    return (
+      `Images of ${this.height} × ${this.width} pixels are stored, and imageSize asks for ` +
+      `${this.imageSize}. Prepare the dataset with a larger margin, or ask for less.`
+    )
+  }
+}
+
+type Params = typeof EvaluateParams.Type
 
 interface Pair<T extends TaskName> {
   readonly model: ModelValue<T>
@@ -88,24 +104,41 @@ const protocolOf = ({ height, width }: FrameSize, numExamples: number, how: stri
   return `test split, ${numExamples} images of ${height} × ${width}, one view each, float32; ${how}`
 }
 
-const evaluateClassifier = Effect.fnUntraced(function* ({ dataset, model }: Pair<"classification">) {
+/** What the network is given of a dataset's images. */
+const inputSizeOf = Effect.fnUntraced(function* (
+  { imageSize = null }: Params,
+  { preprocessing }: PreparedDatasetValue,
+  { height, width }: FrameSize
+) {
+  if (imageSize === null) return preprocessing
+  if (imageSize > Math.min(height, width)) return yield* new ImagesTooSmall({ imageSize, height, width })
+  return { height: imageSize, width: imageSize } satisfies FrameSize
+})
+
+const evaluateClassifier = Effect.fnUntraced(function* (
+  params: Params,
+  { dataset, model }: Pair<"classification">
+) {
   const blobs = yield* BlobStore
   const numClasses = model.classes.length
-  const { architecture, classes, history, macs, numParams, preprocessing } = model
+  const { architecture, classes, history, numParams, preprocessing } = model
   const classifier = yield* loadClassifier({
     architecture,
     imageChannels: preprocessing.channels,
     numClasses
   })
   const test = yield* Effect.flatMap(blobs.get(dataset.test.tensors), decodeLabelledImages)
+  const inputSize = yield* inputSizeOf(params, dataset, test)
   const logits = yield* classifierLogits({
     classifier,
     weights: yield* weightsOf(model, classifier.weights),
     dataset: test,
     normalization: preprocessing,
-    inputSize: dataset.preprocessing,
+    inputSize,
     batchSize
   })
+  const { height, width } = inputSize
+  const macs = params.imageSize === undefined ? model.macs : classifier.macs(height, width)
   const { confusionMatrix, loss, perClass, top1, top5 } = classificationMetrics(logits, test.labels)
   const probabilities = rowProbabilities(logits, numClasses)
   const predicted = Int32Array.from(test.labels, (_, image) => {
@@ -122,7 +155,7 @@ const evaluateClassifier = Effect.fnUntraced(function* ({ dataset, model }: Pair
   return ClassificationEvaluation.make({
     _tag: "Evaluation",
     task: "classification",
-    protocol: protocolOf(dataset.preprocessing, test.labels.length, "top-1 and top-5"),
+    protocol: protocolOf(inputSize, test.labels.length, "top-1 and top-5"),
     numExamples: test.labels.length,
     metrics: { top1, top5, loss, macs, params: numParams },
     perClass: perClass.map((row, label) => ({ name: classes[label]!, ...row })),
@@ -233,9 +266,9 @@ const evaluateSegmenter = Effect.fnUntraced(function* ({ dataset, model }: Pair<
 })
 
 /** Contracts let only models and datasets of one task through: here they are told apart by their data. */
-const evaluateByTask = ({ dataset, model }: ValuesOf<typeof evaluateInputs>) => {
+const evaluateByTask = (params: Params, { dataset, model }: ValuesOf<typeof evaluateInputs>) => {
   if (model._tag === "Classifier" && dataset.task === "classification") {
-    return evaluateClassifier({ dataset, model })
+    return evaluateClassifier(params, { dataset, model })
   }
   if (model._tag === "Detector" && dataset.task === "detection") return evaluateDetector({ dataset, model })
   if (model._tag === "Segmenter" && dataset.task === "segmentation") {
@@ -245,6 +278,7 @@ const evaluateByTask = ({ dataset, model }: ValuesOf<typeof evaluateInputs>) => 
 }
 
 export const run = Effect.fn("evaluate")(function* (args: {
+  readonly params: Params
   readonly inputs: ValuesOf<typeof evaluateInputs>
 }) {
   const { provenance, report } = yield* JobContext
@@ -252,7 +286,7 @@ export const run = Effect.fn("evaluate")(function* (args: {
   const total = args.inputs.dataset.test.numExamples
   yield* report({ phase: "test", done: 0, total, unit: "images", facts: {} })
   const { numerics } = yield* TensorRuntime
-  const evaluated: EvaluationValue = yield* evaluateByTask(args.inputs)
+  const evaluated: EvaluationValue = yield* evaluateByTask(args.params, args.inputs)
   yield* provenance({ numerics: { ...numerics } })
   return evaluated
 })

@@ -3,6 +3,7 @@
  * image, no test-time augmentation.
  */
 import { Schema } from "effect"
+import { leftOut } from "../lib/models/withDefault.ts"
 import type { ArtifactRef } from "../lib/workflow/Artifact.ts"
 import * as Artifact from "../lib/workflow/Artifact.ts"
 import * as Stage from "../lib/workflow/Stage.ts"
@@ -17,7 +18,14 @@ import {
   Segmenter
 } from "./artifacts.ts"
 
-export const EvaluateParams = Schema.Struct({})
+export const EvaluateParams = Schema.Struct({
+  /**
+   * Side of the square that is cut from the middle of each stored image. Null: the dataset's input size. A
+   * larger one than trained on often scores better (Touvron et al. 2019, arXiv 1906.06423). Of classifiers
+   * only.
+   */
+  imageSize: leftOut(Schema.NullOr(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 4096 }))), null)
+})
 export const evaluateInputs = {
   model: Artifact.oneOf<ModelValue>(Classifier, Detector, Segmenter),
   dataset: Artifact.oneOf<PreparedDatasetValue>(
@@ -34,8 +42,14 @@ const kinds = [
   { model: Segmenter, dataset: PreparedDataset.segmentation, evaluation: Evaluation.segmentation }
 ]
 
-const evaluationOf = ({ inputs }: Stage.OutputOfArgs): Artifact.ArtifactType<EvaluationValue> => {
+const evaluationOf = ({ inputs, params }: Stage.OutputOfArgs): Artifact.ArtifactType<EvaluationValue> => {
   const kind = kinds.find(({ model }) => model.name === inputs.model?.name)!
+  if (params.imageSize !== undefined && kind.model !== Classifier) {
+    throw new Stage.DefinitionError({
+      where: 'stage "evaluate"',
+      message: `imageSize is for classifiers; of a ${kind.model.name}, boxes and masks are of whole images`
+    })
+  }
   if (inputs.dataset?.name === kind.dataset.name) return kind.evaluation
   throw new Stage.DefinitionError({
     where: 'stage "evaluate"',

@@ -1,6 +1,6 @@
 /** A classifier made by hand, scored on a handful of images. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer } from "effect"
+import { Effect, Layer, Schema } from "effect"
 import { encodeLabelledImages } from "../../lib/data/labelled-images.ts"
 import { loadClassifier } from "../../lib/models/Classifier.ts"
 import { encodeWeights } from "../../lib/models/weights.ts"
@@ -9,6 +9,7 @@ import { BlobStore } from "../../lib/storage/BlobStore.ts"
 import { RandomStream } from "../../lib/tensor/random.ts"
 import type { ClassifierValue, PreparedDatasetValue } from "../../stages/artifacts.ts"
 import { run } from "../../stages/evaluate.run.ts"
+import { EvaluateParams } from "../../stages/evaluate.ts"
 import { portable } from "../support/runtimes.ts"
 import { blobsLayer, jobLayer } from "../support/stageServices.ts"
 
@@ -68,7 +69,7 @@ describe("evaluate", () => {
       // 253 images in steps of 250: 84 of c among them, all after the first 169.
       const labels = Array.from({ length: 253 }, (_, index) => (index < 100 ? 0 : index < 169 ? 1 : 2))
       const [model, dataset] = [yield* storedModel, yield* storedDataset(labels)]
-      const evaluation = yield* run({ inputs: { model, dataset } })
+      const evaluation = yield* run({ params: {}, inputs: { model, dataset } })
       if (evaluation.task !== "classification") return assert.fail(evaluation.task)
       const { confusion, metrics, perClass, protocol } = evaluation
       assert.deepStrictEqual(confusion, [
@@ -89,14 +90,29 @@ describe("evaluate", () => {
   it.effect("takes images of another size, and says so", () =>
     Effect.gen(function* () {
       const [model, dataset] = [yield* storedModel, yield* storedDataset([1, 1], 12)]
-      const { metrics, protocol } = yield* run({ inputs: { model, dataset } })
+      const { metrics, protocol } = yield* run({ params: {}, inputs: { model, dataset } })
       assert.strictEqual(metrics.top1, 1)
       assert.match(protocol, /2 images of 12 × 12/)
       const withMargin = yield* storedDataset([1, 1], 12, 8)
-      const ofMiddle = yield* run({ inputs: { model, dataset: withMargin } })
+      const ofMiddle = yield* run({ params: {}, inputs: { model, dataset: withMargin } })
       assert.match(ofMiddle.protocol, /2 images of 8 × 8/)
     }).pipe(Effect.provide(layer))
   )
+
+  it.effect("cuts larger images from what is stored, and counts what they cost", () =>
+    Effect.gen(function* () {
+      const [model, dataset] = [yield* storedModel, yield* storedDataset([1, 1], 12, 8)]
+      const evaluation = yield* run({ params: { imageSize: 10 }, inputs: { model, dataset } })
+      assert.match(evaluation.protocol, /2 images of 10 × 10/)
+      const { macs } = yield* loadClassifier({ architecture, imageChannels: 1, numClasses: 3 })
+      assert.strictEqual(evaluation.metrics.macs, macs(10, 10))
+      const error = yield* Effect.flip(run({ params: { imageSize: 13 }, inputs: { model, dataset } }))
+      assert.match(error.message, /Images of 12 × 12 pixels are stored, and imageSize asks for 13/)
+    }).pipe(Effect.provide(layer))
+  )
+
+  it("has one form for the usual size", () =>
+    assert.deepStrictEqual(Schema.decodeSync(EvaluateParams)({ imageSize: null }), {}))
 
   it.effect.each([
     ["classes", { classes: ["b", "a", "c"] }],
@@ -105,7 +121,7 @@ describe("evaluate", () => {
     Effect.gen(function* () {
       const [model, dataset] = [yield* storedModel, yield* storedDataset([0, 1, 2])]
       const inputs = { model, dataset: { ...dataset, ...change } }
-      const error = yield* Effect.flip(run({ inputs }))
+      const error = yield* Effect.flip(run({ params: {}, inputs }))
       assert.strictEqual(error._tag, "DatasetMismatch")
       assert.match(error.message, new RegExp(`The model's ${field} is .*, the dataset's is .*`))
     }).pipe(Effect.provide(layer))

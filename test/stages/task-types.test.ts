@@ -2,6 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { ArtifactRef } from "../../lib/workflow/Artifact.ts"
 import type { ImageDatasetValue, PreparedDatasetValue } from "../../stages/artifacts.ts"
+import { Evaluate } from "../../stages/evaluate.ts"
 import { Ingest } from "../../stages/ingest.ts"
 import { Preprocess } from "../../stages/preprocess.ts"
 import { Pretrain } from "../../stages/pretrain.ts"
@@ -99,6 +100,17 @@ describe("a task's stages take no other task's datasets", () => {
         }),
       /fit "center-crop" is for classification; for detection it is "stretch" or "pad"/
     ))
+
+  it("and the size of a test is not chosen for boxes", () => {
+    const model = TransferDetection({ params: transfer, inputs: { dataset: boxes, classifier } })
+    assert.throws(
+      () => Evaluate({ params: { imageSize: 64 }, inputs: { model, dataset: boxes } }),
+      /imageSize is for classifiers/
+    )
+    assert.doesNotThrow(() =>
+      Evaluate({ params: { imageSize: 64 }, inputs: { model: classifier, dataset: images } })
+    )
+  })
 
   it("and preprocessing takes no prepared images", () =>
     assert.throws(

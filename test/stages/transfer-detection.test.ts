@@ -45,7 +45,7 @@ describe.skipIf(native.skipped !== "")(`transfer to detection${native.skipped}`,
         const dataset = yield* storedBoxes
         const classifier = yield* storedClassifier(architecture)
         const detector = yield* run({ params: paramsFor(120), inputs: { dataset, classifier } })
-        const evaluation = yield* evaluate({ inputs: { model: detector, dataset } })
+        const evaluation = yield* evaluate({ params: {}, inputs: { model: detector, dataset } })
         assert.isAtLeast(evaluation.metrics.ap50!, 0.99)
         assert.strictEqual(detector.history.length, 120)
         assert.isAbove(detector.history.at(-1)!.validation.ap50!, detector.history[0]!.validation.ap50!)

@@ -26,7 +26,7 @@ export const segmenterOverfitSuite = (expected: {
         const dataset = yield* storedMasks
         const classifier = yield* storedClassifier(architecture)
         const segmenter = yield* run({ params: overfitting, inputs: { dataset, classifier } })
-        const evaluation = yield* evaluate({ inputs: { model: segmenter, dataset } })
+        const evaluation = yield* evaluate({ params: {}, inputs: { model: segmenter, dataset } })
         assert.isAtLeast(evaluation.metrics.meanIoU!, meanIoU)
         assert.strictEqual(segmenter.history.length, epochs)
         const [first, last] = [segmenter.history[0]!, segmenter.history.at(-1)!]
