@@ -11,6 +11,7 @@ const areas: {
 } = {
   runtime: () => import("./runtime.bench.ts"),
   cli: () => import("./cli.bench.ts"),
+  data: () => import("./data.bench.ts"),
   engine: () => import("./engine.bench.ts"),
   storage: () => import("./storage.bench.ts"),
   trust: () => import("./trust.bench.ts")
