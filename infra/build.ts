@@ -104,7 +104,11 @@ export const buildProgram = async (folder: string): Promise<void> => {
   await emptied(folder)
   const main = await build({
     ...shared,
-    entryPoints: { main: "infra/cli/main.ts", "effect/index": "effect" },
+    entryPoints: {
+      main: "infra/cli/main.ts",
+      s3LineWorker: "infra/stores/s3LineWorker.ts",
+      "effect/index": "effect"
+    },
     outdir: folder,
     splitting: true,
     chunkNames: "[name]-[hash]",

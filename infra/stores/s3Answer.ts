@@ -11,6 +11,8 @@ export interface AnswerHead {
 export interface Landing {
   /** Of the first byte, in the object. */
   readonly start: number
+  /** More will not come; `accepts` decides. */
+  readonly lengthBytesMax: number
   /** Asked once the object's size is known; `false` where more come than were asked for. */
   readonly accepts: (lengthBytes: number, sizeBytes: number) => boolean
   /** Memory for the bytes behind those that have landed, or for some; `undefined`: none is free yet. */
@@ -61,6 +63,17 @@ const lengthFrom = (headers: AnswerHead["headers"]): number | undefined => {
   if (!/^\d{1,15}$/.test(text) || headers["transfer-encoding"] !== undefined)
     throw unlikeAnAnswer("the answer says in two ways, or in none, how long it is")
   return Number(text)
+}
+
+/** What arrived in other memory, where it is wanted. */
+export const landCopy = (landing: Landing, { headers, statusCode }: AnswerHead, bytes: Uint8Array): void => {
+  refuseOthers(landing, statusCode, headers, lengthFrom(headers))
+  for (let rest = bytes; rest.length > 0; ) {
+    const some = rest.subarray(0, landing.room()!.length)
+    landing.room()!.set(some)
+    landing.land(some.length)
+    rest = rest.subarray(some.length)
+  }
 }
 
 const chunkPattern = /^([0-9a-f]{1,8})[ \t]*(?:;.*)?$/i

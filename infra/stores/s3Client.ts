@@ -78,6 +78,8 @@ const timeouts = (stallMillis: number) => ({
 /** Whoever waits for a free socket has its time for connecting running; so there are enough. */
 const agent = { maxSockets: 256 }
 
+const numHereMax = 2
+
 /** Servers other than Amazon's often know neither the SDK's default checksums nor buckets as host names. */
 const forCustomEndpoint = (endpoint: string): S3ClientConfig => ({
   endpoint,
@@ -120,7 +122,7 @@ export const connect = async (stallMillis = 30_000): Promise<S3Connection> => {
   const custom = endpoint !== undefined
   return {
     client,
-    direct: new Direct({ client, stallMillis, onAnswer: () => persistence.absence?.answered() }),
+    direct: new Direct({ client, stallMillis, numHereMax, onAnswer: () => persistence.absence?.answered() }),
     server,
     custom,
     bePatient: (patience) => {

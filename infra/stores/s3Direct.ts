@@ -5,6 +5,7 @@
  * to its own first try, so what it means and whether it is tried again is decided in one place.
  */
 
+import { availableParallelism } from "node:os"
 import { Readable } from "node:stream"
 import { crc32 } from "node:zlib"
 import type {
@@ -17,8 +18,10 @@ import type {
   UploadPartCommandOutput
 } from "@aws-sdk/client-s3"
 import { ObjectTooLarge } from "../../lib/storage/ObjectStore.ts"
-import { type AnswerHead, Arrival, type Landing, UnknownForm } from "./s3Answer.ts"
-import { badAnswer, failure, Line } from "./s3Line.ts"
+import { type AnswerHead, type Landing, UnknownForm } from "./s3Answer.ts"
+import { badAnswer, failure } from "./s3Line.ts"
+import { type Answered, Lines, type Question } from "./s3Lines.ts"
+import { LineThread } from "./s3LineThread.ts"
 import { type PlainRequest, type SignedRequest, signedHead, type Way, wayFrom } from "./s3Signing.ts"
 
 /** What is looked at of an answer. */
@@ -61,12 +64,15 @@ const checksumOf = (body: Uint8Array) => {
 }
 
 /** What became of the first try. */
-type Outcome = { readonly error: unknown } | { readonly head: AnswerHead; readonly body: Buffer }
+type Outcome = { readonly error: unknown } | Answered
+
+const textOf = ({ buffer, byteLength, byteOffset }: Uint8Array): string =>
+  Buffer.from(buffer, byteOffset, byteLength).toString("latin1")
 
 /** What is not there is asked for often; the SDK takes two milliseconds to say so. */
-const absence = (method: string, { body, head }: { readonly head: AnswerHead; readonly body: Buffer }) => {
+const absence = (method: string, { body, head }: Answered) => {
   if (head.statusCode !== 404) return undefined
-  if (method !== "HEAD" && !body.includes("<Code>NoSuchKey</Code>")) return undefined
+  if (method !== "HEAD" && !textOf(body).includes("<Code>NoSuchKey</Code>")) return undefined
   const $metadata = { httpStatusCode: head.statusCode }
   return Object.assign(new Error("it is not there"), { name: "NoSuchKey", $metadata })
 }
@@ -92,9 +98,15 @@ const handOver = (command: GetObjectCommand, outcome: Outcome): void => {
   )
 }
 
+/** A thread is not started before so many times as many are under way. */
+const startFactor = 4
+const canHelp = availableParallelism() > 1
+
 export interface DirectOptions {
   readonly client: S3Client
   readonly stallMillis: number
+  /** Where small objects are read, so many requests at once go over connections of this thread. */
+  readonly numHereMax: number
   /** Told of every request that came to its end here. */
   readonly onAnswer: () => void
 }
@@ -102,13 +114,16 @@ export interface DirectOptions {
 export class Direct {
   readonly #options: DirectOptions
   readonly #ways = new Map<string, Way>()
-  readonly #idle = new Map<string, Array<Line>>()
+  readonly #lines: Lines
+  #thread: LineThread | undefined
+  #numUnderWay = 0
   #writeHeaders: { readonly [name: string]: string } = {}
   #wantsChecksums: boolean | undefined
   #isUnfit = false
 
   constructor(options: DirectOptions) {
     this.#options = options
+    this.#lines = new Lines(options.stallMillis)
     options.client.middlewareStack.add(
       (next) => (args) => {
         this.#learn(args.request as SignedRequest, args.input as { Bucket?: string; Key?: string })
@@ -124,8 +139,8 @@ export class Direct {
   }
 
   close(): void {
-    for (const line of [...this.#idle.values()].flat()) line.socket.destroy()
-    this.#idle.clear()
+    this.#lines.close()
+    this.#thread?.close()
   }
 
   /** Rejects with an error of the SDK. Bytes that have landed are a success, whatever ended them. */
@@ -192,37 +207,23 @@ export class Direct {
     signal: AbortSignal
   ): Promise<Outcome> {
     const head = Buffer.from(await this.#signed(way, request), "latin1")
-    const { protocol, hostname, port } = way.origin
-    const origin = `${protocol}//${hostname}:${port}`
-    const line = this.#free(origin) ?? new Line(way.origin, this.#options.stallMillis)
-    const arrival = new Arrival(request.method, landing)
+    const { body, method } = request
+    const pieces = body === undefined ? [head] : [head, body]
+    const question = { origin: way.origin, method, pieces, landing }
+    this.#numUnderWay += 1
     try {
-      await line.ask(request.body === undefined ? [head] : [head, request.body], arrival, signal)
-      this.#keep(origin, line, arrival.head!)
-    } catch (error) {
-      line.socket.destroy()
-      if (signal.aborted || landing === undefined || landing.landed === 0) throw error
-      landing.error = error
+      return await (this.#askedBeside(question, signal) ?? this.#lines.ask(question, signal))
+    } finally {
+      this.#numUnderWay -= 1
     }
-    return { head: arrival.head!, body: arrival.body }
   }
 
-  #free(origin: string): Line | undefined {
-    const lines = this.#idle.get(origin) ?? []
-    for (let line = lines.pop(); line !== undefined; line = lines.pop()) {
-      if (line.isFree) return line
-    }
-    return undefined
-  }
-
-  #keep(origin: string, line: Line, { headers }: AnswerHead): void {
-    if (/(^|[, ])close($|[, ])/i.test(headers.connection ?? "") || !line.isFree) {
-      line.socket.destroy()
-      return
-    }
-    line.socket.unref()
-    const lines = this.#idle.get(origin)
-    if (lines === undefined) this.#idle.set(origin, [line])
-    else lines.push(line)
+  /** Of many small ones at once, those behind the first few are asked by a thread. */
+  #askedBeside(question: Question, signal: AbortSignal): Promise<Answered> | undefined {
+    const { numHereMax, stallMillis } = this.#options
+    const numMax = this.#thread === undefined ? numHereMax * startFactor : numHereMax
+    if (this.#numUnderWay <= numMax || this.#thread?.isRunning === false || !canHelp) return undefined
+    this.#thread ??= new LineThread(stallMillis)
+    return this.#thread.ask(question, signal)
   }
 }

@@ -116,7 +116,7 @@ const copyBody = async (
 /** Asks for `start` to `end` of the very version that is being read. */
 const ask = async (reading: Reading, start: number, end: number): Promise<Copied> => {
   const { object, place, signal, version } = reading
-  const landing = landingAt(start, place, (lengthBytes) => lengthBytes <= end - start)
+  const landing = landingAt(start, end - start, place)
   const answer = await getRange(object, { start, end, version }, landing, signal).catch((error: unknown) => {
     throw isPrecondition(error as S3Failure) ? new Replaced() : error
   })
@@ -177,6 +177,8 @@ const openFirst = async (
   { partBytes }: DownloadSizes,
   { limit, signal }: DownloadOptions
 ) => {
+  // One more shows that it is larger.
+  const end = Math.min(partBytes, (limit?.sizeBytesMax ?? partBytes) + 1)
   let bytes: Uint8Array | undefined
   let place: Place | undefined
   const accepts = (lengthBytes: number, sizeBytes: number) => {
@@ -187,13 +189,11 @@ const openFirst = async (
     return true
   }
   const there: Place = { room: () => place?.room(), land: (count) => place!.land(count) }
-  const landing = landingAt(0, there, accepts)
-  const answer = await getRange(object, { start: 0, end: partBytes }, landing, signal).catch(
-    (error: unknown) => {
-      if (isRangeEmpty(error as S3Failure)) return undefined
-      throw error
-    }
-  )
+  const landing = landingAt(0, end, there, accepts)
+  const answer = await getRange(object, { start: 0, end }, landing, signal).catch((error: unknown) => {
+    if (isRangeEmpty(error as S3Failure)) return undefined
+    throw error
+  })
   if (answer === undefined) return undefined
   if (answer.Body === undefined) return { answer, bytes: bytes!, at: landing.landed } satisfies First
   const whole = roomFor(answer, limit)

@@ -45,11 +45,17 @@ export const put = async ({ land, room, whenRoom }: Place, bytes: Uint8Array): P
 }
 
 /** Where an answer's bytes land, of which the first is at `start` of the object. */
-export const landingAt = (start: number, place: Place, accepts: Landing["accepts"]): Landing => {
+export const landingAt = (
+  start: number,
+  lengthBytesMax: number,
+  place: Place,
+  accepts: Landing["accepts"] = (lengthBytes) => lengthBytes <= lengthBytesMax
+): Landing => {
   let landed = 0
   return {
     ...place,
     start,
+    lengthBytesMax,
     accepts,
     land: (count) => {
       place.land(count)

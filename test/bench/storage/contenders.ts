@@ -134,7 +134,10 @@ export const peersOn = (server: S3TestServer): ReadonlyArray<Contender> => {
 export const builtOurs = (): string => {
   const outdir = join(packageRoot, "dist", "bench")
   buildSync({
-    entryPoints: [join(import.meta.dirname, "ours.ts")],
+    entryPoints: {
+      ours: join(import.meta.dirname, "ours.ts"),
+      s3LineWorker: join(packageRoot, "infra/stores/s3LineWorker.ts")
+    },
     outdir,
     bundle: true,
     splitting: true,

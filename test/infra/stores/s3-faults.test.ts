@@ -263,7 +263,8 @@ describe.skipIf(server === undefined)(`a server that falters${skipNote}`, () => 
           ],
           { concurrency: 2 }
         )
-        assert.isAbove(proxy.passed.length, 300)
+        // The SDK's own budget is 35 retries in all.
+        assert.isAbove(proxy.passed.length, 150)
       }),
     60_000
   )

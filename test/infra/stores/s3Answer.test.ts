@@ -17,6 +17,7 @@ const landingIn = (memory: Buffer): Landing => {
   let landed = 0
   return {
     start,
+    lengthBytesMax: memory.length,
     accepts: (lengthBytes) => lengthBytes <= memory.length,
     room: () => memory.subarray(landed),
     land: (count) => {

@@ -2,7 +2,7 @@
 import { getEventListeners } from "node:events"
 import { createServer, type Server, type Socket } from "node:net"
 import { HeadObjectCommand, S3Client } from "@aws-sdk/client-s3"
-import { afterEach, assert, describe, it } from "@effect/vitest"
+import { afterEach, assert, beforeEach, describe, it } from "@effect/vitest"
 import { retryStrategy } from "../../../infra/stores/s3Client.ts"
 import { Direct } from "../../../infra/stores/s3Direct.ts"
 import { download, downloadPart, type S3Object } from "../../../infra/stores/s3Download.ts"
@@ -38,9 +38,12 @@ const until = async (holds: () => boolean): Promise<void> => {
   while (!holds()) await new Promise((resolve) => setTimeout(resolve, 2))
 }
 
+/** So many requests at once are asked in this thread. */
+let numHereMax = Number.POSITIVE_INFINITY
 let ending: ReadonlyArray<() => void> = []
 afterEach(() => {
   for (const end of ending) end()
+  numHereMax = Number.POSITIVE_INFINITY
 })
 
 const listening = (server: Server): Promise<number> =>
@@ -76,7 +79,8 @@ const served = async (answers: ReadonlyArray<Answer>) => {
     forcePathStyle: true,
     retryStrategy: retryStrategy({ numMin: 4, absence: undefined })
   })
-  const direct = new Direct({ client, stallMillis: 300, onAnswer: () => void seen.numAnswers++ })
+  const onAnswer = () => void seen.numAnswers++
+  const direct = new Direct({ client, stallMillis: 300, numHereMax, onAnswer })
   ending = [() => server.close(), () => client.destroy(), () => direct.close()]
   await client.send(new HeadObjectCommand({ Bucket: "bucket", Key: "first" }))
   seen.numConnections = 0
@@ -103,7 +107,14 @@ const rejection = (answers: ReadonlyArray<Answer>) =>
     (error: Error) => error
   )
 
-describe("requests past the SDK", () => {
+describe.each([
+  ["in this thread", Number.POSITIVE_INFINITY],
+  ["in a thread beside", 0]
+])("requests past the SDK, asked %s,", (_, numHere) => {
+  beforeEach(() => {
+    numHereMax = numHere
+  })
+
   it("come over one connection, asked for by range and version", async () => {
     const { numConnections, requests } = await downloaded([say(plain)], 3)
     assert.strictEqual(numConnections, 1)

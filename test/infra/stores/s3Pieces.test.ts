@@ -15,6 +15,7 @@ const head = Buffer.from(
 const landingIn = ({ place }: Pieces): Landing => ({
   ...place,
   start: 0,
+  lengthBytesMax: payload.length,
   accepts: () => true,
   landed: 0,
   error: undefined

@@ -1,0 +1,65 @@
+/** Questions to servers, over connections that are kept for the next ones. */
+import { type AnswerHead, Arrival, type Landing } from "./s3Answer.ts"
+import { Line, type Origin } from "./s3Line.ts"
+
+export interface Question {
+  readonly origin: Origin
+  readonly method: string
+  /** What is sent: a head, and a body if there is one. */
+  readonly pieces: ReadonlyArray<Uint8Array>
+  readonly landing: Landing | undefined
+}
+
+export interface Answered {
+  readonly head: AnswerHead
+  readonly body: Uint8Array
+}
+
+export class Lines {
+  readonly #stallMillis: number
+  readonly #idle = new Map<string, Array<Line>>()
+
+  constructor(stallMillis: number) {
+    this.#stallMillis = stallMillis
+  }
+
+  /** Bytes that have landed are a success, whatever ended them. */
+  async ask({ landing, method, origin, pieces }: Question, signal: AbortSignal): Promise<Answered> {
+    const name = `${origin.protocol}//${origin.hostname}:${origin.port}`
+    const line = this.#free(name) ?? new Line(origin, this.#stallMillis)
+    const arrival = new Arrival(method, landing)
+    try {
+      await line.ask(pieces, arrival, signal)
+      this.#keep(name, line, arrival.head!)
+    } catch (error) {
+      line.socket.destroy()
+      if (signal.aborted || landing === undefined || landing.landed === 0) throw error
+      landing.error = error
+    }
+    return { head: arrival.head!, body: arrival.body }
+  }
+
+  close(): void {
+    for (const line of [...this.#idle.values()].flat()) line.socket.destroy()
+    this.#idle.clear()
+  }
+
+  #free(name: string): Line | undefined {
+    const lines = this.#idle.get(name) ?? []
+    for (let line = lines.pop(); line !== undefined; line = lines.pop()) {
+      if (line.isFree) return line
+    }
+    return undefined
+  }
+
+  #keep(name: string, line: Line, { headers }: AnswerHead): void {
+    if (/(^|[, ])close($|[, ])/i.test(headers.connection ?? "") || !line.isFree) {
+      line.socket.destroy()
+      return
+    }
+    line.socket.unref()
+    const lines = this.#idle.get(name)
+    if (lines === undefined) this.#idle.set(name, [line])
+    else lines.push(line)
+  }
+}
