@@ -3,6 +3,7 @@ import { Effect } from "effect"
 import { encodeWeights } from "../lib/models/weights.ts"
 import { BlobStore } from "../lib/storage/BlobStore.ts"
 import { TensorRuntime } from "../lib/tensor/Runtime.ts"
+import { resultingWeights } from "../lib/train/ResumePoint.ts"
 import type { TrainResult } from "../lib/train/Trainer.ts"
 import { JobContext, JobStopped } from "../lib/workflow/JobContext.ts"
 
@@ -15,5 +16,8 @@ export const trainedWeights = Effect.fn("trainedWeights")(function* ({
   if (status === "stopped") return yield* new JobStopped({ message: `stopped in epoch ${state.epoch + 1}` })
   const { numerics } = yield* TensorRuntime
   yield* (yield* JobContext).provenance({ numerics: { ...numerics }, dataSeconds })
-  return { weights: yield* (yield* BlobStore).put(encodeWeights(state.weights)), history: state.history }
+  return {
+    weights: yield* (yield* BlobStore).put(encodeWeights(resultingWeights(state))),
+    history: state.history
+  }
 })

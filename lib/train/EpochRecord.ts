@@ -9,6 +9,10 @@ export const EpochRecord = Schema.Struct({
   epoch: Schema.Int,
   /** Of the epoch's last step. */
   learningRate: Schema.Number,
+  /** After the epoch, where the loss is scaled. */
+  lossScale: Schema.optionalKey(Schema.Number),
+  /** Steps that changed no weight, since a gradient was not finite; there where the loss is scaled. */
+  skippedSteps: Schema.optionalKey(Schema.Int),
   /**
    * Means over the epoch on augmented images, the weights moving all the while: `loss` and the task's own.
    */

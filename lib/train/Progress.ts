@@ -12,6 +12,8 @@ export interface Progress {
   readonly imagesPerSecond: number
   /** Mean over the epoch so far. */
   readonly loss: number
+  /** Where the loss is scaled: by what, and the steps of this epoch that it made the optimizer skip. */
+  readonly scaling?: { readonly lossScale: number; readonly skippedSteps: number } | undefined
 }
 
 export type OnProgress = (progress: Progress) => Effect.Effect<void>

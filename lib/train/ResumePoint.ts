@@ -8,16 +8,8 @@ import { decodeSafetensors, encodeSafetensors, SafetensorsError } from "../model
 import { checkWeights } from "../models/weights.ts"
 import { isTrainable, type Weight, type WeightSpec, type Weights, zeroWeights } from "../nn/Weights.ts"
 import { EpochRecord } from "./EpochRecord.ts"
+import { EpochSums, noSums } from "./epoch-sums.ts"
 import { LossScale } from "./loss-scaling.ts"
-
-/** Sums over the steps of the epoch under way, by measure (`loss`, and those of the task). */
-export const EpochSums = Schema.Record(
-  Schema.String,
-  Schema.Struct({ total: Schema.Number, weight: Schema.Number })
-)
-export type EpochSums = typeof EpochSums.Type
-
-export const noSums: EpochSums = {}
 
 const Position = Schema.Struct({
   schemaVersion: Schema.Literal(2),
@@ -39,9 +31,15 @@ export interface ResumePoint {
   readonly weights: Weights
   /** The optimizer's velocity of every trainable weight. */
   readonly velocities: Weights
-  /** Of training in float16. */
+  /** Where the loss is scaled. */
   readonly lossScale?: LossScale
+  /** Of all weights over time, where they are averaged. */
+  readonly averages?: Weights
 }
+
+/** What training is for: the averages where there are some. */
+export const resultingWeights = ({ averages, weights }: Pick<ResumePoint, "averages" | "weights">): Weights =>
+  averages ?? weights
 
 /** Where training starts: given weights, no velocity. */
 export const beginning = (weights: Weights, specs: ReadonlyArray<WeightSpec>): ResumePoint => ({
@@ -55,10 +53,14 @@ export const beginning = (weights: Weights, specs: ReadonlyArray<WeightSpec>): R
 
 /** Equal resume points give equal bytes. */
 export const encodeResumePoint = (point: ResumePoint): Uint8Array<ArrayBuffer> => {
-  const { weights: _, velocities: __, ...rest } = point
+  const { weights: _, velocities: __, averages = {}, ...rest } = point
   const position = Schema.encodeSync(PositionJson)({ schemaVersion: 2, ...rest })
   return encodeSafetensors({
-    arrays: { ...prefixed("weights/", point.weights), ...prefixed("velocities/", point.velocities) },
+    arrays: {
+      ...prefixed("weights/", point.weights),
+      ...prefixed("velocities/", point.velocities),
+      ...prefixed("averages/", averages)
+    },
     metadata: { resumePoint: position }
   })
 }
@@ -76,8 +78,11 @@ export const decodeResumePoint = Effect.fn("decodeResumePoint")(function* (
   const velocities = unprefixed("velocities/", arrays)
   yield* checkWeights(weights, specs)
   yield* checkWeights(velocities, specs.filter(isTrainable))
+  const averages = unprefixed("averages/", arrays)
+  const isAveraged = Object.keys(averages).length > 0
+  if (isAveraged) yield* checkWeights(averages, specs)
   const { schemaVersion: _, ...rest } = position
-  return { ...rest, weights, velocities } satisfies ResumePoint
+  return { ...rest, weights, velocities, ...(isAveraged && { averages }) } satisfies ResumePoint
 })
 
 const prefixed = (prefix: string, weights: Weights): Weights =>

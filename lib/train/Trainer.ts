@@ -5,32 +5,17 @@
 import { Clock, Effect, Schema, type Scope } from "effect"
 import type { TrainingBatches } from "../data/batches.ts"
 import type { TensorError, TensorRuntime } from "../tensor/Runtime.ts"
+import { DivergedError } from "./DivergedError.ts"
 import type { EpochRecord } from "./EpochRecord.ts"
+import { added, type EpochSums, means, noSums, skippedSteps, withUpdate } from "./epoch-sums.ts"
 import { type LrScheduleOptions, learningRateAt } from "./lr-schedules.ts"
 import { type Position, Prefetch } from "./Prefetch.ts"
 import { type OnProgress, throttled } from "./Progress.ts"
-import { type EpochSums, noSums, type ResumePoint } from "./ResumePoint.ts"
-import type { Share, Task } from "./Task.ts"
+import type { ResumePoint } from "./ResumePoint.ts"
+import type { Task } from "./Task.ts"
 import type { OptimizationParams } from "./TrainingParams.ts"
-import { openSession, type TrainingSession } from "./TrainingSession.ts"
+import { openSession, type PartOutcome, type TrainingSession } from "./TrainingSession.ts"
 import type { Variables } from "./variables.ts"
-
-/** The loss is not a number any more: nothing that follows can be right. */
-export class DivergedError extends Schema.TaggedError<DivergedError>()("DivergedError", {
-  /** From 1, over the whole run. */
-  step: Schema.Int,
-  learningRate: Schema.Number,
-  /** The last epoch that ended well, from 1; 0: none did. */
-  lastGoodEpoch: Schema.Int
-}) {
-  override get message() {
-    const rate = this.learningRate.toPrecision(3)
-    return (
-      `The loss stopped being finite at step ${this.step} (learning rate ${rate}); the last good state is ` +
-      `that of epoch ${this.lastGoodEpoch}. Lower the learning rate or warm up longer.`
-    )
-  }
-}
 
 /** There is not even one whole batch to train on. */
 export class TooFewExamples extends Schema.TaggedError<TooFewExamples>()("TooFewExamples", {
@@ -129,7 +114,7 @@ export const stepsOfEpoch = (
 /** What stays the same from the first step to the last. */
 interface Running<I extends string> {
   readonly batches: TrainingBatches<I>
-  readonly params: LrScheduleOptions
+  readonly params: LrScheduleOptions & Pick<OptimizationParams, "lossScale">
   readonly session: TrainingSession<I>
   readonly validate: Effect.Effect<Validation, TensorError> | undefined
   readonly prefetch: Prefetch<I>
@@ -142,7 +127,7 @@ const begin = Effect.fn("Trainer.begin")(function* <I extends string, O extends 
 ) {
   const { batches, params } = options
   const session = yield* openSession(options)
-  const validate = options.validation === undefined ? undefined : yield* options.validation(session.weights)
+  const validate = options.validation === undefined ? undefined : yield* options.validation(session.resulting)
   const tell = yield* throttled(options.onProgress ?? (() => Effect.void), batches.batchSize)
   const prefetch = yield* Prefetch.make<I>(batches, session.allocate)
   return {
@@ -165,20 +150,41 @@ const runStep = Effect.fnUntraced(function* <I extends string>(running: Running<
   let { sums } = cursor
   for (let part = 0; part < session.numParts; part++) {
     const isLast = part + 1 === session.numParts
-    const { loss, measures } = yield* prefetch.overlap(
+    const outcome = yield* prefetch.overlap(
       (feeds) => session.runPart(feeds, learningRate, isLast),
       isLast ? partPosition(session, positionAfter(cursor, params)) : partPosition(session, cursor, part + 1)
     )
-    if (!Number.isFinite(loss)) {
-      return yield* new DivergedError({ step: stepOfRun + 1, learningRate, lastGoodEpoch: cursor.epoch })
-    }
+    const { isSkipped, loss, lossScale, measures } = outcome
     sums = added(sums, { loss: { total: loss * batchSize, weight: batchSize }, ...measures })
-    const step = cursor.step + (isLast ? 1 : 0)
-    const { total, weight } = sums.loss!
-    yield* tell({ epoch: cursor.epoch + 1, epochs, step, steps: stepsPerEpoch, loss: total / weight })
+    if (isSkipped !== undefined) sums = withUpdate(sums, isSkipped)
+    const what = whatDiverged(running, outcome, sums)
+    if (what !== undefined) {
+      const lastGoodEpoch = cursor.epoch
+      return yield* new DivergedError({ what, step: stepOfRun + 1, learningRate, lossScale, lastGoodEpoch })
+    }
+    yield* tell({
+      ...{ epoch: cursor.epoch + 1, epochs, step: cursor.step + (isLast ? 1 : 0), steps: stepsPerEpoch },
+      loss: sums.loss!.total / sums.loss!.weight,
+      scaling: lossScale === null ? undefined : { lossScale, skippedSteps: skippedSteps(sums) }
+    })
   }
   return { ...cursor, step: cursor.step + 1, sums }
 })
+
+/**
+ * A loss that is no number, or gradients that are none: in a step that nothing scales, or in all steps of an
+ * epoch with a static scale.
+ */
+const whatDiverged = <I extends string>(
+  { params }: Running<I>,
+  { isSkipped, loss, lossScale }: PartOutcome,
+  sums: EpochSums
+): DivergedError["what"] | undefined => {
+  if (!Number.isFinite(loss)) return "loss"
+  const isStatic = typeof params.lossScale === "number"
+  const isHopeless = lossScale === 1 || (isStatic && skippedSteps(sums) === params.stepsPerEpoch)
+  return isSkipped === true && isHopeless ? "gradients" : undefined
+}
 
 /** Where a part of a step's batch is found among all parts. */
 const partPosition = <P extends Position | undefined>(
@@ -186,20 +192,6 @@ const partPosition = <P extends Position | undefined>(
   position: P,
   part = 0
 ) => position && { epoch: position.epoch, step: position.step * numParts + part }
-
-const added = (sums: EpochSums, shares: Readonly<Record<string, Share>>): EpochSums =>
-  Object.fromEntries(
-    Object.entries(shares).map(([name, { total, weight }]) => {
-      const sofar = sums[name] ?? { total: 0, weight: 0 }
-      return [name, { total: sofar.total + total, weight: sofar.weight + weight }]
-    })
-  )
-
-/** Means; a measure that nothing fell to (no labelled pixel in an epoch) is left out. */
-const means = (sums: EpochSums): Readonly<Record<string, number>> =>
-  Object.fromEntries(
-    Object.entries(sums).flatMap(([name, { total, weight }]) => (weight > 0 ? [[name, total / weight]] : []))
-  )
 
 const positionAfter = (
   { epoch, step }: Position,
@@ -211,13 +203,15 @@ const positionAfter = (
 
 /** Validates, writes the epoch into the history and moves to the start of the next. */
 const endEpoch = Effect.fnUntraced(function* <I extends string>(
-  { params, validate }: Running<I>,
+  { params, session, validate }: Running<I>,
   { epoch, sums, history }: Cursor
 ) {
   const validation = validate === undefined ? undefined : yield* validate
+  const lossScale = yield* session.lossScale
   const record: EpochRecord = {
     epoch: epoch + 1,
     learningRate: learningRateAt(params, (epoch + 1) * params.stepsPerEpoch - 1),
+    ...(lossScale && { lossScale: lossScale.scale, skippedSteps: skippedSteps(sums) }),
     train: means(sums),
     validation: validation ?? {}
   }

@@ -24,6 +24,29 @@ const integerInRange = (what: string, minimum: number, maximum: number) =>
     )
   )
 
+/** So that multiplying and dividing by it rounds nothing. */
+const powerOfTwo = (what: string, maximum: number) =>
+  Schema.Number.check(
+    Schema.makeFilter(
+      (value: number) =>
+        (value >= 1 && value <= maximum && Number.isInteger(Math.log2(value))) ||
+        `${what} must be a power of two from 1 to ${maximum}, got ${value}`
+    )
+  )
+
+/** Momentum as Nesterov has it (the paper's), as in PyTorch's SGD, or made orthogonal (see `muon.ts`). */
+export const Optimizer = Schema.Union([
+  Schema.Literals(["nag", "sgd"]),
+  Schema.Struct({
+    kind: Schema.Literal("muon"),
+    /** Muon's rate is so many times the learning rate, which is the other weights'. */
+    rateFactor: withDefault(inRange("rateFactor", 0, 1000), 0.2),
+    momentum: withDefault(inRange("momentum", 0, 1), 0.95),
+    /** Apart from the gradient: in an update weights shrink by rate times this of themselves. */
+    weightDecay: withDefault(inRange("weightDecay", 0, 1), 0)
+  })
+])
+
 /**
  * After the warm-up: half a cosine to 0, a power of what is left (GluonCV: 2 for classifiers, 0.9 for
  * segmenters), constant, or multiplied by a factor at the start of given epochs (from 0).
@@ -67,7 +90,18 @@ export const OptimizationParams = Schema.Struct({
   weightDecayOn: leftOut(Schema.Literals(["kernels", "all"]), "kernels"),
   /** Gradients are scaled down together where their common norm is above this; null: never. */
   gradientNormMax: withDefault(Schema.NullOr(inRange("gradientNormMax", 1e-6, 1e6)), null),
+  optimizer: leftOut(Optimizer, "nag"),
+  /**
+   * Weights are averaged over time, and the average is what is validated, evaluated and exported: an update
+   * keeps so much of it. It starts as the first weights, so with few updates take less: 1 - 10 / updates.
+   */
+  emaDecay: leftOut(Schema.NullOr(inRange("emaDecay", 0, 0.999_999)), null),
   precision: withDefault(Precision, "float32"),
+  /**
+   * "dynamic": in float16 the loss is multiplied by what gradients can bear at the time, in other precisions
+   * by nothing. A number is a multiplier that stays, in any precision.
+   */
+  lossScale: leftOut(Schema.Union([Schema.Literal("dynamic"), powerOfTwo("lossScale", 2 ** 24)]), "dynamic"),
   initializer: withDefault(Initializer, "torch-default"),
   seed: withDefault(integerInRange("seed", 0, 2 ** 32 - 1), 0)
 })

@@ -2,23 +2,41 @@
 import { Effect, type Scope } from "effect"
 import type { TrainingBatches } from "../data/batches.ts"
 import { isTrainable, zeroWeights } from "../nn/Weights.ts"
-import { type Feeds, type TensorError, TensorRuntime } from "../tensor/Runtime.ts"
+import { type Feeds, type Fetches, type TensorError, TensorRuntime } from "../tensor/Runtime.ts"
 import type { tf } from "../tensor/tf.ts"
-import { firstLossScale, type LossScaling, makeLossScaling, readLossScaling } from "./loss-scaling.ts"
-import type { ResumePoint } from "./ResumePoint.ts"
+import {
+  firstLossScaleOf,
+  type LossScale,
+  type LossScaling,
+  makeLossScaling,
+  readLossScaling
+} from "./loss-scaling.ts"
+import { type ResumePoint, resultingWeights } from "./ResumePoint.ts"
 import type { Share, Task } from "./Task.ts"
 import type { OptimizationParams } from "./TrainingParams.ts"
-import { accumulatedUpdate, accumulationStep, type TrainStepOptions, trainStep } from "./train-step.ts"
+import {
+  accumulatedUpdate,
+  accumulationStep,
+  type ScalingOutputs,
+  type TrainStepOptions,
+  trainStep
+} from "./train-step.ts"
 import { makeVariables, readVariables, type Variables } from "./variables.ts"
+import type { WeightAverages } from "./weight-averages.ts"
 
 /** What a part of a batch came to. */
 export interface PartOutcome {
   readonly loss: number
   readonly measures: Readonly<Record<string, Share>>
+  /** With which the gradients were taken; null: with none. */
+  readonly lossScale: number | null
+  /** Of an update where the loss is scaled: whether it changed no weight, since a gradient was not finite. */
+  readonly isSkipped: boolean | undefined
 }
 
 export interface TrainingSession<I extends string> {
-  readonly weights: Variables
+  /** What training is for: the weights, or their averages. */
+  readonly resulting: Variables
   /** Into how many parts a batch is cut; each is a batch of `batches`. */
   readonly numParts: number
   /** Of one part. */
@@ -29,9 +47,11 @@ export interface TrainingSession<I extends string> {
     learningRate: number,
     isLast: boolean
   ) => Effect.Effect<PartOutcome, TensorError>
+  /** As it is now, where losses are scaled. */
+  readonly lossScale: Effect.Effect<LossScale | undefined, TensorError, TensorRuntime>
   /** The arrays of a ResumePoint, between two updates. */
   readonly read: Effect.Effect<
-    Pick<ResumePoint, "weights" | "velocities" | "lossScale">,
+    Pick<ResumePoint, "weights" | "velocities" | "averages" | "lossScale">,
     TensorError,
     TensorRuntime
   >
@@ -52,15 +72,27 @@ export const openSession = Effect.fn("openSession")(function* <I extends string,
   const { batches, params, start, task } = options
   const weights = yield* makeVariables(start.weights)
   const velocities = yield* makeVariables(start.velocities)
-  const lossScaling =
-    params.precision === "float16" ? yield* makeLossScaling(start.lossScale ?? firstLossScale) : undefined
+  const { emaDecay, lossScale } = params
+  const firstScale = start.lossScale ?? firstLossScaleOf(params)
+  const isDynamic = lossScale === undefined || lossScale === "dynamic"
+  const lossScaling = firstScale && (yield* makeLossScaling(firstScale, isDynamic))
+  const averaging =
+    emaDecay == null
+      ? undefined
+      : { averages: yield* makeVariables(resultingWeights(start)), decay: emaDecay }
+  const learning = { task, weights, velocities, optimizer: params, lossScaling, averaging }
   const numParts = params.batchSize / batches.batchSize
-  const learning = { task, weights, velocities, optimizer: params, lossScaling }
   const compiled =
     numParts === 1
       ? yield* wholeBatches(learning, options)
       : yield* partsOfBatches(learning, options, numParts)
-  return { weights, numParts, ...compiled, read: stateOf(options, { lossScaling, velocities, weights }) }
+  return {
+    resulting: averaging?.averages ?? weights,
+    numParts,
+    ...compiled,
+    lossScale: lossScaling === undefined ? Effect.succeed(undefined) : readLossScaling(lossScaling),
+    read: stateOf(task, { averaging, lossScaling, velocities, weights })
+  }
 })
 
 type Compiled<I extends string> = Pick<TrainingSession<I>, "allocate" | "runPart">
@@ -80,10 +112,9 @@ const wholeBatches = Effect.fnUntraced(function* <I extends string, O extends st
   return {
     allocate: step.allocate,
     runPart: (feeds, learningRate) =>
-      Effect.map(step.run({ ...feeds, learningRate: Float32Array.of(learningRate) } as never), (fetched) => ({
-        loss: fetched.loss[0]!,
-        measures: task.measure(fetched, feeds)
-      }))
+      Effect.map(step.run({ ...feeds, learningRate: Float32Array.of(learningRate) } as never), (fetched) =>
+        outcomeOf(task, feeds, fetched)
+      )
   } satisfies Compiled<I>
 })
 
@@ -103,43 +134,55 @@ const partsOfBatches = Effect.fnUntraced(function* <I extends string, O extends 
   })
   const updated = accumulatedUpdate(accumulating, numParts)
   const update = yield* runtime.jit<"learningRate", never>(
-    ({ learningRate }) => updated(learningRate as tf.Scalar),
+    ({ learningRate }) => updated(learningRate as tf.Scalar) as Record<never, tf.Tensor>,
     { inputs: { learningRate: scalar }, precision }
   )
   return {
     allocate: part.allocate,
     runPart: Effect.fnUntraced(function* (feeds, learningRate, isLast) {
       const fetched = yield* part.run(feeds)
-      if (isLast) yield* update.run({ learningRate: Float32Array.of(learningRate) })
-      return { loss: fetched.loss[0]!, measures: task.measure(fetched, feeds) }
+      const after = isLast ? yield* update.run({ learningRate: Float32Array.of(learningRate) }) : {}
+      return outcomeOf(task, feeds, { ...fetched, ...after })
     })
   } satisfies Compiled<I>
+})
+
+const outcomeOf = <I extends string, O extends string>(
+  task: Task<I, O>,
+  feeds: Feeds<I>,
+  fetched: Fetches<O | "loss"> & Partial<Fetches<keyof ScalingOutputs>>
+): PartOutcome => ({
+  loss: fetched.loss[0]!,
+  measures: task.measure(fetched, feeds),
+  lossScale: fetched.lossScale?.[0] ?? null,
+  isSkipped: fetched.skipped && fetched.skipped[0] === 1
 })
 
 interface Held {
   readonly weights: Variables
   readonly velocities: Variables
+  readonly averaging: WeightAverages | undefined
   readonly lossScaling: LossScaling | undefined
 }
 
-const stateOf = Effect.fnUntraced(function* <I extends string, O extends string>(
-  { task }: SessionOptions<I, O>,
-  { lossScaling, velocities, weights }: Held
+const stateOf = Effect.fnUntraced(function* (
+  task: Pick<Task<never, never>, "weights">,
+  { averaging, lossScaling, velocities, weights }: Held
 ) {
+  const labelled = (label: string, variables: Variables = {}) =>
+    Object.fromEntries(Object.entries(variables).map(([name, variable]) => [`${label} ${name}`, variable]))
   const all = yield* readVariables({
-    ...weights,
-    ...Object.fromEntries(
-      Object.entries(velocities).map(([name, variable]) => [`velocity ${name}`, variable])
-    )
+    ...labelled("weight", weights),
+    ...labelled("velocity", velocities),
+    ...labelled("average", averaging?.averages)
   })
-  const pick = (names: ReadonlyArray<string>, prefix: string) =>
-    Object.fromEntries(names.map((name) => [name, all[prefix + name]!]))
+  const pick = (label: string, names: ReadonlyArray<string>) =>
+    Object.fromEntries(names.map((name) => [name, all[`${label} ${name}`]!]))
+  const trainable = task.weights.filter(isTrainable).map(({ name }) => name)
   return {
-    weights: pick(Object.keys(weights), ""),
-    velocities: pick(
-      task.weights.filter(isTrainable).map(({ name }) => name),
-      "velocity "
-    ),
+    weights: pick("weight", Object.keys(weights)),
+    velocities: pick("velocity", trainable),
+    ...(averaging && { averages: pick("average", Object.keys(weights)) }),
     ...(lossScaling && { lossScale: yield* readLossScaling(lossScaling) })
   }
 })

@@ -113,13 +113,17 @@ export const fitTask = Effect.fn("fitTask")(function* <I extends string, O exten
     },
     saveIntervalMillis,
     stopRequested: host.stopRequested,
-    onProgress: ({ epoch, epochs, imagesPerSecond, loss, step, steps }) =>
+    onProgress: ({ epoch, epochs, imagesPerSecond, loss, scaling, step, steps }) =>
       host.report({
         phase: `epoch ${epoch}/${epochs}`,
         done: (epoch - 1) * steps + step,
         total: epochs * steps,
         unit: "steps",
-        facts: { "images/s": imagesPerSecond, loss }
+        facts: {
+          "images/s": imagesPerSecond,
+          loss,
+          ...(scaling && { "loss scale": scaling.lossScale, "skipped steps": scaling.skippedSteps })
+        }
       })
   })
 })

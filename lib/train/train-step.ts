@@ -7,23 +7,21 @@ import { BatchStatistics, training } from "../nn/Mode.ts"
 import { isTrainable } from "../nn/Weights.ts"
 import { tf } from "../tensor/tf.ts"
 import { assignIfFinite, type LossScaling, moveScale } from "./loss-scaling.ts"
-import { clippedGradients, type Gradients } from "./optimizers/gradient-norm.ts"
-import { type SgdOptions, sgdUpdate } from "./optimizers/sgd.ts"
+import type { Gradients } from "./optimizers/gradient-norm.ts"
+import { type OptimizerOptions, updateWeights } from "./optimizers/update-weights.ts"
 import type { Task } from "./Task.ts"
 import type { Variables } from "./variables.ts"
-
-export interface OptimizerOptions extends SgdOptions {
-  /** See {@link clippedGradients}; absent or null: as they are. */
-  readonly gradientNormMax?: number | null
-}
+import { moveAverages, type WeightAverages } from "./weight-averages.ts"
 
 /** What an update moves, and how. */
 export interface Learning {
+  readonly task: Pick<Task<never, never>, "weights">
   readonly weights: Variables
   /** One for each trainable weight, under the same name. */
   readonly velocities: Variables
   readonly optimizer: OptimizerOptions
   readonly lossScaling?: LossScaling | undefined
+  readonly averaging?: WeightAverages | undefined
 }
 
 export interface TrainStepOptions<I extends string, O extends string> extends Learning {
@@ -38,19 +36,27 @@ export interface GradientSums {
 type Inputs<I extends string> = { readonly [K in I]: tf.Tensor }
 type Outputs<O extends string> = { readonly [K in O | "loss"]: tf.Tensor }
 
+/** Scalars that steps give back besides, where the loss is scaled. */
+export interface ScalingOutputs {
+  /** With which the gradients were taken. */
+  readonly lossScale: tf.Tensor
+  /** Of an update: 1 if they were not all finite, so that nothing was updated; else 0. */
+  readonly skipped: tf.Tensor
+}
+
 /**
- * Updates weights, running statistics and velocities; gives back the loss before the update, and the
- * outputs.
+ * Updates weights, running statistics, velocities and averages; gives back the loss before the update, and
+ * the outputs.
  */
 export const trainStep =
   <I extends string, O extends string>(options: TrainStepOptions<I, O>) =>
   (inputs: Inputs<I>, learningRate: tf.Scalar): Outputs<O> => {
     const { gradients, observed, outputs } = gradientsOf(options, inputs)
-    guarded(options, gradients, () => {
+    const scaling = guarded(options, gradients, () => {
       moveStatistics(options.weights, observed)
-      moveWeights(options, gradients, learningRate)
+      update(options, gradients, learningRate)
     })
-    return outputs()
+    return { ...outputs(), ...scaling }
   }
 
 /**
@@ -67,20 +73,20 @@ export const accumulationStep =
     if (lossScaling === undefined) move()
     else assignIfFinite(gradients, Object.values(weights), move)
     for (const [name, sum] of Object.entries(gradientSums)) sum.assign(tf.add(sum, gradients[name]!))
-    return outputs()
+    return { ...outputs(), ...(lossScaling && { lossScale: tf.clone(lossScaling.scale) }) }
   }
 
 /** The update by the mean of the gradients of `numParts` parts of equal size. */
 export const accumulatedUpdate =
   (options: Learning & GradientSums, numParts: number) =>
-  (learningRate: tf.Scalar): Record<never, tf.Tensor> => {
+  (learningRate: tf.Scalar): Partial<ScalingOutputs> => {
     const { gradientSums } = options
     const gradients = Object.fromEntries(
       Object.entries(gradientSums).map(([name, sum]) => [name, tf.div(sum, numParts)])
     )
-    guarded(options, gradients, () => moveWeights(options, gradients, learningRate))
+    const scaling = guarded(options, gradients, () => update(options, gradients, learningRate))
     for (const sum of Object.values(gradientSums)) sum.assign(tf.zerosLike(sum))
-    return {}
+    return scaling
   }
 
 /** `outputs` moves what was kept to the tidy scope around: to be called once. */
@@ -92,46 +98,43 @@ const gradientsOf = <I extends string, O extends string>(
   const statistics = new BatchStatistics()
   const mode = training(task.weights, statistics)
   const kept: Array<readonly [string, tf.Tensor]> = []
-  const scaledLoss = (loss: tf.Scalar): tf.Scalar =>
-    lossScaling === undefined ? loss : tf.mul(loss, lossScaling.scale)
-  const { value, grads } = tf.variableGrads(
+  const keep = (name: string, tensor: tf.Tensor) => kept.push([name, tf.keep(tf.clone(tensor))])
+  const { grads } = tf.variableGrads(
     () => {
-      const forward = task.forward(weights, inputs, mode)
-      for (const [name, output] of Object.entries<tf.Tensor>(forward.outputs)) {
-        kept.push([name, tf.keep(tf.clone(output))])
-      }
-      return scaledLoss(forward.loss)
+      const { loss, outputs } = task.forward(weights, inputs, mode)
+      keep("loss", loss)
+      for (const [name, output] of Object.entries<tf.Tensor>(outputs)) keep(name, output)
+      return lossScaling === undefined ? loss : tf.mul(loss, lossScaling.scale)
     },
     trainable.map((name) => weights[name]!)
   )
-  const unscaled = <T extends tf.Tensor>(tensor: T): T =>
-    lossScaling === undefined ? tensor : tf.div(tensor, lossScaling.scale)
-  const loss = unscaled(value)
+  const unscaled = (gradient: tf.Tensor): tf.Tensor =>
+    lossScaling === undefined ? gradient : tf.div(gradient, lossScaling.scale)
   const gradients: Gradients = Object.fromEntries(
     trainable.map((name) => [name, unscaled(grads[weights[name]!.name]!)])
   )
   return {
     gradients,
     observed: statistics.take(),
-    outputs: () =>
-      ({
-        loss,
-        ...Object.fromEntries(kept.map(([name, tensor]) => [name, handedBack(tensor)]))
-      }) as Outputs<O>
+    outputs: () => Object.fromEntries(kept.map(([name, tensor]) => [name, handedBack(tensor)])) as Outputs<O>
   }
 }
 
 /** With a loss that is scaled, assigns only where all gradients are finite, and moves the scale. */
 const guarded = (
-  { lossScaling, velocities, weights }: Learning,
+  { averaging, lossScaling, velocities, weights }: Learning,
   gradients: Gradients,
   assign: () => void
-): void => {
-  if (lossScaling === undefined) assign()
-  else {
-    const variables = [...Object.values(weights), ...Object.values(velocities)]
-    moveScale(lossScaling, assignIfFinite(gradients, variables, assign))
+): Partial<ScalingOutputs> => {
+  if (lossScaling === undefined) {
+    assign()
+    return {}
   }
+  const variables = [weights, velocities, averaging?.averages ?? {}].flatMap((held) => Object.values(held))
+  const lossScale = tf.clone(lossScaling.scale)
+  const finite = assignIfFinite(gradients, variables, assign)
+  moveScale(lossScaling, finite)
+  return { lossScale, skipped: tf.where(finite, tf.zerosLike(lossScale), tf.onesLike(lossScale)) }
 }
 
 const moveStatistics = (weights: Variables, observed: ReturnType<BatchStatistics["take"]>): void => {
@@ -140,17 +143,10 @@ const moveStatistics = (weights: Variables, observed: ReturnType<BatchStatistics
   }
 }
 
-/** Moves weights and velocities by the gradients. */
-const moveWeights = (
-  { optimizer, velocities, weights }: Learning,
-  own: Gradients,
-  learningRate: tf.Scalar
-): void => {
-  const { gradientNormMax } = optimizer
-  const gradients = gradientNormMax == null ? own : clippedGradients(own, gradientNormMax)
-  for (const [name, velocity] of Object.entries(velocities)) {
-    sgdUpdate(optimizer, weights[name]!, velocity, gradients[name]!, learningRate)
-  }
+const update = (learning: Learning, gradients: Gradients, learningRate: tf.Scalar): void => {
+  const { averaging, optimizer, task, velocities, weights } = learning
+  updateWeights(optimizer, { specs: task.weights, weights, velocities }, gradients, learningRate)
+  if (averaging !== undefined) moveAverages(averaging, weights)
 }
 
 /** A kept tensor, returned to the tidy scope around the step. */

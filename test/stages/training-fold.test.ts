@@ -106,6 +106,14 @@ const cases: ReadonlyArray<Case> = [
     executed: [1, 2, 3, 4]
   },
   { what: "softer labels", first: {}, next: { labelSmoothing: 0.1 }, executed: [1, 2, 3, 4] },
+  {
+    what: "two more epochs of averaged weights",
+    first: { emaDecay: 0.9 },
+    next: { emaDecay: 0.9, epochs: 6 },
+    executed: [5, 6]
+  },
+  { what: "averages of another decay", first: { emaDecay: 0.9 }, next: {}, executed: [1, 2, 3, 4] },
+  { what: "micro-batches", first: {}, next: { microBatchSize: 4 }, executed: [1, 2, 3, 4] },
   { what: "branches that start at 0", first: {}, next: { zeroGamma: true }, executed: [1, 2, 3, 4] }
 ]
 
@@ -147,6 +155,23 @@ describe("zeroGamma", () => {
           assert.isTrue(values.every((value) => value === gamma))
         }
       }
+    }).pipe(Effect.provide(storage))
+  )
+})
+
+describe("emaDecay", () => {
+  it.effect("makes the averages the artifact's weights: with the slowest, those it started from", () =>
+    Effect.gen(function* () {
+      const fcOf = Effect.fnUntraced(function* (changes: Changes) {
+        const { classifier } = yield* trained({ epochs: 1, ...changes })
+        const { arrays } = yield* decodeSafetensors(yield* (yield* BlobStore).get(classifier.weights))
+        return arrays["fc.weight"]!.values as Float32Array
+      })
+      const first = yield* fcOf({ learningRate: 0 })
+      const apart = (values: Float32Array) =>
+        Math.max(...values.map((value, at) => Math.abs(value - first[at]!)))
+      assert.isBelow(apart(yield* fcOf({ emaDecay: 0.999_999 })), 1e-5)
+      assert.isAbove(apart(yield* fcOf({})), 1e-3)
     }).pipe(Effect.provide(storage))
   )
 })

@@ -67,7 +67,7 @@ export const toyTraining = (changes: Partial<typeof TrainingParams.Type> = {}) =
     }
   )
 
-type Toy = Effect.Success<ReturnType<typeof toyTraining>>
+export type Toy = Effect.Success<ReturnType<typeof toyTraining>>
 type Hooks = Partial<TrainOptions<"images" | "targets", "logits", never, never>>
 
 /** Trains until the n-th question whether to stop (asked once before every step), through bytes and back. */
@@ -169,7 +169,13 @@ export const trainerSuite = (
         const error = yield* Effect.flip(train({ ...toy, batches }))
         assert.strictEqual(error._tag, "DivergedError")
         if (error._tag !== "DivergedError") return
-        assert.deepStrictEqual([error.step, error.lastGoodEpoch], [5, 1])
+        const { lastGoodEpoch, lossScale, step, what } = error
+        assert.deepStrictEqual(
+          { lastGoodEpoch, lossScale, step, what },
+          {
+            ...{ lastGoodEpoch: 1, lossScale: null, step: 5, what: "loss" }
+          }
+        )
         assert.match(error.message, /step 5 \(learning rate 0\.\d+\); the last good state is that of epoch 1/)
       }).pipe(Effect.provide(layer))
     )

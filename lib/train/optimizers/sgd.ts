@@ -1,6 +1,6 @@
-/** Stochastic gradient descent with Nesterov momentum: see `lib/tensor/sgd.ts` for the formula. */
+/** Stochastic gradient descent with momentum. */
 import { sgdStep } from "../../tensor/sgd.ts"
-import type { tf } from "../../tensor/tf.ts"
+import { tf } from "../../tensor/tf.ts"
 
 export interface SgdOptions {
   /** μ */
@@ -11,16 +11,35 @@ export interface SgdOptions {
   readonly weightDecayOn?: "kernels" | "all"
 }
 
-/** One update of a weight and its velocity v (same shape, starting at 0). `learningRate` is the scalar η. */
-export const sgdUpdate = (
-  { momentum, weightDecay, weightDecayOn }: SgdOptions,
-  weight: tf.Variable,
-  velocity: tf.Variable,
-  gradient: tf.Tensor,
-  learningRate: tf.Scalar
-): void => {
-  const decay = weight.rank > 1 || weightDecayOn === "all" ? weightDecay : 0
-  const next = sgdStep({ weight, velocity, gradient, rate: learningRate }, { momentum, decay })
+/** What one update of one weight is made of. */
+export interface Moved {
+  readonly weight: tf.Variable
+  /** v: shaped as the weight, starting at 0. */
+  readonly velocity: tf.Variable
+  readonly gradient: tf.Tensor
+  /** The scalar η. */
+  readonly learningRate: tf.Scalar
+}
+
+const decayOf = ({ weightDecay, weightDecayOn }: SgdOptions, weight: tf.Variable): number =>
+  weight.rank > 1 || weightDecayOn === "all" ? weightDecay : 0
+
+/** With Nesterov momentum, NAG: see `lib/tensor/sgd.ts` for the formula. */
+export const nagUpdate = (options: SgdOptions, moved: Moved): void => {
+  const { gradient, learningRate, velocity, weight } = moved
+  const attrs = { momentum: options.momentum, decay: decayOf(options, weight) }
+  const next = sgdStep({ weight, velocity, gradient, rate: learningRate }, attrs)
   weight.assign(next.weight)
   velocity.assign(next.velocity)
+}
+
+/** With momentum as in PyTorch's `SGD`: g' = g + λ w, v ← μ v + g', w ← w - η v. */
+export const momentumUpdate = (
+  options: SgdOptions,
+  { gradient, learningRate, velocity, weight }: Moved
+): void => {
+  const decayed = tf.add(gradient, tf.mul(weight, decayOf(options, weight)))
+  const next = tf.add(tf.mul(velocity, options.momentum), decayed)
+  weight.assign(tf.sub(weight, tf.mul(next, learningRate)))
+  velocity.assign(next)
 }

@@ -62,6 +62,7 @@ describe("TrainingParams", () => {
       const usual = {
         ...{ microBatchSize: null, baseBatchSize: null, lrForm: "paper", weightDecayOn: "kernels" },
         stochasticDepth: 0,
+        ...{ optimizer: "nag", emaDecay: null, lossScale: "dynamic" },
         epochs: 10
       }
       const plain = yield* decode(TrainingParams, { epochs: 10 })
@@ -75,6 +76,8 @@ describe("TrainingParams", () => {
       { epochs: 1, batchSize: 256, microBatchSize: 100 },
       /microBatchSize must divide batchSize, 256; got 100/
     ],
+    ["a scale that rounds", { epochs: 1, lossScale: 1000 }, /lossScale must be a power of two .* got 1000/],
+    ["an average that never moves", { epochs: 1, emaDecay: 1 }, /emaDecay must be from 0 to 0.999999, got 1/],
     ["no epochs", { epochs: 0 }, /epochs must be a whole number from 1 to 10000, got 0/],
     ["half an epoch", { epochs: 1.5 }, /epochs must be a whole number/],
     [

@@ -46,12 +46,20 @@ const batchesOf = (params: TrainingParams) =>
     batchSize: microBatchSizeOf(params)
   })
 
-const trained = (changes: Partial<TrainingParams>) => {
+interface Shift {
+  readonly name: string
+  readonly index: number
+  readonly shift: number
+}
+
+/** From the same first weights, one value of them shifted if asked for. */
+const trained = (changes: Partial<TrainingParams>, shifted?: Shift) => {
   const params = {
     ...TrainingParams.make({ epochs: 3, batchSize: 12, augment: { pad: 1, flip: true } }),
     ...changes
   }
   const start = beginning(initializeWeights(specs, "torch-default", RandomStream.make(3)), specs)
+  if (shifted) start.weights[shifted.name]!.values[shifted.index]! += shifted.shift
   return Effect.map(train({ task, batches: batchesOf(params), params, start }), ({ state }) => state)
 }
 
@@ -111,6 +119,24 @@ for (const { layer, name, skipped } of runtimes) {
             assert.approximately(loss!, whole.history[epoch]!.train.loss!, 1e-6)
           }
         }).pipe(Effect.provide(layer))
+    )
+
+    it.effect("are the slopes of the loss over the whole batch", () =>
+      Effect.gen(function* () {
+        const still = { epochs: 1, batchSize: 24, warmupEpochs: 0, weightDecay: 0, learningRate: 0 }
+        const { velocities } = yield* trained({ ...still, microBatchSize: 4 })
+        const lossAt = (name: string, index: number, shift: number) =>
+          Effect.map(trained(still, { name, index, shift }), ({ history }) => history[0]!.train.loss!)
+        for (const [name, index] of [
+          ["hidden.weight", 77],
+          ["hidden.bias", 3],
+          ["fc.weight", 5],
+          ["fc.bias", 1]
+        ] as const) {
+          const rise = (yield* lossAt(name, index, 0.02)) - (yield* lossAt(name, index, -0.02))
+          assert.approximately(velocities[name]!.values[index]!, rise / 0.04, 2e-4, name)
+        }
+      }).pipe(Effect.provide(layer))
     )
 
     it.effect("moves running statistics once a part, as training on batches of that size would", () =>

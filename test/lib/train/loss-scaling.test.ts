@@ -11,10 +11,10 @@ import {
   moveScale,
   readLossScaling
 } from "../../../lib/train/loss-scaling.ts"
-import { decodeResumePoint, encodeResumePoint } from "../../../lib/train/ResumePoint.ts"
+import { decodeResumePoint, encodeResumePoint, type ResumePoint } from "../../../lib/train/ResumePoint.ts"
 import { train } from "../../../lib/train/Trainer.ts"
-import { toyTraining } from "../../suites/trainer.ts"
-import { kernelsFile, library, native } from "../../support/runtimes.ts"
+import { type Toy, toyTraining } from "../../suites/trainer.ts"
+import { kernelsFile, library, native, runtimes } from "../../support/runtimes.ts"
 
 const halves: Layer.Layer<TensorRuntime, unknown> =
   library.kind === "native"
@@ -24,8 +24,8 @@ const halves: Layer.Layer<TensorRuntime, unknown> =
 const test = it.effect.skipIf(native.skipped !== "")
 
 /** One update of a weight that is 1 by a gradient, on the scale; everything afterwards. */
-const updated = Effect.fn(function* (start: LossScale, gradient: number) {
-  const scaling = yield* makeLossScaling(start)
+const updated = Effect.fn(function* (start: LossScale, gradient: number, isDynamic = true) {
+  const scaling = yield* makeLossScaling(start, isDynamic)
   const weight = tf.tidy(() => tf.variable(tf.scalar(1)))
   const runtime = yield* TensorRuntime
   const step = yield* runtime.jit(
@@ -75,6 +75,99 @@ describe(`the scale of a loss${native.skipped}`, () => {
   }
 })
 
+test("a static scale stays where a gradient overflowed", () =>
+  Effect.gen(function* () {
+    const start = { scale: 8, goodSteps: 0 }
+    assert.deepStrictEqual(yield* updated(start, Number.POSITIVE_INFINITY, false), { weight: 1, ...start })
+    assert.deepStrictEqual(yield* updated(start, 0.25, false), { weight: 0.75, ...start })
+  }).pipe(Effect.provide(halves)))
+
+/** The toy's, with the gradients (not the loss) too large in the parts of a batch that are asked for. */
+const overflowing = (
+  toy: Toy,
+  isTooLarge: (position: { readonly epoch: number; readonly step: number }) => boolean
+): Toy => ({
+  ...toy,
+  batches: {
+    ...toy.batches,
+    fill: (position, feeds) => {
+      toy.batches.fill(position, feeds)
+      if (isTooLarge(position)) feeds.targets.fill(1e33)
+    }
+  }
+})
+
+for (const { layer, name, skipped } of runtimes) {
+  describe.skipIf(skipped !== "")(`a static scale in float32 on the ${name} runtime${skipped}`, () => {
+    it.effect("changes no bit of the weights", () =>
+      Effect.gen(function* () {
+        const plain = (yield* train(yield* toyTraining())).state
+        const scaled = (yield* train(yield* toyTraining({ lossScale: 1024 }))).state
+        assert.deepStrictEqual(scaled.weights, plain.weights)
+        const facts = { lossScale: 1024, skippedSteps: 0 }
+        assert.deepStrictEqual(
+          scaled.history,
+          plain.history.map((record) => ({ ...record, ...facts }))
+        )
+      }).pipe(Effect.provide(layer))
+    )
+
+    it.effect("makes steps be skipped whose gradients overflow, and counts them", () =>
+      Effect.gen(function* () {
+        const toy = yield* toyTraining({ lossScale: 2 ** 24 })
+        const states: Array<ResumePoint> = []
+        const { state } = yield* train({
+          ...overflowing(toy, ({ epoch, step }) => epoch === 1 && step > 0),
+          save: (point) => Effect.sync(() => void states.push(point)),
+          saveIntervalMillis: 0
+        })
+        assert.deepStrictEqual(
+          state.history.map(({ lossScale, skippedSteps }) => [lossScale, skippedSteps]),
+          [
+            [2 ** 24, 0],
+            [2 ** 24, 2],
+            [2 ** 24, 0]
+          ]
+        )
+        const [, , , before, , after, next] = states
+        assert.deepStrictEqual(after!.weights, before!.weights)
+        assert.deepStrictEqual(after!.velocities, before!.velocities)
+        assert.notDeepEqual(next!.weights, after!.weights)
+      }).pipe(Effect.provide(layer))
+    )
+
+    it.effect("with micro-batches: one that overflows spoils its step and no other", () =>
+      Effect.gen(function* () {
+        const toy = yield* toyTraining({ batchSize: 12, microBatchSize: 4, lossScale: 2 ** 24 })
+        const states: Array<ResumePoint> = []
+        yield* train({
+          ...overflowing(toy, ({ epoch, step }) => epoch === 1 && step === 1),
+          save: (point) => Effect.sync(() => void states.push(point)),
+          saveIntervalMillis: 0
+        })
+        const [, before, after, next] = states
+        assert.strictEqual(next!.history.at(-1)!.skippedSteps, 1)
+        assert.deepStrictEqual(after!.weights["fc.weight"], before!.weights["fc.weight"])
+        assert.notDeepEqual(next!.weights["fc.weight"], after!.weights["fc.weight"])
+        const means = next!.weights["bn1.running_mean"]!.values
+        assert.isTrue(means.every(Number.isFinite))
+      }).pipe(Effect.provide(layer))
+    )
+
+    it.effect("stops where no step of an epoch had finite gradients", () =>
+      Effect.gen(function* () {
+        const toy = overflowing(yield* toyTraining({ lossScale: 2 ** 24 }), ({ epoch }) => epoch === 1)
+        const error = yield* Effect.flip(train(toy))
+        assert.strictEqual(error._tag, "DivergedError")
+        assert.match(
+          error.message,
+          /^The gradients stopped being finite at step 6 \(learning rate 0\.\d+, loss scale 16777216\); the last good state is that of epoch 1\. Every step of the epoch was skipped: take a lower lossScale\.$/
+        )
+      }).pipe(Effect.provide(layer))
+    )
+  })
+}
+
 describe(`training in float16${native.skipped}`, () => {
   test("comes close to float32, and is not it", () =>
     Effect.gen(function* () {
@@ -95,6 +188,9 @@ describe(`training in float16${native.skipped}`, () => {
       const { history, lossScale: reached } = (yield* train({ ...toy, start: { ...toy.start, lossScale } }))
         .state
       assert.isBelow(reached!.scale, 2 ** 24)
+      assert.strictEqual(history.at(-1)!.lossScale, reached!.scale)
+      const skipped = history.reduce((sum, { skippedSteps = 0 }) => sum + skippedSteps, 0)
+      assert.strictEqual(skipped, Math.log2(2 ** 24 / reached!.scale))
       assert.isBelow(reached!.goodSteps, 24)
       assert.isAbove(reached!.goodSteps, 0)
       assert.isBelow(history.at(-1)!.train.loss!, history[0]!.train.loss! / 2)
@@ -112,6 +208,17 @@ describe(`training in float16${native.skipped}`, () => {
       const resumed = yield* decodeResumePoint(stopped, toy.classifier.weights)
       assert.isDefined(resumed.lossScale)
       assert.deepStrictEqual(encodeResumePoint((yield* train({ ...toy, start: resumed })).state), expected)
+    }).pipe(Effect.provide(halves)))
+
+  test("stops at a loss that is not finite, and says the scale", () =>
+    Effect.gen(function* () {
+      const toy = yield* toyTraining({ precision: "float16", epochs: 2 })
+      const fill: typeof toy.batches.fill = (position, feeds) => {
+        toy.batches.fill(position, feeds)
+        if (position.epoch === 1) feeds.targets[3] = Number.POSITIVE_INFINITY
+      }
+      const error = yield* Effect.flip(train({ ...toy, batches: { ...toy.batches, fill } }))
+      assert.match(error.message, /^The loss stopped .* at step 4 \(.*, loss scale 32768\).* of epoch 1\./)
     }).pipe(Effect.provide(halves)))
 
   test("is refused where no GPU is", () =>
