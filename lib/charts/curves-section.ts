@@ -42,6 +42,17 @@ const keysOf = (models: ReadonlyArray<PlacedModel>): ReadonlyArray<string> => {
   return [...Object.keys(titles).filter((key) => found.has(key)), ...others]
 }
 
+/** Of models whose loss was scaled: the steps that the scale cost. */
+const skippedSteps = (models: ReadonlyArray<PlacedModel>): string =>
+  models
+    .flatMap(({ model: { history, name } }) => {
+      const { lossScale } = history.at(-1) ?? {}
+      if (lossScale === undefined) return []
+      const skipped = history.reduce((sum, record) => sum + (record.skippedSteps ?? 0), 0)
+      return [` ${escapeHtml(name)}: ${skipped} steps skipped, loss scale ${lossScale} at the end.`]
+    })
+    .join("")
+
 export const curvesSection = (id: string, models: ReadonlyArray<PlacedModel>): string => {
   const charts = keysOf(models).map((key) => ({ key, curves: curvesOf(models, key) }))
   if (charts.length === 0) return ""
@@ -59,7 +70,7 @@ export const curvesSection = (id: string, models: ReadonlyArray<PlacedModel>): s
   const dashes = isValidated ? " Dashed: train, solid: validation." : ""
   return `<h3 class="section">Training</h3>
 <p class="muted">Per epoch. Train is measured on augmented images while the weights move.
-${distilled}${dashes}</p>
+${distilled}${dashes}${skippedSteps(models)}</p>
 <p class="legend">${legend.join(" ")}</p>
 <div class="panels">${panels.join("\n")}</div>`
 }

@@ -15,6 +15,7 @@ export class DivergedError extends Schema.TaggedError<DivergedError>()("Diverged
   override get message() {
     const { lastGoodEpoch, learningRate, lossScale, step, what } = this
     const scale = lossScale === null ? "" : `, loss scale ${lossScale}`
+    const place = `step ${step} (learning rate ${learningRate.toPrecision(3)}${scale})`
     const good =
       lastGoodEpoch === 0
         ? "no epoch ended well before"
@@ -23,7 +24,6 @@ export class DivergedError extends Schema.TaggedError<DivergedError>()("Diverged
       what === "gradients" && lossScale !== null && lossScale > 1
         ? "Every step of the epoch was skipped: take a lower lossScale."
         : "Lower the learning rate or warm up longer."
-    const stopped = what === "loss" ? "The loss stopped" : "The gradients stopped"
-    return `${stopped} being finite at step ${step} (learning rate ${learningRate.toPrecision(3)}${scale}); ${good}. ${advice}`
+    return `The ${what} stopped being finite at ${place}; ${good}. ${advice}`
   }
 }

@@ -2,11 +2,8 @@
  * The native runtime for long: 5,000 steps and 400 retraces take no more memory at their end than in their
  * middle, and everything that tfjs and TensorFlow made is given back.
  */
-import { setFlagsFromString } from "node:v8"
-import { runInNewContext } from "node:vm"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import koffi from "koffi"
 import { TensorFlow } from "../../infra/tensorflow/capi.ts"
 import type { NativeLibrary } from "../../infra/tensorflow/library.ts"
 import { layerNative } from "../../infra/tensorflow/NativeRuntime.ts"
@@ -14,10 +11,8 @@ import { TensorRuntime } from "../../lib/tensor/Runtime.ts"
 import { RandomStream } from "../../lib/tensor/random.ts"
 import { tf } from "../../lib/tensor/tf.ts"
 import { disposeNet, makeNet, trainingStep } from "../infra/tensorflow/residual-net.ts"
+import { climb, residentMiB } from "../support/residentMemory.ts"
 import { kernelsFile, library, native } from "../support/runtimes.ts"
-
-setFlagsFromString("--expose-gc")
-const collectGarbage = runInNewContext("gc") as () => void
 
 const STEPS = 5000
 const RETRACES = 400
@@ -25,25 +20,6 @@ const RETRACES = 400
 const SHAPES = 80
 /** MiB that the second half may climb along its fitted line: 0 but for what allocators play with. */
 const CLIMB = 8
-
-/** glibc's: gives freed memory back to the system, which it does by itself when it likes. */
-const trim = koffi.load(null).func("int malloc_trim(size_t)")
-
-const residentMiB = (): number => {
-  collectGarbage()
-  trim(0)
-  return process.memoryUsage.rss() / 2 ** 20
-}
-
-/** How far the least-squares line through the second half rises from its beginning to its end. */
-const climb = (samples: ReadonlyArray<number>): number => {
-  const half = samples.slice(Math.floor(samples.length / 2))
-  const middle = (half.length - 1) / 2
-  const mean = half.reduce((sum, value) => sum + value, 0) / half.length
-  const covariance = half.reduce((sum, value, index) => sum + (index - middle) * (value - mean), 0)
-  const variance = half.reduce((sum, _, index) => sum + (index - middle) ** 2, 0)
-  return (covariance / variance) * (half.length - 1)
-}
 
 const feedsOf = (batch: number, side: number) => {
   const random = RandomStream.make(5, `${batch}x${side}`)

@@ -4,6 +4,7 @@ import { layerPortable } from "../../../infra/tensorflow/PortableRuntime.ts"
 import type { Progress } from "../../../lib/train/Progress.ts"
 import { encodeResumePoint, type ResumePoint } from "../../../lib/train/ResumePoint.ts"
 import { type SaveReason, train } from "../../../lib/train/Trainer.ts"
+import type { TrainingParams } from "../../../lib/train/TrainingParams.ts"
 import { toyTraining, trainerSuite } from "../../suites/trainer.ts"
 
 trainerSuite("the Trainer on the portable runtime", layerPortable, "float32")
@@ -53,6 +54,42 @@ describe("the Trainer", () => {
   )
 })
 
+describe("what is beyond the usual recipe", () => {
+  it.effect("changes no bit where it is written out with its usual values", () =>
+    Effect.gen(function* () {
+      const usual: Partial<TrainingParams> = {
+        microBatchSize: null,
+        baseBatchSize: null,
+        lrForm: "paper",
+        weightDecayOn: "kernels",
+        optimizer: "nag",
+        emaDecay: null,
+        lossScale: "dynamic"
+      }
+      const { state } = yield* train(yield* toyTraining())
+      const writtenOut = yield* train(yield* toyTraining(usual))
+      assert.deepStrictEqual(encodeResumePoint(writtenOut.state), encodeResumePoint(state))
+      const whole = yield* train(yield* toyTraining({ microBatchSize: 8, baseBatchSize: 8 }))
+      assert.deepStrictEqual(encodeResumePoint(whole.state), encodeResumePoint(state))
+    }).pipe(Effect.provide(layerPortable))
+  )
+
+  it.effect.each([
+    { weightDecayOn: "all" },
+    { baseBatchSize: 16 },
+    { lrForm: "gluoncv" },
+    { optimizer: "sgd" },
+    { optimizer: { kind: "muon", rateFactor: 0.2, momentum: 0.95, weightDecay: 0 } },
+    { microBatchSize: 4 }
+  ] as const)("acts: %j", (changes) =>
+    Effect.gen(function* () {
+      const { weights } = (yield* train(yield* toyTraining({ epochs: 1 }))).state
+      const changed = yield* train(yield* toyTraining({ epochs: 1, ...changes }))
+      assert.notDeepEqual(changed.state.weights, weights)
+    }).pipe(Effect.provide(layerPortable))
+  )
+})
+
 describe("whoever watches the Trainer", () => {
   it.live("is told its progress", () =>
     Effect.gen(function* () {
@@ -69,6 +106,27 @@ describe("whoever watches the Trainer", () => {
       assert.deepStrictEqual([first!.epochs, first!.steps], [100, 3])
       assert.isAbove(first!.imagesPerSecond, 0)
       assert.isTrue(Number.isFinite(first!.loss))
+    }).pipe(Effect.provide(layerPortable))
+  )
+
+  it.live("is told the scale of the loss, and the steps that it made the optimizer skip", () =>
+    Effect.gen(function* () {
+      const toy = yield* toyTraining({ epochs: 100, lossScale: 2 ** 24 })
+      const told: Array<Progress> = []
+      yield* train({
+        ...toy,
+        validation: undefined,
+        batches: {
+          ...toy.batches,
+          fill: (position, feeds) => {
+            toy.batches.fill(position, feeds)
+            if (position.step === 0) feeds.targets.fill(1e33)
+          }
+        },
+        onProgress: (progress) => Effect.sync(() => void told.push(progress)),
+        stopRequested: Effect.sync(() => told.length === 2)
+      })
+      assert.deepStrictEqual(told[1]!.scaling, { lossScale: 2 ** 24, skippedSteps: 1 })
     }).pipe(Effect.provide(layerPortable))
   )
 

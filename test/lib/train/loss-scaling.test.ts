@@ -159,9 +159,15 @@ for (const { layer, name, skipped } of runtimes) {
         const toy = overflowing(yield* toyTraining({ lossScale: 2 ** 24 }), ({ epoch }) => epoch === 1)
         const error = yield* Effect.flip(train(toy))
         assert.strictEqual(error._tag, "DivergedError")
+        const [what, where] = error.message.split("; ")
         assert.match(
-          error.message,
-          /^The gradients stopped being finite at step 6 \(learning rate 0\.\d+, loss scale 16777216\); the last good state is that of epoch 1\. Every step of the epoch was skipped: take a lower lossScale\.$/
+          what!,
+          /^The gradients stopped being finite at step 6 \(learning rate 0\.\d+, loss scale 16777216\)$/
+        )
+        assert.strictEqual(
+          where,
+          "the last good state is that of epoch 1. " +
+            "Every step of the epoch was skipped: take a lower lossScale."
         )
       }).pipe(Effect.provide(layer))
     )
