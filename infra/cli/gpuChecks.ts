@@ -58,7 +58,8 @@ export const gpuFinding = (facts: GpuFacts): Finding => {
   const devices = names.length === 0 ? "NVIDIA (nvidia-smi does not say which)" : names.join("; ")
   if (gpu.state === "unusable")
     return warn("gpu", `${devices}: ${gpu.reason}`, "Install a newer driver of NVIDIA's")
-  if (gpu.state !== "usable") return ok("gpu", `not used: ${gpu.reason}`)
+  if (gpu.state !== "usable")
+    return ok("gpu", `not used: ${gpu.reason}; low precision is bfloat16, not float16`)
   const text = `${devices}, driver ${gpu.driver}`
   if (named.some(({ computeCapability }) => Number(computeCapability) < CAPABILITY_MIN)) {
     return warn(

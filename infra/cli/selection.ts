@@ -109,13 +109,15 @@ const schemaReason = (message: string): string => {
   return readable.charAt(0).toLowerCase() + readable.slice(1)
 }
 
-/** Why the stage's schema refused the overrides; the first param that does not exist, if there is one. */
+/** Why the stage's schema refused the overrides: the first param that does not exist, if that is why. */
 const refused = (
   pipeline: Pipeline.Pipeline,
   overrides: ReadonlyArray<Pipeline.ParamOverride>,
   message: string
 ): UsageError => {
-  for (const { job, path } of overrides) {
+  // A param that has its usual value may be left out of the params and still exist.
+  const hasUnknown = message.includes("excess property")
+  for (const { job, path } of hasUnknown ? overrides : []) {
     const params = pipeline.jobs.find(({ name }) => name === job)?.ref.params ?? {}
     const unknown = unknownPart(params, path)
     if (unknown !== undefined) return new UsageError({ what: `--set ${job}.${path.join(".")}: ${unknown}` })

@@ -53,7 +53,13 @@ describe("an NVIDIA GPU", () => {
   })
 
   it.each<[string, Partial<GpuFacts>, "ok" | "warn" | "fail", RegExp, RegExp | undefined]>([
-    ["absent", { gpu: { state: "absent", reason: "none" } }, "ok", /^not used: none$/, undefined],
+    [
+      "absent",
+      { gpu: { state: "absent", reason: "none" } },
+      "ok",
+      /^not used: none; low precision is bfloat16, not float16$/,
+      undefined
+    ],
     ["its driver too old", { gpu: { state: "unusable", reason: "old" } }, "warn", /: old$/, /newer driver/],
     [
       "too old",

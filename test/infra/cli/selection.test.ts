@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
 import { namesOf, selectionFrom, withOverrides } from "../../../infra/cli/selection.ts"
+import { leftOut } from "../../../lib/models/withDefault.ts"
 import * as Artifact from "../../../lib/workflow/Artifact.ts"
 import * as Pipeline from "../../../lib/workflow/Pipeline.ts"
 import * as Stage from "../../../lib/workflow/Stage.ts"
@@ -10,7 +11,14 @@ const Make = Stage.make("make", {
   params: Schema.Struct({
     temperature: Schema.Number,
     name: Schema.String,
-    training: Schema.Struct({ epochs: Schema.Int, rates: Schema.Array(Schema.Number) })
+    training: Schema.Struct({
+      epochs: Schema.Int,
+      rates: Schema.Array(Schema.Number),
+      decay: leftOut(
+        Schema.Number.check(Schema.makeFilter((value: number) => value <= 1 || "decay must be at most 1")),
+        0
+      )
+    })
   }),
   inputs: {},
   output: Thing,
@@ -98,6 +106,10 @@ describe("--set", () => {
       assert.strictEqual(
         yield* refusal("student.temperature=hot"),
         '--set student.temperature="hot": expected number (at temperature)'
+      )
+      assert.strictEqual(
+        yield* refusal("student.training.decay=2"),
+        "--set student.training.decay=2: decay must be at most 1 (at training.decay)"
       )
       assert.strictEqual(
         yield* refusal("studnt.temperature=8"),
