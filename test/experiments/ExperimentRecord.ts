@@ -31,12 +31,12 @@ const fileOf = ({ experiment, seed, variant }: Pick<ExperimentRecord, "experimen
 
 export const isRecorded = (place: Parameters<typeof fileOf>[0]): boolean => existsSync(fileOf(place))
 
-const fiveDigits = (value: number): number => Number(value.toPrecision(5))
+const sevenDigits = (value: number): number => Number(value.toPrecision(7))
 
-/** Curves are kept to five digits, figures as they are; a curve takes one line. */
+/** Curves are kept to seven digits, figures as they are; a curve takes one line. */
 export const writeRecord = (record: ExperimentRecord): string => {
   const curves = Object.fromEntries(
-    Object.entries(record.curves).map(([name, values]) => [name, values.map(fiveDigits)])
+    Object.entries(record.curves).map(([name, values]) => [name, values.map(sevenDigits)])
   )
   const text = JSON.stringify(Schema.encodeSync(ExperimentRecord)({ ...record, curves }), null, 2)
   const oneLine = (list: string) => list.replaceAll(/\s+/g, " ").replace("[ ", "[").replace(" ]", "]")

@@ -131,7 +131,14 @@ export const trainInTorch = async (options: TorchOptions): Promise<Outcome> => {
   answer.on("line", (line) => {
     last = line
   })
-  const ended = once(python, "close")
+  const ended = new Promise<void>((resolve, reject) => {
+    python.on("close", (code) => {
+      if (code === 0) resolve()
+      else reject(new Error(`PyTorch ended with ${code}`))
+    })
+  })
+  // Then the pipe is broken too, which says less.
+  python.stdin.on("error", () => undefined)
   const write = writer(python.stdin)
   const feed = async () => {
     for (const { values } of Object.values(weights)) await write(values)
@@ -140,7 +147,6 @@ export const trainInTorch = async (options: TorchOptions): Promise<Outcome> => {
     python.stdin.end()
   }
   await Promise.all([feed(), ended])
-  if (python.exitCode !== 0) throw new Error(`PyTorch ended with ${python.exitCode}`)
   const { epochLosses, epochTop1, loss, stepLosses, top1, version } = Schema.decodeUnknownSync(Told)(
     JSON.parse(last)
   )

@@ -87,7 +87,7 @@ optimizer = torch.optim.SGD(
     momentum=told["momentum"],
     nesterov=True,
 )
-result = {"version": torch.__version__, "stepLosses": [], "epochLosses": [], "epochTop1": [], "top1": None, "loss": None}
+result = {"version": str(torch.__version__), "stepLosses": [], "epochLosses": [], "epochTop1": [], "top1": None, "loss": None}
 
 if told["firstEpoch"] > 0:
     saved = torch.load(told["state"], weights_only=True)
