@@ -137,8 +137,6 @@ export const trainInTorch = async (options: TorchOptions): Promise<Outcome> => {
       else reject(new Error(`PyTorch ended with ${code}`))
     })
   })
-  // Then the pipe is broken too, which says less.
-  python.stdin.on("error", () => undefined)
   const write = writer(python.stdin)
   const feed = async () => {
     for (const { values } of Object.values(weights)) await write(values)
@@ -146,7 +144,13 @@ export const trainInTorch = async (options: TorchOptions): Promise<Outcome> => {
     if (stepsMax === undefined) await feedTest(options, write)
     python.stdin.end()
   }
-  await Promise.all([feed(), ended])
+  // A pipe that breaks says less than why Python ended.
+  python.stdin.on("error", () => undefined)
+  const feeding = feed().catch(async (broken) => {
+    await ended
+    throw broken
+  })
+  await Promise.all([feeding, ended])
   const { epochLosses, epochTop1, loss, stepLosses, top1, version } = Schema.decodeUnknownSync(Told)(
     JSON.parse(last)
   )
