@@ -2,7 +2,7 @@
  * Batches from a dataset in memory. Order and augmentation are functions of (seed, epoch, example) alone: any
  * batch can be made at any time, by anyone, so resuming in the middle of an epoch changes nothing.
  */
-import { writeTargets } from "../losses/targets.ts"
+import { type LabelSmoothing, writeTargets } from "../losses/targets.ts"
 import type { Feeds, TensorSpec } from "../tensor/Runtime.ts"
 import { RandomStream } from "../tensor/random.ts"
 import type { Augment } from "./augment/Augment.ts"
@@ -11,6 +11,7 @@ import { type Normalization, normalizeInto } from "./augment/normalization.ts"
 import type { FrameSize } from "./augment/pad-crop-flip.ts"
 import { type Dropout, writeKept } from "./dropout.ts"
 import { epochOrder } from "./epoch-order.ts"
+import { type Mixing, makeMixer } from "./mixing.ts"
 import { type StochasticDepth, writeKeptBlocks } from "./stochastic-depth.ts"
 
 /** Images of one size, whatever is known of them besides. */
@@ -37,13 +38,14 @@ export interface TrainingBatches<I extends string> {
   readonly fill: (position: { readonly epoch: number; readonly step: number }, feeds: Feeds<I>) => void
 }
 
-export interface ClassificationBatchesOptions {
+export interface ClassificationBatchesOptions extends LabelSmoothing {
   readonly dataset: LabelledImages
   readonly normalization: Normalization
   readonly numClasses: number
   readonly batchSize: number
   readonly seed: number
-  readonly labelSmoothing: number
+  /** How images and targets are mixed; absent: not. */
+  readonly mixing?: Mixing | undefined
   /** Of the network's input; that of the images where left out. */
   readonly inputSize?: FrameSize | undefined
   readonly augment: Augment
@@ -69,6 +71,7 @@ export const classificationBatches = (
   const labels = new Int32Array(batchSize)
   const augmenterOf = imageAugmenter({ ...options, frame: { height, width } })
   const dropping = RandomStream.make(seed, "dropout")
+  const mix = options.mixing && makeMixer(options.mixing, RandomStream.make(seed, "mixing"))
   const skipping = RandomStream.make(seed, "stochastic-depth")
   return {
     batchSize,
@@ -90,7 +93,9 @@ export const classificationBatches = (
         labels[slot] = dataset.labels[example]!
         augment(example, images.subarray(slot * valuesPerImage, (slot + 1) * valuesPerImage))
       }
-      writeTargets(feeds.targets as Float32Array, labels, numClasses, options.labelSmoothing)
+      const targets = feeds.targets as Float32Array
+      writeTargets(targets, labels, numClasses, options)
+      mix?.({ epoch, step }, { images, targets, examples, height, width })
       if (dropout) writeKept(feeds.kept as Float32Array, examples, dropout, dropping.derive(epoch))
       if (depth) {
         const kept = feeds.keptBlocks as Float32Array

@@ -1,17 +1,31 @@
 /** From labels to targets: what the data say, turned into what the loss compares with. */
 
 /**
- * Writes one row per label into `targets` `[N, K]`: 1 at the label, or under label smoothing (Szegedy et al.
- * 2016, in the form of the paper, eq. 5) 1 - ε at the label and ε / (K - 1) elsewhere.
+ * Label smoothing by ε over K classes:
+ * - `paper` (He et al. 2018, eq. 5): 1 - ε at the label, ε / (K - 1) elsewhere
+ * - `szegedy` (Szegedy et al. 2016; GluonCV): 1 - ε + ε / K at the label, ε / K elsewhere
  */
+export type LabelSmoothingForm = "paper" | "szegedy"
+
+export interface LabelSmoothing {
+  /** ε, 0…1; 0: 1 at the label and 0 elsewhere. */
+  readonly labelSmoothing: number
+  /** "paper" if not said. */
+  readonly labelSmoothingForm?: LabelSmoothingForm | undefined
+}
+
+/** Writes one row per label into `targets` `[N, K]`. */
 export const writeTargets = (
   targets: Float32Array,
   labels: ArrayLike<number>,
   numClasses: number,
-  smoothing: number
+  { labelSmoothing, labelSmoothingForm = "paper" }: LabelSmoothing
 ): void => {
-  targets.fill(smoothing / (numClasses - 1))
+  const isPaper = labelSmoothingForm === "paper"
+  const elsewhere = labelSmoothing / (isPaper ? numClasses - 1 : numClasses)
+  const atLabel = 1 - labelSmoothing + (isPaper ? 0 : elsewhere)
+  targets.fill(elsewhere)
   for (let example = 0; example < labels.length; example++) {
-    targets[example * numClasses + labels[example]!] = 1 - smoothing
+    targets[example * numClasses + labels[example]!] = atLabel
   }
 }

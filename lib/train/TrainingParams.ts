@@ -5,24 +5,8 @@ import type { Architecture } from "../models/Architecture.ts"
 import { leftOut, withDefault } from "../models/withDefault.ts"
 import { Initializer } from "../nn/initializers.ts"
 import { Precision } from "../tensor/Runtime.ts"
-
-const inRange = (what: string, minimum: number, maximum: number) =>
-  Schema.Number.check(
-    Schema.makeFilter(
-      (value: number) =>
-        (value >= minimum && value <= maximum) ||
-        `${what} must be from ${minimum} to ${maximum}, got ${value}`
-    )
-  )
-
-const integerInRange = (what: string, minimum: number, maximum: number) =>
-  Schema.Number.check(
-    Schema.makeFilter(
-      (value: number) =>
-        (Number.isInteger(value) && value >= minimum && value <= maximum) ||
-        `${what} must be a whole number from ${minimum} to ${maximum}, got ${value}`
-    )
-  )
+import { inRange, integerInRange } from "./ranges.ts"
+import { TargetParams } from "./TargetParams.ts"
 
 /** So that multiplying and dividing by it rounds nothing. */
 const powerOfTwo = (what: string, maximum: number) =>
@@ -128,7 +112,7 @@ export const TrainingParams = Schema.Struct({
   ...OptimizationParams.fields,
   /** Whether the last normalisation of every residual block starts at 0 (He et al. 2018, §3.1). */
   zeroGamma: leftOut(Schema.Boolean, false),
-  labelSmoothing: withDefault(inRange("labelSmoothing", 0, 1), 0),
+  ...TargetParams.fields,
   augment: withDefault(Augment, { pad: 0, flip: false }),
   /**
    * How often an example skips the last residual block's branch; blocks before it are skipped in

@@ -15,12 +15,16 @@ export const actingAlways = <P extends OptimizationParams>(params: P) => {
   return always
 }
 
+/** What acts in an epoch besides its learning rates, by name; nothing where all is as usual. */
+export type ActingIn = (epoch: number) => Readonly<Record<string, Schema.Json>>
+
 /**
- * An epoch's description: which it is, the learning rates of its steps, and how many steps each one holds.
+ * An epoch's description: which it is, the learning rates of its steps, how many steps each one holds, and
+ * what else acts in it.
  * Constant and stepped rates do not depend on how many epochs there are; a cosine's and a polynomial's do, so
  * over more epochs they share their warm-up and nothing after it.
  */
-const epochElement = (options: LrScheduleOptions, epoch: number): Schema.Json => {
+const epochElement = (options: LrScheduleOptions, actingIn: ActingIn, epoch: number): Schema.Json => {
   const learningRates: Array<number> = []
   const numSteps: Array<number> = []
   for (let step = 0; step < options.stepsPerEpoch; step++) {
@@ -31,11 +35,14 @@ const epochElement = (options: LrScheduleOptions, epoch: number): Schema.Json =>
       numSteps.push(1)
     }
   }
-  return { epoch, learningRates, numSteps }
+  return { epoch, learningRates, numSteps, ...actingIn(epoch) }
 }
 
-export const epochElements = (options: LrScheduleOptions): ReadonlyArray<Schema.Json> =>
-  Array.from({ length: options.epochs }, (_, epoch) => epochElement(options, epoch))
+export const epochElements = (
+  options: LrScheduleOptions,
+  actingIn: ActingIn = () => ({})
+): ReadonlyArray<Schema.Json> =>
+  Array.from({ length: options.epochs }, (_, epoch) => epochElement(options, actingIn, epoch))
 
 /** Epochs that are done where the schedule turns: there another run may go on with another tail. */
 export const turningPoints = ({ lrSchedule, warmupEpochs }: OptimizationParams): ReadonlyArray<number> => [

@@ -3,13 +3,15 @@ import { Effect, type Schema } from "effect"
 import type { Normalization } from "../data/augment/normalization.ts"
 import type { FrameSize } from "../data/augment/pad-crop-flip.ts"
 import { classificationBatches, type LabelledImages } from "../data/batches.ts"
+import type { Mixing } from "../data/mixing.ts"
 import type { StochasticDepth } from "../data/stochastic-depth.ts"
 import type { Classifier } from "../models/Classifier.ts"
 import { requireImageSize } from "../models/requireImageSize.ts"
 import { initializeWeights } from "../nn/initializers.ts"
 import { RandomStream } from "../tensor/random.ts"
 import { classifierValidation } from "./evaluate-classifier.ts"
-import { fitTask, type TrainingHost } from "./fit.ts"
+import { fitTask, type TrainingHost, type Turns } from "./fit.ts"
+import { mixingOf } from "./TargetParams.ts"
 import { microBatchSizeOf, type TrainingParams } from "./TrainingParams.ts"
 import type { ClassificationTask } from "./tasks/classification.ts"
 
@@ -30,25 +32,26 @@ export interface FitClassifierOptions<E> {
 /** Trains a classifier: see {@link fitTask}. Fails with `ImagesTooSmall`, too. */
 export const fitClassifier = Effect.fn("fitClassifier")(function* <E>(options: FitClassifierOptions<E>) {
   const { acting, classifier, dataset, host, inputSize, normalization, params, task, validation } = options
-  const { augment, initializer, labelSmoothing, seed, zeroGamma = false } = params
-  const { numClasses } = classifier
+  const { initializer, seed, zeroGamma = false } = params
+  const { unmixedEpochs: _, ...always } = params
+  const mixing = mixingOf(params, params.epochs)
   yield* requireImageSize(classifier, inputSize ?? dataset, params.auxiliaryWeight !== 0)
   return yield* fitTask({
     task,
     batches: classificationBatches({
+      ...params,
       dataset,
       normalization,
       inputSize,
-      numClasses,
+      numClasses: classifier.numClasses,
       batchSize: microBatchSizeOf(params),
-      seed,
-      labelSmoothing,
-      augment,
+      mixing,
       dropout: classifier.dropout,
       depth: stochasticDepthOf(params, classifier)
     }),
-    params,
+    params: always,
     acting,
+    turns: mixing && turnsOf(mixing),
     firstWeights: () =>
       initializeWeights(classifier.weights, initializer, RandomStream.make(seed, "weights"), { zeroGamma }),
     validation:
@@ -62,3 +65,9 @@ export const stochasticDepthOf = (
   { stochasticDepth: rate = 0 }: Pick<TrainingParams, "stochasticDepth">,
   { numResidualBlocks: numBlocks }: Classifier
 ): StochasticDepth | undefined => (rate === 0 || numBlocks === undefined ? undefined : { rate, numBlocks })
+
+/** Mixing acts in every epoch until it ends, so runs that end it at different times share what is before. */
+const turnsOf = ({ endEpoch }: Mixing): Turns => ({
+  actingIn: (epoch) => (epoch < endEpoch ? {} : { mixing: "off" }),
+  points: [endEpoch]
+})

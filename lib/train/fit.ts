@@ -5,7 +5,7 @@
 import { Effect, Option, type Schema } from "effect"
 import type { TrainingBatches } from "../data/batches.ts"
 import type { WeightSpec, Weights } from "../nn/Weights.ts"
-import { actingAlways, epochElements, turningPoints } from "./epoch-elements.ts"
+import { type ActingIn, actingAlways, epochElements, turningPoints } from "./epoch-elements.ts"
 import { beginning, decodeResumePoint, encodeResumePoint, type ResumePoint } from "./ResumePoint.ts"
 import type { Task } from "./Task.ts"
 import { type MakeValidation, stepsOfEpoch, train } from "./Trainer.ts"
@@ -40,6 +40,13 @@ export interface TrainingHost<E> {
   }) => Effect.Effect<void>
 }
 
+/** What changes from epoch to epoch besides the learning rate. */
+export interface Turns {
+  readonly actingIn: ActingIn
+  /** Epochs that are done where it changes. */
+  readonly points: ReadonlyArray<number>
+}
+
 export interface FitOptions<I extends string, O extends string, E> {
   readonly task: Task<I, O>
   /** Of `microBatchSizeOf(params)` examples. */
@@ -48,6 +55,7 @@ export interface FitOptions<I extends string, O extends string, E> {
   readonly params: OptimizationParams
   /** What acts on the training besides `params`: of the job's own params, architecture, head, ... */
   readonly acting: Schema.Json
+  readonly turns?: Turns | undefined
   /** Of all weights of the task; asked for where there is no state to go on from. */
   readonly firstWeights: () => Weights
   readonly validation: MakeValidation | undefined
@@ -94,11 +102,11 @@ const startingPoint = Effect.fn("startingPoint")(function* <E>(
 export const fitTask = Effect.fn("fitTask")(function* <I extends string, O extends string, E>(
   options: FitOptions<I, O, E>
 ) {
-  const { acting, batches, firstWeights, host, params, task, validation } = options
+  const { acting, batches, firstWeights, host, params, task, turns, validation } = options
   const states = yield* host.fold({
     start: { acting, training: actingAlways(params) },
-    elements: epochElements({ ...params, stepsPerEpoch: stepsOfEpoch(batches, params) }),
-    forkPoints: turningPoints(params)
+    elements: epochElements({ ...params, stepsPerEpoch: stepsOfEpoch(batches, params) }, turns?.actingIn),
+    forkPoints: [...new Set([...turningPoints(params), ...(turns?.points ?? [])])]
   })
   const start = yield* startingPoint(host, states, task.weights, firstWeights)
   return yield* train({

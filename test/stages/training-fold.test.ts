@@ -3,7 +3,7 @@
  * on the portable runtime, whose epochs are counted, on a store with states and on an empty one.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Option, Ref } from "effect"
+import { Effect, Layer, Option, Ref, Schema } from "effect"
 import { encodeLabelledImages } from "../../lib/data/labelled-images.ts"
 import { decodeSafetensors } from "../../lib/models/safetensors.ts"
 import { BlobStore } from "../../lib/storage/BlobStore.ts"
@@ -105,6 +105,18 @@ const cases: ReadonlyArray<Case> = [
     next: { augment: { pad: 1, flip: false } },
     executed: [1, 2, 3, 4]
   },
+  {
+    what: "mixing that ends earlier",
+    first: { epochs: 3, mixup: 0.2 },
+    next: { epochs: 3, mixup: 0.2, unmixedEpochs: 1 },
+    executed: [3]
+  },
+  {
+    what: "mixing that goes on",
+    first: { epochs: 5, mixup: 0.2, unmixedEpochs: 4 },
+    next: { epochs: 3, mixup: 0.2 },
+    executed: [2, 3]
+  },
   { what: "softer labels", first: {}, next: { labelSmoothing: 0.1 }, executed: [1, 2, 3, 4] },
   {
     what: "two more epochs of averaged weights",
@@ -138,6 +150,24 @@ describe("training after another run", () => {
       for (const tail of tails) counts.push((yield* trained(tail)).executed.length)
       assert.deepStrictEqual(counts, [5, 1, 1])
     }).pipe(Effect.provide(storage))
+  )
+})
+
+describe("a trick that is off", () => {
+  it.effect("changes no bit, whether it is named or left out", () =>
+    Effect.gen(function* () {
+      const off: Changes = {
+        ...{ labelSmoothing: 0, mixup: 0, cutmix: 0, cutmixShare: 0.5, mixingProbability: 1 },
+        labelSmoothingForm: "paper",
+        mixingPer: "batch",
+        unmixedEpochs: 0
+      }
+      assert.deepStrictEqual(
+        Schema.encodeSync(TrainingParams)(trainingOf(off)),
+        Schema.encodeSync(TrainingParams)(trainingOf({}))
+      )
+      assert.deepStrictEqual((yield* fromScratch(off)).classifier, (yield* fromScratch({})).classifier)
+    })
   )
 })
 

@@ -30,7 +30,10 @@ export const classificationTask = (
   }
 })
 
-/** The class with the largest target in each row of `[N, K]`: the label, also under label smoothing. */
+/**
+ * The class with the largest target in each row of `[N, K]`: the label, also under label smoothing; of a
+ * mixed image the label with the larger share (of two equal ones the lower class).
+ */
 export const likeliestClasses = (targets: Float32Array, numClasses: number): Int32Array =>
   Int32Array.from({ length: targets.length / numClasses }, (_, example) => {
     const row = targets.subarray(example * numClasses, (example + 1) * numClasses)

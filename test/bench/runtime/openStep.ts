@@ -64,7 +64,7 @@ const openTraining = Effect.fn(function* (the: NetworkCase, precision: Precision
   const labels = Int32Array.from({ length: batch }, (_, index) => index % numClasses)
   const feeds = yield* step.allocate
   feeds.images.set(pixels(the))
-  writeTargets(feeds.targets as Float32Array, labels, numClasses, recipe.labelSmoothing)
+  writeTargets(feeds.targets as Float32Array, labels, numClasses, recipe)
   feeds.learningRate.set([recipe.learningRate])
   return Effect.suspend(() => step.run(feeds))
 })

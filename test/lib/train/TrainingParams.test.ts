@@ -86,6 +86,8 @@ describe("TrainingParams", () => {
       /learningRate must be from 0 to 100, got -1/
     ],
     ["a learning rate that is not a number", { epochs: 1, learningRate: Number.NaN }, /learningRate/],
+    ["a share above 1", { epochs: 1, cutmixShare: 2 }, /cutmixShare must be from 0 to 1, got 2/],
+    ["a negative alpha", { epochs: 1, mixup: -0.2 }, /mixup must be from 0 to 100, got -0.2/],
     ["text for a number", { epochs: "10" }, /epochs/],
     ["an unknown precision", { epochs: 1, precision: "float8" }, /bfloat16/],
     ["an unknown key", { epochs: 1, weigthDecay: 1e-4 }, /weigthDecay/],
