@@ -1,18 +1,27 @@
 /** How a student listens to its teacher, as data; light enough for a stage's contract. */
 import { Schema } from "effect"
 import { withDefault } from "../models/withDefault.ts"
+import { inRange } from "./ranges.ts"
 
-/** Labels and teacher are added up (the paper's form), or weighted against each other (GluonCV's). */
+const weight = (what: string, usual: number) => withDefault(inRange(what, 0, 1000), usual)
+
+/**
+ * Labels and teacher are added up (the paper's form), or weighted against each other (GluonCV's), or added up
+ * with the teacher's answers in two parts (Zhao et al. 2022): see `lib/losses/distillation.ts`.
+ */
 export const Combination = Schema.Union([
   Schema.Struct({ form: Schema.Literal("sum") }),
   Schema.Struct({
     form: Schema.Literal("weighted"),
-    /** The share of the labels, 0…1. */
-    hardWeight: Schema.Number.check(
-      Schema.makeFilter(
-        (weight) => (weight >= 0 && weight <= 1) || `hardWeight must be from 0 to 1, got ${weight}`
-      )
-    )
+    /** The share of the labels, 0…1; 0: the teacher alone. */
+    hardWeight: inRange("hardWeight", 0, 1)
+  }),
+  Schema.Struct({
+    form: Schema.Literal("decoupled"),
+    /** Of how sure the teacher is of the labelled class. */
+    alpha: weight("alpha", 1),
+    /** Of how it shares out the rest among the others; the authors take 1 to 8. */
+    beta: weight("beta", 8)
   })
 ])
 

@@ -9,6 +9,13 @@ export const TargetParams = Schema.Struct({
   labelSmoothing: withDefault(inRange("labelSmoothing", 0, 1), 0),
   /** Given to the other classes (the paper's eq. 5), or to all of them (Szegedy et al. 2016; GluonCV). */
   labelSmoothingForm: leftOut(Schema.Literals(["paper", "szegedy"]), "paper"),
+  /**
+   * Against the softmax of the logits, or of a sigmoid for each class (Wightman et al. 2021, "ResNet strikes
+   * back": as a mean), added up over classes or averaged, whose gradient is K times smaller.
+   */
+  loss: leftOut(Schema.Literals(["cross-entropy", "binary-sum", "binary-mean"]), "cross-entropy"),
+  /** For binary losses: a target above this counts as 1, any other as 0 (timm: 0.2); null: as it is. */
+  targetThreshold: leftOut(Schema.NullOr(inRange("targetThreshold", 0, 1)), null),
   /** Mixup (Zhang et al. 2018): images are blended by a share that is drawn from Beta(this, this); 0: not. */
   mixup: leftOut(inRange("mixup", 0, 100), 0),
   /** CutMix (Yun et al. 2019): a box of such a share is cut out for another image's; 0: not. */

@@ -1,7 +1,7 @@
 /** Runs a loss and its gradient as a step of a tensor runtime, for comparison with formulas in double. */
 import { assert } from "@effect/vitest"
 import { Effect } from "effect"
-import { type Feed, TensorRuntime } from "../../lib/tensor/Runtime.ts"
+import { type Feed, type Precision, TensorRuntime } from "../../lib/tensor/Runtime.ts"
 import { tf } from "../../lib/tensor/tf.ts"
 
 export interface LossCase {
@@ -10,10 +10,12 @@ export interface LossCase {
   /** Constants of the loss; `Int32Array`s become int32 tensors. */
   readonly given: Readonly<Record<string, { readonly shape: ReadonlyArray<number>; readonly values: Feed }>>
   readonly loss: (x: tf.Tensor, given: Readonly<Record<string, tf.Tensor>>) => tf.Scalar
+  /** "float32" if not said. */
+  readonly precision?: Precision
 }
 
 /** The loss and its gradient, flat. */
-export const lossAndGradient = Effect.fnUntraced(function* ({ at, given, loss }: LossCase) {
+export const lossAndGradient = Effect.fnUntraced(function* ({ at, given, loss, ...rest }: LossCase) {
   const runtime = yield* TensorRuntime
   const constants = Object.entries(given).map(([name, { shape, values }]) => {
     const dtype = values instanceof Int32Array ? ("int32" as const) : ("float32" as const)
@@ -26,7 +28,7 @@ export const lossAndGradient = Effect.fnUntraced(function* ({ at, given, loss }:
     },
     {
       inputs: { ...Object.fromEntries(constants), x: { shape: at.shape, dtype: "float32" } },
-      precision: "float32"
+      precision: rest.precision ?? "float32"
     }
   )
   const feeds = Object.fromEntries(Object.entries(given).map(([name, { values }]) => [name, values]))

@@ -1,5 +1,4 @@
-/** Classification: cross-entropy between targets and the network's logits. */
-import { crossEntropy } from "../../losses/cross-entropy.ts"
+/** Classification: what the network's logits lose against the targets. */
 import { countTopK } from "../../metrics/top-k.ts"
 import type { Classifier } from "../../models/Classifier.ts"
 import type { tf } from "../../tensor/tf.ts"
@@ -8,7 +7,8 @@ import {
   type ClassifierInputs,
   type ClassifierLearning,
   classifierForward,
-  learnedWeights
+  learnedWeights,
+  lossAgainst
 } from "./classifier-forward.ts"
 
 export type ClassificationInput = "images" | "targets"
@@ -21,7 +21,7 @@ export const classificationTask = (
 ): ClassificationTask => ({
   weights: learnedWeights(classifier, learning),
   forward: (weights, inputs: ClassifierInputs, mode) => {
-    const lossOf = (logits: tf.Tensor2D) => crossEntropy(inputs.targets as tf.Tensor2D, logits)
+    const lossOf = (logits: tf.Tensor2D) => lossAgainst(inputs.targets as tf.Tensor2D, logits, learning)
     return classifierForward({ classifier, learning, weights, inputs, mode, lossOf })
   },
   measure: ({ logits }, { targets }) => {

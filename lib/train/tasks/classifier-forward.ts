@@ -1,4 +1,6 @@
-/** What every task that trains a classifier shares: dropout, and the loss of an auxiliary classifier. */
+/** What every task that trains a classifier shares: its loss, dropout, and an auxiliary classifier. */
+import { binaryCrossEntropy } from "../../losses/binary-cross-entropy.ts"
+import { crossEntropy } from "../../losses/cross-entropy.ts"
 import type { Classifier } from "../../models/Classifier.ts"
 import type { Mode } from "../../nn/Mode.ts"
 import type { WeightSpec, WeightTensors } from "../../nn/Weights.ts"
@@ -6,7 +8,7 @@ import { tf } from "../../tensor/tf.ts"
 import type { Forward } from "../Task.ts"
 import { type TrainingParams, usualAuxiliaryWeight } from "../TrainingParams.ts"
 
-export type ClassifierLearning = Pick<TrainingParams, "auxiliaryWeight">
+export type ClassifierLearning = Pick<TrainingParams, "auxiliaryWeight" | "loss" | "targetThreshold">
 
 export interface ClassifierInputs {
   readonly images: tf.Tensor
@@ -25,6 +27,17 @@ export const learnedWeights = (
   auxiliary === undefined || auxiliaryWeight !== 0
     ? weights
     : weights.map((spec) => (auxiliary.weights.has(spec.name) ? { ...spec, frozen: true } : spec))
+
+/** What the logits `[N, K]` lose against the targets `[N, K]`: a scalar, mean over the batch. */
+export const lossAgainst = (
+  targets: tf.Tensor2D,
+  logits: tf.Tensor2D,
+  { loss = "cross-entropy", targetThreshold = null }: ClassifierLearning
+): tf.Scalar => {
+  if (loss === "cross-entropy") return crossEntropy(targets, logits)
+  const wanted = targetThreshold === null ? targets : tf.cast(tf.greater(targets, targetThreshold), "float32")
+  return binaryCrossEntropy(wanted as tf.Tensor2D, logits, loss === "binary-sum" ? "sum" : "mean")
+}
 
 /** `loss(logits) + weight * loss(auxiliary logits)`, where there is an auxiliary classifier that learns. */
 export const classifierForward = (options: {

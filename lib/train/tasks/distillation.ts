@@ -9,7 +9,12 @@ import type { WeightTensors } from "../../nn/Weights.ts"
 import { tf } from "../../tensor/tf.ts"
 import type { DistillationParams } from "../DistillationParams.ts"
 import { type ClassificationTask, classificationTask } from "./classification.ts"
-import { type ClassifierInputs, type ClassifierLearning, classifierForward } from "./classifier-forward.ts"
+import {
+  type ClassifierInputs,
+  type ClassifierLearning,
+  classifierForward,
+  lossAgainst
+} from "./classifier-forward.ts"
 
 export interface DistillationOptions extends DistillationParams {
   readonly student: Classifier
@@ -29,8 +34,10 @@ export const distillationTask = (options: DistillationOptions): ClassificationTa
     const teacherLogits = constantLogits(options, inputs.images as tf.Tensor4D)
     const { combination, learning = {}, student, temperature } = options
     const targets = inputs.targets as tf.Tensor2D
-    const lossOf = (logits: tf.Tensor2D) =>
-      distillationLoss({ targets, logits, teacherLogits, temperature, combination })
+    const lossOf = (logits: tf.Tensor2D) => {
+      const hard = lossAgainst(targets, logits, learning)
+      return distillationLoss({ hard, targets, logits, teacherLogits, temperature, combination })
+    }
     return classifierForward({ classifier: student, learning, weights, inputs, mode, lossOf })
   }
 })

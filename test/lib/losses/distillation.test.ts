@@ -1,6 +1,7 @@
 import { assert, beforeAll, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { startWasm } from "../../../infra/tensorflow/portable/wasm.ts"
+import { crossEntropy } from "../../../lib/losses/cross-entropy.ts"
 import { type Combination, distillationLoss } from "../../../lib/losses/distillation.ts"
 import { tf } from "../../../lib/tensor/tf.ts"
 
@@ -29,7 +30,7 @@ const softmax = (row: ReadonlyArray<number>) => {
 const reference = (
   student: ReadonlyArray<ReadonlyArray<number>>,
   temperature: number,
-  combination: Combination
+  combination: Exclude<Combination, { form: "decoupled" }>
 ) => {
   let hard = 0
   let soft = 0
@@ -46,14 +47,40 @@ const reference = (
   return combination.hardWeight * hard + (1 - combination.hardWeight) * soft
 }
 
+type Rows = ReadonlyArray<ReadonlyArray<number>>
+const tensorOf = (rows: Rows) => tf.tensor2d(rows.map((row) => [...row]))
+
+/** Labels as given, hard loss the cross-entropy. */
+const distilled = (
+  student: tf.Tensor,
+  teacher: Rows,
+  labels: Rows,
+  temperature: number,
+  combination: Combination
+) => {
+  const [logits, wanted] = [student as tf.Tensor2D, tensorOf(labels)]
+  const teacherLogits = tensorOf(teacher)
+  const hard = crossEntropy(wanted, logits)
+  return distillationLoss({ hard, targets: wanted, logits, teacherLogits, temperature, combination })
+}
+
 const lossOf = (student: tf.Tensor, temperature: number, combination: Combination) =>
-  distillationLoss({
-    targets: tf.tensor2d(targets),
-    logits: student as tf.Tensor2D,
-    teacherLogits: tf.tensor2d(teacherLogits),
-    temperature,
-    combination
+  distilled(student, teacherLogits, targets, temperature, combination)
+
+/** The loss, and its gradient for the student's logits. */
+const withGradient = (student: Rows, loss: (logits: tf.Tensor) => tf.Scalar) =>
+  tf.tidy(() => {
+    const { grad, value } = tf.valueAndGrad(loss)(tensorOf(student))
+    return { loss: value.dataSync()[0]!, gradient: grad.arraySync() as Array<Array<number>> }
   })
+
+const assertNear = (found: Rows, expected: Rows, tolerance: number) => {
+  for (const [example, row] of expected.entries()) {
+    for (const [k, slope] of row.entries()) {
+      assert.approximately(found[example]![k]!, slope, tolerance, `example ${example}, class ${k}`)
+    }
+  }
+}
 
 describe("distillationLoss", () => {
   for (const temperature of [1, 4, 20]) {
@@ -88,17 +115,44 @@ describe("distillationLoss", () => {
   }
 
   it("is the plain cross-entropy when the student says what the teacher says", () => {
-    const same = tf.tidy(
-      () =>
-        distillationLoss({
-          targets: tf.tensor2d(targets),
-          logits: tf.tensor2d(logits),
-          teacherLogits: tf.tensor2d(logits),
-          temperature: 4,
-          combination: { form: "sum" }
-        }).dataSync()[0]!
-    )
+    const same = tf.tidy(() => distilled(tf.tensor2d(logits), logits, targets, 4, { form: "sum" }).dataSync())
     const hard = reference(logits, 4, { form: "weighted", hardWeight: 1 })
-    assert.approximately(same, hard, 1e-4)
+    assert.approximately(same[0]!, hard, 1e-4)
+  })
+
+  it("comes to what one computes by hand for two classes at T = 20", () => {
+    // Softened by 20, logits (3, 0) and (1, 0) are p' = sigmoid(0.15) = 0.53743 and q = sigmoid(0.05) =
+    // 0.51250; KL = 0.0012456, times 400 is 0.49823. The hard loss is log(1 + 1/e) = 0.31326.
+    const { gradient, loss } = withGradient([[1, 0]], (x) =>
+      distilled(x, [[3, 0]], [[1, 0]], 20, { form: "sum" })
+    )
+    assert.approximately(loss, 0.811496, 2e-4)
+    // sigmoid(1) - 1 + 20 (q - p')
+    assertNear(gradient, [[-0.76759, 0.76759]], 1e-6)
+  })
+
+  it("does not hear the labels at a hard weight of 0", () => {
+    const alone = { form: "weighted", hardWeight: 0 } as const
+    const of = (labels: Rows) => withGradient(logits, (x) => distilled(x, teacherLogits, labels, 4, alone))
+    assert.deepStrictEqual(
+      of(targets),
+      of([
+        [0, 1, 0],
+        [1, 0, 0]
+      ])
+    )
+  })
+})
+
+describe("the decoupled divergence", () => {
+  it("is KL where beta is what the teacher leaves the other classes", () => {
+    const student = [logits[0]!]
+    const teacher = [teacherLogits[0]!]
+    const [label] = softmax(teacher[0]!.map((value) => value / 4))
+    const of = (combination: Combination) =>
+      withGradient(student, (x) => distilled(x, teacher, [[1, 0, 0]], 4, combination))
+    const [whole, parts] = [of({ form: "sum" }), of({ form: "decoupled", alpha: 1, beta: 1 - label! })]
+    assert.approximately(parts.loss, whole.loss, 5e-5)
+    assertNear(parts.gradient, whole.gradient, 1e-5)
   })
 })
