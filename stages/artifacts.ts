@@ -131,6 +131,8 @@ export type Imported = typeof Imported.Type
 export const ClassifierValue = Schema.TaggedStruct("Classifier", {
   architecture: Architecture,
   imported: Schema.optionalKey(Imported),
+  /** On training images, evenly spaced and not augmented, where there was no validation split. */
+  trainingScore: Schema.optionalKey(Schema.Struct({ numExamples: Schema.Int, top1: Schema.Number })),
   ...trained
 })
 export type ClassifierValue = typeof ClassifierValue.Type

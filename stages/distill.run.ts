@@ -1,17 +1,22 @@
 /** The body of `distill`. */
 import { Effect, Schema } from "effect"
+import type { LabelledImages } from "../lib/data/batches.ts"
 import { decodeLabelledImages } from "../lib/data/labelled-images.ts"
-import { loadClassifier } from "../lib/models/Classifier.ts"
+import { type Classifier, loadClassifier } from "../lib/models/Classifier.ts"
 import { decodeWeights } from "../lib/models/weights.ts"
+import type { Weights } from "../lib/nn/Weights.ts"
 import { BlobStore } from "../lib/storage/BlobStore.ts"
+import { usualTeacherMargin } from "../lib/train/DistillationParams.ts"
 import { fitClassifier } from "../lib/train/fit-classifier.ts"
 import { distillationTask } from "../lib/train/tasks/distillation.ts"
+import { checkTeacherScore, scoringSample } from "../lib/train/teacher-score.ts"
 import { makeVariables } from "../lib/train/variables.ts"
 import { JobContext } from "../lib/workflow/JobContext.ts"
 import type { ValuesOf } from "../lib/workflow/Stage.ts"
-import type { ClassifierValue } from "./artifacts.ts"
+import type { ClassifierValue, PreparedSplit } from "./artifacts.ts"
 import type { DistillParams, distillInputs } from "./distill.ts"
 import { trainedWeights } from "./trained-weights.ts"
+import { trainingScore } from "./training-score.ts"
 
 /** The teacher was trained for something else than this student: its answers would mean nothing. */
 export class TeacherMismatch extends Schema.TaggedError<TeacherMismatch>()("TeacherMismatch", {
@@ -44,11 +49,41 @@ const checkTeacher = Effect.fnUntraced(function* ({ dataset, teacher }: Inputs) 
   }
 })
 
+/**
+ * The teacher is evaluated as its student's validation would be, before anything is trained. Scores are
+ * compared on splits of one kind: what one finds of images it has learnt by heart says nothing of others.
+ */
+const checkScore = Effect.fnUntraced(function* (options: {
+  readonly params: typeof DistillParams.Type
+  readonly inputs: Inputs
+  readonly teacher: Classifier
+  readonly weights: Weights
+  readonly train: LabelledImages
+  readonly validation: LabelledImages | undefined
+}) {
+  const { history, trainingScore } = options.inputs.teacher
+  const { preprocessing } = options.inputs.dataset
+  const { teacherMargin: margin = usualTeacherMargin, teacherTop1 } = options.params
+  const { teacher, train, validation, weights } = options
+  const known = validation === undefined ? trainingScore?.top1 : history.at(-1)?.validation.top1
+  const recorded = teacherTop1 ?? known
+  const split = validation === undefined ? ("training" as const) : ("validation" as const)
+  const { numExamples, top1 } = yield* checkTeacherScore({
+    ...{ classifier: teacher, weights, dataset: validation ?? scoringSample(train) },
+    ...{ normalization: preprocessing, inputSize: preprocessing, split, recorded, margin }
+  })
+  const expected =
+    recorded === undefined ? "no score of its own is known" : `recorded: ${recorded.toFixed(3)}`
+  yield* (yield* JobContext).note(
+    `the teacher's top-1 on ${numExamples} ${split} images: ${top1.toFixed(3)} (${expected})`
+  )
+})
+
 export const run = Effect.fn("distill")(function* (args: {
   readonly params: typeof DistillParams.Type
   readonly inputs: Inputs
 }) {
-  const { training, ...acting } = args.params
+  const { teacherMargin: _, teacherTop1: __, training, ...acting } = args.params
   const { architecture, combination, temperature } = acting
   const { dataset, teacher } = args.inputs
   const { classes, preprocessing } = dataset
@@ -57,36 +92,35 @@ export const run = Effect.fn("distill")(function* (args: {
   const size = { imageChannels: preprocessing.channels, numClasses: classes.length }
   const student = yield* loadClassifier({ architecture, ...size })
   const master = yield* loadClassifier({ architecture: teacher.architecture, ...size })
-  const teacherWeights = yield* Effect.flatMap(blobs.get(teacher.weights), (bytes) =>
+  const weights = yield* Effect.flatMap(blobs.get(teacher.weights), (bytes) =>
     decodeWeights(bytes, master.weights)
   )
+  const imagesOf = ({ tensors }: PreparedSplit) => Effect.flatMap(blobs.get(tensors), decodeLabelledImages)
+  const train = yield* imagesOf(dataset.train)
+  const validation = dataset.validation === null ? undefined : yield* imagesOf(dataset.validation)
+  yield* checkScore({ ...args, teacher: master, weights, train, validation })
+  const teacherWeights = yield* makeVariables(weights)
   const result = yield* fitClassifier({
     classifier: student,
     task: distillationTask({
-      student,
-      teacher: master,
-      teacherWeights: yield* makeVariables(teacherWeights),
-      temperature,
-      combination,
-      learning: training
+      ...{ student, teacher: master, teacherWeights, temperature, combination, learning: training }
     }),
     params: training,
     acting,
-    dataset: yield* Effect.flatMap(blobs.get(dataset.train.tensors), decodeLabelledImages),
-    validation:
-      dataset.validation === null
-        ? undefined
-        : yield* Effect.flatMap(blobs.get(dataset.validation.tensors), decodeLabelledImages),
+    dataset: train,
+    validation,
     normalization: preprocessing,
     inputSize: preprocessing,
     host: yield* JobContext
   })
+  const outcome = yield* trainedWeights(result)
   return {
     _tag: "Classifier" as const,
     architecture,
     classes,
     preprocessing,
-    ...(yield* trainedWeights(result)),
+    ...outcome,
+    ...(yield* trainingScore({ classifier: student, weights: outcome.weights, dataset, train })),
     numParams: student.parameters,
     macs: student.macs(preprocessing.height, preprocessing.width)
   } satisfies ClassifierValue

@@ -10,6 +10,7 @@ import type { ValuesOf } from "../lib/workflow/Stage.ts"
 import type { ClassifierValue } from "./artifacts.ts"
 import type { PretrainParams, pretrainInputs } from "./pretrain.ts"
 import { trainedWeights } from "./trained-weights.ts"
+import { trainingScore } from "./training-score.ts"
 
 export const run = Effect.fn("pretrain")(function* (args: {
   readonly params: typeof PretrainParams.Type
@@ -24,12 +25,13 @@ export const run = Effect.fn("pretrain")(function* (args: {
     imageChannels: preprocessing.channels,
     numClasses: classes.length
   })
+  const images = yield* Effect.flatMap(blobs.get(train.tensors), decodeLabelledImages)
   const result = yield* fitClassifier({
     classifier,
     task: classificationTask(classifier, training),
     params: training,
     acting,
-    dataset: yield* Effect.flatMap(blobs.get(train.tensors), decodeLabelledImages),
+    dataset: images,
     validation:
       validation === null
         ? undefined
@@ -38,12 +40,15 @@ export const run = Effect.fn("pretrain")(function* (args: {
     inputSize: preprocessing,
     host: yield* JobContext
   })
+  const outcome = yield* trainedWeights(result)
+  const scored = { classifier, weights: outcome.weights, dataset: args.inputs.dataset, train: images }
   return {
     _tag: "Classifier" as const,
     architecture,
     classes,
     preprocessing,
-    ...(yield* trainedWeights(result)),
+    ...outcome,
+    ...(yield* trainingScore(scored)),
     numParams: classifier.parameters,
     macs: classifier.macs(preprocessing.height, preprocessing.width)
   } satisfies ClassifierValue

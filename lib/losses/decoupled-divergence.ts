@@ -20,8 +20,8 @@ export interface DecoupledInputs {
 
 /**
  * A scalar, mean over the batch, natural logarithms:
- * `alpha KL([p, 1 - p]) + beta KL(q)`, teacher ‖ student, with p the labelled class's probability and q those
- * of the others given that it is none of that. No gradient flows into teacher and targets.
+ * `alpha KL([p, 1 - p]) + beta KL(q)`, teacher ‖ student, with p the labelled class's probability and q
+ * those of the others given that it is none of that. No gradient flows into teacher and targets.
  *
  * With p', q' the teacher's, the gradient is `alpha (p - p') (label - q) + beta (q - q')`, over N.
  */

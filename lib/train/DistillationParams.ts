@@ -1,6 +1,6 @@
 /** How a student listens to its teacher, as data; light enough for a stage's contract. */
 import { Schema } from "effect"
-import { withDefault } from "../models/withDefault.ts"
+import { leftOut, withDefault } from "../models/withDefault.ts"
 import { inRange } from "./ranges.ts"
 
 const weight = (what: string, usual: number) => withDefault(inRange(what, 0, 1000), usual)
@@ -25,6 +25,9 @@ export const Combination = Schema.Union([
   })
 ])
 
+/** Five of a hundred images. */
+export const usualTeacherMargin = 0.05
+
 export const DistillationParams = Schema.Struct({
   /** Above 1 it softens both probabilities; the paper takes 20 on ImageNet, 4 is usual on small images. */
   temperature: withDefault(
@@ -35,6 +38,13 @@ export const DistillationParams = Schema.Struct({
     ),
     4
   ),
-  combination: withDefault(Combination, { form: "sum" })
+  combination: withDefault(Combination, { form: "sum" }),
+  /**
+   * What the teacher scores on the student's images, 0…1, where its artifact does not know (published
+   * weights). Absent or null: as recorded, else clearly more than chance.
+   */
+  teacherTop1: leftOut(Schema.NullOr(inRange("teacherTop1", 0, 1)), null),
+  /** How much less than that the teacher may score before nothing is trained. */
+  teacherMargin: leftOut(inRange("teacherMargin", 0, 1), usualTeacherMargin)
 })
 export type DistillationParams = typeof DistillationParams.Type

@@ -16,7 +16,7 @@ import {
   lossAgainst
 } from "./classifier-forward.ts"
 
-export interface DistillationOptions extends DistillationParams {
+export interface DistillationOptions extends Pick<DistillationParams, "temperature" | "combination"> {
   readonly student: Classifier
   readonly teacher: Classifier
   /** Frozen: read by every step, never assigned. */
