@@ -15,8 +15,7 @@ import { JobContext } from "../lib/workflow/JobContext.ts"
 import type { ValuesOf } from "../lib/workflow/Stage.ts"
 import type { ClassifierValue, PreparedSplit } from "./artifacts.ts"
 import type { DistillParams, distillInputs } from "./distill.ts"
-import { trainedWeights } from "./trained-weights.ts"
-import { trainingScore } from "./training-score.ts"
+import { trainedWeights, trainingScore } from "./trained-weights.ts"
 
 /** The teacher was trained for something else than this student: its answers would mean nothing. */
 export class TeacherMismatch extends Schema.TaggedError<TeacherMismatch>()("TeacherMismatch", {

@@ -9,8 +9,7 @@ import { JobContext } from "../lib/workflow/JobContext.ts"
 import type { ValuesOf } from "../lib/workflow/Stage.ts"
 import type { ClassifierValue } from "./artifacts.ts"
 import type { PretrainParams, pretrainInputs } from "./pretrain.ts"
-import { trainedWeights } from "./trained-weights.ts"
-import { trainingScore } from "./training-score.ts"
+import { trainedWeights, trainingScore } from "./trained-weights.ts"
 
 export const run = Effect.fn("pretrain")(function* (args: {
   readonly params: typeof PretrainParams.Type

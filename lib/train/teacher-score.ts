@@ -31,11 +31,11 @@ export class TeacherBelowScore extends Schema.TaggedError<TeacherBelowScore>()("
       ? `it should find ${percent(this.expected)}, less ${percent(margin)} at most (teacherMargin)`
       : `more than ${percent(this.expected)} would be clearly above chance, and no score of its own is known`
     const found = suspects.map(
-      ({ field, top1, value }) => `With another ${field} (${value}) it finds ${percent(top1)}: that differs.`
+      ({ field, top1, value }) => `With another ${field} (${value}) it finds ${percent(top1)}.`
     )
     const nothing =
       "Classes, height, width, channels, fit, mean and std are the dataset's. What else may be wrong: the " +
-      "order of the channels, how the teacher's own images were resampled, the order of its labels, its weights."
+      "order of the channels, how the teacher's images were resampled, the order of its labels, its weights."
     return (
       `The teacher finds ${percent(this.top1)} of ${numExamples} ${split} images as its student would see ` +
       `them; ${expected}. ${found.length > 0 ? found.join(" ") : nothing} Nothing was trained. Take the ` +
