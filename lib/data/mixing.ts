@@ -127,10 +127,12 @@ const mixImages = (pair: Pair<Float32Array>, mixes: Pair<Mix>, spare: Float32Arr
 
 const blendPair = ([one, other]: Pair<Float32Array>, [ours, theirs]: Pair<number>): void => {
   if (ours === 1 && theirs === 1) return
+  const [fromOther, fromOne] = [1 - ours, 1 - theirs]
   for (let at = 0; at < one.length; at++) {
-    const [a, b] = [one[at]!, other[at]!]
-    one[at] = ours * a + (1 - ours) * b
-    other[at] = theirs * b + (1 - theirs) * a
+    const a = one[at]!
+    const b = other[at]!
+    one[at] = ours * a + fromOther * b
+    other[at] = theirs * b + fromOne * a
   }
 }
 
