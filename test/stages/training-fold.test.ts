@@ -160,7 +160,9 @@ describe("a trick that is off", () => {
         ...{ labelSmoothing: 0, mixup: 0, cutmix: 0, cutmixShare: 0.5, mixingProbability: 1 },
         labelSmoothingForm: "paper",
         mixingPer: "batch",
-        unmixedEpochs: 0
+        unmixedEpochs: 0,
+        loss: "cross-entropy",
+        targetThreshold: null
       }
       assert.deepStrictEqual(
         Schema.encodeSync(TrainingParams)(trainingOf(off)),

@@ -111,6 +111,17 @@ describe("DistillationParams", () => {
     })
   )
 
+  it.effect("has one form, whether usual values of its later params are named or left out", () =>
+    Effect.gen(function* () {
+      const named = { teacherTop1: null, teacherMargin: 0.05 }
+      assert.deepStrictEqual(yield* decode(DistillationParams, named), yield* decode(DistillationParams, {}))
+      assert.deepStrictEqual(
+        yield* decode(DistillationParams, { combination: { form: "decoupled" } }),
+        Result.succeed({ temperature: 4, combination: { form: "decoupled", alpha: 1, beta: 8 } } as const)
+      )
+    })
+  )
+
   it.effect("refuses a temperature of 0", () =>
     Effect.map(decode(DistillationParams, { temperature: 0 }), (result) =>
       assert.match(String(result), /temperature must be above 0, at most 1000, got 0/)
