@@ -37,7 +37,11 @@ const hashElsewhere = (): IncrementalHash | undefined => {
   )
 }
 
+/** For about so many bytes. */
+export const incrementalHash = (sizeBytes: number): IncrementalHash =>
+  (sizeBytes < besideBytesMin ? undefined : hashElsewhere()) ?? hashHere()
+
 export const hasherLayer: Layer.Layer<Hasher> = Layer.succeed(Hasher, {
   digest: digestOf,
-  incremental: (sizeBytes) => (sizeBytes < besideBytesMin ? undefined : hashElsewhere()) ?? hashHere()
+  incremental: incrementalHash
 })

@@ -5,14 +5,13 @@
  * hashed whenever it is read, so what a killed process, a full disk or a bad sector leaves behind is an entry
  * that is absent. Whatever goes wrong here only means that the store is asked instead.
  */
-import { createHash } from "node:crypto"
 import { appendFileSync, readdirSync, rmSync, type Stats, statSync, truncateSync, utimesSync } from "node:fs"
 import { readdir, rm } from "node:fs/promises"
 import { dirname, join } from "node:path"
 import { Effect } from "effect"
 import type { BlobRef } from "../../lib/storage/BlobStore.ts"
 import { hexOf } from "../../lib/storage/Digest.ts"
-import { digestOf } from "../hashing.ts"
+import { digestOf, incrementalHash } from "../hashing.ts"
 import { type Content, errorCode, writeAtomically } from "./atomicFiles.ts"
 import { chunksOf, type FileChunks, readWhole } from "./fileVersions.ts"
 import { freeBytes } from "./freeSpace.ts"
@@ -80,9 +79,9 @@ export class BlobCache {
   chunks(ref: BlobRef): Promise<FileChunks["chunks"] | undefined> {
     return this.#sound(ref, async (path) => {
       const { chunks } = chunksOf(path)
-      const hash = createHash("sha256")
-      for await (const chunk of chunks()) hash.update(chunk)
-      return hash.digest("hex") === hexOf(ref.blob) ? chunks : undefined
+      const hash = incrementalHash(ref.sizeBytes)
+      for await (const chunk of chunks()) await Effect.runPromise(hash.update(chunk))
+      return (await Effect.runPromise(hash.digest)) === ref.blob ? chunks : undefined
     })
   }
 
