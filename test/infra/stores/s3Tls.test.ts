@@ -1,11 +1,11 @@
 /** A store behind TLS: objects go and come the same way, over connections that are encrypted. */
-import { randomBytes } from "node:crypto"
+import { createHash, randomBytes } from "node:crypto"
 import { readFileSync } from "node:fs"
 import { connect } from "node:net"
 import { join } from "node:path"
 import { createServer, getCACertificates, type Server, setDefaultCACertificates } from "node:tls"
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Stream } from "effect"
 import { s3ObjectStoreLayer } from "../../../infra/stores/S3ObjectStore.ts"
 import { ObjectStore } from "../../../lib/storage/ObjectStore.ts"
 import { skipNote, startVersitygw, versitygwMissing } from "../../support/versitygw.ts"
@@ -54,6 +54,20 @@ describe.skipIf(server === undefined)(`a store behind TLS${skipNote}`, () => {
         assert.strictEqual(Buffer.compare(yield* store.get(`k${sizeBytes}`), bytes), 0)
       }
       assert.strictEqual((yield* Effect.flip(store.get("none")))._tag, "ObjectNotFound")
+    })
+  )
+
+  it.live("gives a large object to somebody who is slower than the line, bit by bit", () =>
+    Effect.gen(function* () {
+      const store = yield* open
+      const bytes = new Uint8Array(randomBytes(30_000_000))
+      yield* store.put("large", bytes)
+      const { chunks } = yield* store.getStream("large")
+      const hash = createHash("sha256")
+      yield* Stream.runForEach(chunks, (chunk) =>
+        Effect.map(Effect.sleep("5 millis"), () => void hash.update(chunk))
+      )
+      assert.strictEqual(hash.digest("hex"), createHash("sha256").update(bytes).digest("hex"))
     })
   )
 })
