@@ -177,7 +177,8 @@ const diagnosisOf = (failure: S3Failure, server: S3Server): Diagnosis => {
     return { kind: "unusable", reason }
   }
   if (isGarbled(code)) {
-    return { kind: "unavailable", reason: `what ${server.server} answers is not HTTP (${code})` }
+    const reason = `what ${server.server} answers is not HTTP (${code}); check AWS_ENDPOINT_URL`
+    return { kind: "unavailable", reason }
   }
   if (networkPattern.test(code)) return { kind: "unavailable", reason: unreachable(code, server) }
   return byStatus(failure, server, code)
