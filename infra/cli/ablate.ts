@@ -4,7 +4,7 @@ import { Effect, Schema } from "effect"
 import { AblationDocument } from "../../lib/charts/AblationDocument.ts"
 import { type TrickName, trickNames } from "../../lib/train/tricks.ts"
 import type { Pipeline } from "../../lib/workflow/Pipeline.ts"
-import type { PlannedJob } from "../../lib/workflow/Plan.ts"
+import type { CapabilityRefused, PlannedJob } from "../../lib/workflow/Plan.ts"
 import type { DefinitionError } from "../../lib/workflow/Stage.ts"
 import { suggestion } from "../../lib/workflow/suggestions.ts"
 import { ablation, possibleTricks, reportJob } from "../../pipelines/ablation.ts"
@@ -126,15 +126,29 @@ const alikeIn = (found: Pipeline, made: Pipeline) => (planned: PlannedJob) =>
       .map(({ name: job }) => ({ pipeline, job }))
   )
 
-export const ablate = Effect.fn("ablate")(function* (flags: AblateFlags) {
-  const found = yield* findPipeline(flags.pipeline)
-  const pipeline = yield* derived(yield* withOverrides(found, flags.set), flags)
-  if (flags.plan) {
-    return yield* planPipeline({ ...flags, check: false }, pipeline, alikeIn(found, pipeline))
-  }
-  yield* runPipeline(flags, {
-    pipeline,
-    again: commandWith(wordsOf(flags), flags.set),
-    results: (ended) => results(pipeline, ended)
+/** Of a row, it is the trick that asks for it. */
+const advised = (error: CapabilityRefused): CapabilityRefused | UsageError => {
+  const isOfRow = /^(row|only)-/.test(error.job)
+  if (!isOfRow) return error
+  return new UsageError({
+    what: error.message,
+    fix: "Or leave bf16 out: name the other tricks with --tricks"
   })
-}, Effect.tapError(annotateError))
+}
+
+export const ablate = Effect.fn("ablate")(
+  function* (flags: AblateFlags) {
+    const found = yield* findPipeline(flags.pipeline)
+    const pipeline = yield* derived(yield* withOverrides(found, flags.set), flags)
+    if (flags.plan) {
+      return yield* planPipeline({ ...flags, check: false }, pipeline, alikeIn(found, pipeline))
+    }
+    yield* runPipeline(flags, {
+      pipeline,
+      again: commandWith(wordsOf(flags), flags.set),
+      results: (ended) => results(pipeline, ended)
+    })
+  },
+  Effect.catchTag("CapabilityRefused", (error) => Effect.fail(advised(error))),
+  Effect.tapError(annotateError)
+)

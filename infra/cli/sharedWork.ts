@@ -15,7 +15,10 @@ export interface SharedWork {
 
 const isCount = (value: unknown): value is number => typeof value === "number" && value > 0
 
-/** What its body took, and would have taken with no stored epochs to go on from. */
+/**
+ * What its body took, and would have taken with no stored epochs to go on from. An attempt that was cut off
+ * leaves states but no record of its time.
+ */
 export const secondsOf = (
   manifests: Manifests,
   job: string

@@ -65,7 +65,7 @@ export const ablationLines = (
       `Test split, ${spread}; gains in points, of equal seeds. Paper: ResNet-50 on ImageNet, of batches of`
     ),
     paint.dim(
-      `256 and 1024 where there are two; ${recalledMark} recalled. No bias decay lost accuracy there, too.`
+      `256 and 1024 where there are two; ${recalledMark} recalled. No bias decay by itself loses there.`
     )
   ]
 }

@@ -38,6 +38,15 @@ const stateName = ({ selected, state }: PlannedJob): StateName => {
   return state._tag === "Miss" ? "will-run" : "waits"
 }
 
+/** Jobs that are waited for by name in the table; the document has all of them. */
+const numNamed = 4
+
+const shortReason = ({ reason, state }: PlanDocument["jobs"][number]): string => {
+  const names = state === "waits" ? reason.split(", ") : []
+  if (names.length <= numNamed) return reason
+  return `${names.slice(0, numNamed).join(", ")} and ${names.length - numNamed} more`
+}
+
 const isPending = (state: StateName): boolean => state === "will-run" || state === "waits"
 
 const reasonOf = (state: JobState): string => {
@@ -124,7 +133,7 @@ export const planLines = (plan: Plan, paint: Paint, expected?: Expectation): Rea
     job.stage,
     shownState(job.state, paint),
     ...(isExpected ? expectedCells(job, paint) : []),
-    oneLine(job.reason)
+    oneLine(shortReason(job))
   ])
   const expectedColumns = isExpected
     ? [

@@ -8,6 +8,8 @@ export interface Experiment {
   readonly question: string
   /** The first is what the others are compared with. */
   readonly variants: ReadonlyArray<string>
+  /** What a variant is compared with, where that is not the first; `null`: with none. */
+  readonly comparedWith?: { readonly [variant: string]: string | null }
   readonly seeds: ReadonlyArray<number>
   /** The figure that is compared. */
   readonly figure: string
@@ -20,5 +22,7 @@ export interface Experiment {
 export const experiments: { readonly [name: string]: () => Promise<{ readonly experiment: Experiment }> } = {
   "first-steps": () => import("./first-steps.ts"),
   "cifar10-jpg": () => import("./cifar10-jpg.ts"),
-  distillation: () => import("./distillation.ts")
+  distillation: () => import("./distillation.ts"),
+  ablation: () => import("./ablation.ts"),
+  "ablation-variants": () => import("./ablation-variants.ts")
 }

@@ -12,7 +12,7 @@ import { Pretrain } from "../../stages/pretrain.ts"
 
 const commit = "d7d05618061fe37d830fb0419063d113c575ccbc"
 
-const images = Ingest({
+export const images = Ingest({
   params: {
     source: {
       _tag: "ImageArchive",
@@ -31,12 +31,14 @@ const images = Ingest({
   inputs: {}
 })
 
+export const normalization = { mean: [0.4914, 0.4822, 0.4465], std: [0.2023, 0.1994, 0.201] }
+
 export const prepared = Preprocess({
   params: {
     height: 32,
     width: 32,
     channels: 3,
-    normalization: { mean: [0.4914, 0.4822, 0.4465], std: [0.2023, 0.1994, 0.201] },
+    normalization,
     validation: 0
   },
   inputs: { dataset: images }

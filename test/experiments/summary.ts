@@ -12,7 +12,7 @@ import { type ExperimentRecord, readRecords } from "./ExperimentRecord.ts"
 const points = (fraction: number): string => (100 * fraction).toFixed(2)
 
 /** Of the report's page, in its light form. */
-const colours = ["#2563c9", "#d9621e", "#178a63"]
+const colours = ["#2563c9", "#d9621e", "#178a63", "#9a3fb5", "#b58900", "#c2334d"]
 
 const meanLine = (variant: string, values: ReadonlyArray<number>): string => {
   const { mean, sd } = spreadOf(values)
@@ -39,17 +39,18 @@ const verdictOf = ([low, high]: readonly [number, number], within: number | unde
 }
 
 const differenceLine = (
-  { figure, variants, within }: Experiment,
+  { figure, within }: Experiment,
   variant: string,
+  before: string,
   pairs: ReturnType<typeof paired>
 ): string => {
-  const [before, after] = [pairs.map(([value]) => value), pairs.map(([, value]) => value)]
-  const { interval, mean } = pairedDifference(before, after)
+  const [values, others] = [pairs.map(([value]) => value), pairs.map(([, value]) => value)]
+  const { interval, mean } = pairedDifference(values, others)
   const words =
     interval === null
       ? "one pair: no interval"
       : `[${points(interval[0])}, ${points(interval[1])}], ${verdictOf(interval, within)}`
-  const what = `${variant} - ${variants[0]}, ${figure}, ${pairs.length} pairs`
+  const what = `${variant} - ${before}, ${figure}, ${pairs.length} pairs`
   return `${what}: ${points(mean)} points, 95 %: ${words}`
 }
 
@@ -61,8 +62,9 @@ const figuresOf = (experiment: Experiment, records: ReadonlyArray<ExperimentReco
     return values.length === 0 ? [] : [meanLine(variant, values)]
   })
   const differences = others.flatMap((variant) => {
-    const pairs = paired(of(first), of(variant), experiment.figure)
-    return pairs.length === 0 ? [] : [differenceLine(experiment, variant, pairs)]
+    const before = experiment.comparedWith?.[variant] ?? first
+    const pairs = paired(of(before), of(variant), experiment.figure)
+    return pairs.length === 0 ? [] : [differenceLine(experiment, variant, before, pairs)]
   })
   const head = [`| variant | seeds | ${experiment.figure}, % |`, "|---|---|---|"]
   return [...head, ...means, "", ...differences]

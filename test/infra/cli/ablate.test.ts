@@ -47,9 +47,11 @@ describe("ablate", () => {
     assert.match(stderr, /^left out: resnet-b, resnet-c, resnet-d: the student is a resnet-cifar/m)
     assert.match(stderr, /^left out: distill: there is no teacher/m)
     assert.match(stderr, /^error: Job "row-00-baseline-seed-1" asks for bfloat16/m)
+    assert.match(stderr, /^ {2}Or leave bf16 out: name the other tricks with --tricks$/m)
     const planned = await distillery(["ablate", ...flags, "--plan"])
     assert.strictEqual(planned.code, 0, planned.stderr)
     assert.match(planned.stdout, /^row-01-zero-gamma-seed-2 +pretrain +waits +waits for prepared$/m)
+    assert.match(planned.stdout, /^ablation +ablation-report +waits +waits for (\S+, ){3}\S+ and 3 more$/m)
     assert.match(planned.stdout, /^11 of 11 jobs to do/m)
   })
 
