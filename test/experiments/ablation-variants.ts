@@ -5,8 +5,8 @@ import { ablationExperiment } from "./ablationExperiment.ts"
 export const experiment = ablationExperiment({
   name: "ablation-variants",
   question:
-    "What do the variants B, C and D gain a ResNet-50 of width 16? (JPEG copies of CIFAR-10 at 64 pixels, 8 " +
-    "epochs, the efficient training of table 4)",
+    "What do the variants B, C and D gain a ResNet-50 of width 16? (JPEG copies of CIFAR-10 at 64 pixels, " +
+    "8 epochs, the efficient training of table 4)",
   pipeline: bottleneckPipeline,
   tricks: ["resnet-b", "resnet-c", "resnet-d"],
   given: ["warmup", "zero-gamma", "no-bias-decay", "bf16"]

@@ -1,7 +1,7 @@
 /**
- * What each trick of the paper gains, on JPEG copies of CIFAR-10: a ResNet-8 of 8 epochs, taught by the ResNet-20
- * of `cifar10-jpg` (tables 3, 4 and 6); and for the variants of the network (table 5) a narrow ResNet-50 on the
- * same images at 64 pixels. As commands, after `npm run experiment` or instead of it:
+ * What each trick of the paper gains, on JPEG copies of CIFAR-10: a ResNet-8 of 8 epochs, taught by the
+ * ResNet-20 of `cifar10-jpg` (tables 3, 4 and 6); and for the variants of the network (table 5) a narrow
+ * ResNet-50 on the same images at 64 pixels. As a command, in place of `npm run experiment`:
  *
  *   npx distillery ablate ./test/experiments/ablation.pipeline.ts --seeds 3
  */
