@@ -147,6 +147,7 @@ export const ablation = (pipeline: Pipeline.Pipeline, options: AblationOptions):
         title: row.title,
         trick: row.trick,
         comparedWith: row.comparedWith,
+        besides: row.besides,
         params: chosenParams(student, row, rows)
       }))
     },

@@ -7,7 +7,7 @@ import {
   paperGainText,
   recalledMark
 } from "../../lib/charts/ablation-words.ts"
-import { paperGains } from "../../lib/charts/paper-tables.ts"
+import { paperGainsOf } from "../../lib/charts/paper-tables.ts"
 import { duration } from "./numbers.ts"
 import { oneLine, type Paint } from "./paint.ts"
 import { table } from "./table.ts"
@@ -18,13 +18,11 @@ const verdictText = ({ verdict }: Gain, paint: Paint): string => {
 }
 
 /** Of ResNet-50, with batches of 256 and 1024 where the paper has both. */
-const paperText = ({ trick }: AblationRow): string =>
-  trick === null
-    ? ""
-    : paperGains[trick]
-        .filter(({ model }) => model.startsWith("ResNet-50"))
-        .map(paperGainText)
-        .join(", ")
+const paperText = (row: AblationRow): string =>
+  paperGainsOf(row)
+    .filter(({ model }) => model.startsWith("ResNet-50"))
+    .map(paperGainText)
+    .join(", ")
 
 const gainCells = (gain: Gain | null, paint: Paint): ReadonlyArray<string> =>
   gain === null ? ["", "", ""] : [gainText(gain), intervalText(gain), verdictText(gain, paint)]

@@ -20,6 +20,8 @@ export const RowChoice = Schema.Struct({
   /** What it adds to the row it is compared with; `null` for the baseline. */
   trick: Schema.NullOr(Schema.Literals(trickNames)),
   comparedWith: Schema.NullOr(Schema.String),
+  /** Of distillation and mixup, the one that both rows have. */
+  besides: Schema.NullOr(Schema.Literals(trickNames)),
   /** What of the training differs from that row; of the baseline, all of it. */
   params: Schema.Array(Schema.String)
 })

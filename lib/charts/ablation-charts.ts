@@ -1,6 +1,6 @@
 /** The charts of an ablation: gains with their intervals beside the paper's, and the scores row by row. */
 import type { AblationRow } from "./AblationDocument.ts"
-import { paperGains } from "./paper-tables.ts"
+import { paperGainsOf } from "./paper-tables.ts"
 import { axisStyle, grid, renderSvg, seriesColour } from "./svg.ts"
 
 const rowHeight = 34
@@ -42,8 +42,8 @@ export const gainsChart = (rows: ReadonlyArray<AblationRow>): string => {
     gain?.interval == null ? [] : [gain.interval.map((end): Point => [100 * end, row])]
   )
   const means = shown.map(({ gain }, row): Point => [100 * gain!.mean, row])
-  const paper = shown.flatMap(({ trick }, row) =>
-    trick === null ? [] : paperGains[trick].map(({ after, before }): Point => [after.top1 - before.top1, row])
+  const paper = shown.flatMap((one, row) =>
+    paperGainsOf(one).map(({ after, before }): Point => [after.top1 - before.top1, row])
   )
   const zero: ReadonlyArray<Point> = [
     [0, 0],

@@ -13,7 +13,7 @@ import {
   recalledNote
 } from "./ablation-words.ts"
 import { escapeHtml, htmlTable } from "./html.ts"
-import { efficientTraining, paperGains } from "./paper-tables.ts"
+import { efficientTraining, paperGainsOf } from "./paper-tables.ts"
 
 const titles = {
   4: "Table 4: heuristics of large-batch training",
@@ -24,7 +24,7 @@ const titles = {
 /** A line a row: ours, then of each of the paper's columns what was reached and what was gained. */
 const table = (number: keyof typeof titles, rows: ReadonlyArray<AblationRow>): string => {
   const own = rows.flatMap((row) =>
-    row.trick !== null && tricks[row.trick].table === number ? [{ row, paper: paperGains[row.trick] }] : []
+    row.trick !== null && tricks[row.trick].table === number ? [{ row, paper: paperGainsOf(row) }] : []
   )
   if (own.length === 0) return ""
   const models = own[0]!.paper.map(({ model }) => model)

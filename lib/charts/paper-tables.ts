@@ -58,7 +58,7 @@ type Table = ReadonlyArray<readonly [model: string, column: ReadonlyArray<PaperF
 const gains = (table: PaperGain["table"], columns: Table, row: number, over?: number) =>
   columns.map(([model, column]) => gain(table, model, column, row, over))
 
-export const paperGains: { readonly [N in TrickName]: ReadonlyArray<PaperGain> } = {
+const alone: { readonly [N in TrickName]: ReadonlyArray<PaperGain> } = {
   warmup: gains(4, table4, 1),
   "zero-gamma": gains(4, table4, 2),
   "no-bias-decay": gains(4, table4, 3),
@@ -68,7 +68,23 @@ export const paperGains: { readonly [N in TrickName]: ReadonlyArray<PaperGain> }
   "resnet-d": gains(5, table5, 3),
   cosine: gains(6, table6, 1),
   "label-smoothing": gains(6, table6, 2),
-  distill: gains(6, table6, 3)
+  distill: gains(6, table6, 3),
+  mixup: gains(6, table6, 4, 2)
+}
+
+/** The paper's last row, "distill w/ mixup", against the two that lack one of them. */
+const besides: { readonly [N in TrickName]?: ReadonlyArray<PaperGain> } = {
+  distill: gains(6, table6, 5, 4),
+  mixup: gains(6, table6, 5, 3)
+}
+
+/** A row's counterparts in the paper, a column each; none for a baseline. */
+export const paperGainsOf = (row: {
+  readonly trick: TrickName | null
+  readonly besides: TrickName | null
+}): ReadonlyArray<PaperGain> => {
+  if (row.trick === null) return []
+  return (row.besides === null ? undefined : besides[row.trick]) ?? alone[row.trick]
 }
 
 /** Table 3: batch 1024 in FP16 with all of table 4 against batch 256 in FP32 with none. */

@@ -12,6 +12,8 @@ export interface AblationRow {
   readonly trick: TrickName | null
   /** The row that lacks this trick and nothing else; `null` for the baseline. */
   readonly comparedWith: string | null
+  /** Of distillation and mixup, which the paper has with and without one another, the one it has already. */
+  readonly besides: TrickName | null
   readonly recipe: Recipe
 }
 
@@ -24,19 +26,42 @@ export interface AblationChoice {
   readonly each: boolean
 }
 
+/** The paper's table 6 has these with and without one another. */
+const counterparts: ReadonlyArray<TrickName> = ["distill", "mixup"]
+
+const besidesIn = ({ distillation, training }: Recipe, trick: TrickName): TrickName | null => {
+  const present = [distillation !== null, (training.mixup ?? 0) > 0]
+  const others = counterparts.filter((name, at) => name !== trick && present[at])
+  return counterparts.includes(trick) ? (others[0] ?? null) : null
+}
+
 const rowWith = (from: AblationRow, own: Recipe, trick: TrickName, name: string, title: string) => {
   const recipe = tricks[trick].with(from.recipe, own)
-  return { name, title, trick, comparedWith: from.name, recipe } satisfies AblationRow
+  const besides = besidesIn(from.recipe, trick)
+  return { name, title, trick, comparedWith: from.name, besides, recipe } satisfies AblationRow
 }
 
 const numbered = (place: number, name: string): string => `row-${String(place).padStart(2, "0")}-${name}`
 
+/** Each on the one before; the second of two counterparts also without the first. */
 const cumulativeRows = (baseline: AblationRow, own: Recipe, { tricks: names }: AblationChoice) => {
   const rows = [baseline]
+  const add = (from: AblationRow, trick: TrickName, name: string, title: string): AblationRow => {
+    const row = rowWith(from, own, trick, numbered(rows.length, name), title)
+    rows.push(row)
+    return row
+  }
   let last = baseline
+  let beforeFirst: { readonly row: AblationRow; readonly trick: TrickName } | undefined
   for (const trick of names) {
-    last = rowWith(last, own, trick, numbered(rows.length, trick), `+ ${tricks[trick].title}`)
-    rows.push(last)
+    const { title } = tricks[trick]
+    const isSecond = counterparts.includes(trick) && beforeFirst !== undefined
+    if (isSecond) {
+      const { row, trick: first } = beforeFirst!
+      add(row, trick, `${trick}-without-${first}`, `+ ${title} without ${tricks[first].title}`)
+    }
+    if (counterparts.includes(trick)) beforeFirst ??= { row: last, trick }
+    last = add(last, trick, trick, `+ ${title}`)
   }
   return rows
 }
@@ -45,7 +70,7 @@ const cumulativeRows = (baseline: AblationRow, own: Recipe, { tricks: names }: A
 export const ablationRows = (own: Recipe, choice: AblationChoice): ReadonlyArray<AblationRow> => {
   const recipe = choice.given.reduce((sofar, name) => tricks[name].with(sofar, own), plainRecipe(own))
   const title = ["baseline", ...choice.given.map((name) => tricks[name].title)].join(", ")
-  const baseline = { name: "row-00-baseline", title, trick: null, comparedWith: null, recipe }
+  const baseline = { name: "row-00-baseline", title, trick: null, comparedWith: null, besides: null, recipe }
   const alone = choice.tricks.map((trick) =>
     rowWith(baseline, own, trick, `only-${trick}`, `only ${tricks[trick].title}`)
   )

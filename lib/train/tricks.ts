@@ -14,7 +14,8 @@ export const trickNames = [
   "resnet-d",
   "cosine",
   "label-smoothing",
-  "distill"
+  "distill",
+  "mixup"
 ] as const
 export type TrickName = (typeof trickNames)[number]
 
@@ -64,6 +65,9 @@ const paperSteps = (epochs: number): LrSchedule => ({
 
 /** The paper's ε. */
 const paperSmoothing = 0.1
+
+/** The paper's α, of Beta(α, α). */
+const paperMixup = 0.2
 
 const hasBottlenecks = (architecture: Architecture): boolean =>
   architecture.family === "resnet" && architecture.depth >= 50
@@ -166,6 +170,12 @@ export const tricks: { readonly [N in TrickName]: Trick } = {
       ...recipe,
       distillation: distillation ?? { temperature: 20, combination: { form: "sum" } }
     })
+  },
+  mixup: {
+    title: "mixup",
+    table: 6,
+    without: (recipe) => training(recipe, { mixup: 0 }),
+    with: (recipe, own) => training(recipe, { mixup: own.training.mixup || paperMixup })
   }
 }
 

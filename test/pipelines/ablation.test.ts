@@ -100,6 +100,24 @@ describe("the rows", () => {
     )
   })
 
+  it("of distillation and mixup are there with and without one another, as in table 6", () => {
+    const made = of(fashion, ["label-smoothing", "distill", "mixup"], { numSeeds: 1 })
+    const rows = paramsOf(made, "ablation").rows as unknown as ReadonlyArray<{
+      readonly [key: string]: unknown
+    }>
+    assert.deepStrictEqual(
+      rows.slice(2).map(({ besides, comparedWith, name }) => [name, comparedWith, besides]),
+      [
+        ["row-02-distill", "row-01-label-smoothing", null],
+        ["row-03-mixup-without-distill", "row-01-label-smoothing", null],
+        ["row-04-mixup", "row-02-distill", "distill"]
+      ]
+    )
+    const last = paramsOf(made, "row-04-mixup-seed-1")
+    assert.deepInclude(last.training, { mixup: 0.2, labelSmoothing: 0.1 })
+    assert.notProperty(paramsOf(made, "row-03-mixup-without-distill-seed-1"), "temperature")
+  })
+
   it("of each trick alone stand beside the baseline; a training that two rows share is one job", () => {
     const made = of(fashion, ["warmup", "cosine"], { each: true, numSeeds: 1 })
     const trainings = names(made).filter((name) => name.endsWith("-seed-1") && !name.startsWith("evaluate"))

@@ -13,6 +13,7 @@ const rows = [
     title: "baseline",
     trick: null,
     comparedWith: null,
+    besides: null,
     params: ["training.epochs: 8"]
   },
   ...(["warmup", "no-bias-decay", "label-smoothing"] as const).map((trick, at) => ({
@@ -20,6 +21,7 @@ const rows = [
     title: `+ ${trick} <b>`,
     trick,
     comparedWith: ["row-00-baseline", "warmup", "no-bias-decay"][at]!,
+    besides: null,
     params: ["training.warmupEpochs: 0 → 1"]
   }))
 ]

@@ -2,15 +2,20 @@ import { assert, describe, it } from "vitest"
 import type { RowChoice } from "../../../lib/charts/AblationDocument.ts"
 import { comparedRows, ladderOf, sumsOf } from "../../../lib/charts/ablation-rows.ts"
 import { accuracyText, gainText, intervalText, signed } from "../../../lib/charts/ablation-words.ts"
-import { paperGains } from "../../../lib/charts/paper-tables.ts"
-import { trickNames } from "../../../lib/train/tricks.ts"
+import { paperGainsOf } from "../../../lib/charts/paper-tables.ts"
+import { type TrickName, trickNames } from "../../../lib/train/tricks.ts"
 
 const measured = (
   name: string,
   trick: RowChoice["trick"],
   comparedWith: string | null,
   top1: ReadonlyArray<number>
-) => ({ row: { name, title: name, trick, comparedWith, params: [] }, numParams: 10, macs: 20, top1 })
+) => ({
+  row: { name, title: name, trick, comparedWith, besides: null, params: [] },
+  numParams: 10,
+  macs: 20,
+  top1
+})
 
 const rows = comparedRows([
   measured("base", null, null, [0.5, 0.6, 0.7]),
@@ -66,13 +71,14 @@ it("says gains in points with their sign", () => {
 })
 
 describe("the paper's gains", () => {
-  const gainsOf = (name: (typeof trickNames)[number]) =>
-    paperGains[name].map(({ after, before }) => Number((after.top1 - before.top1).toFixed(2)))
+  const paperOf = (trick: TrickName, besides: TrickName | null = null) => paperGainsOf({ trick, besides })
+  const gainsOf = (...row: Parameters<typeof paperOf>) =>
+    paperOf(...row).map(({ after, before }) => Number((after.top1 - before.top1).toFixed(2)))
 
   it("are there for every trick, in the column order of its table", () => {
     const columns = { 4: 2, 5: 1, 6: 3 }
     for (const name of trickNames) {
-      for (const { table } of paperGains[name]) assert.lengthOf(paperGains[name], columns[table], name)
+      for (const { table } of paperOf(name)) assert.lengthOf(paperOf(name), columns[table], name)
     }
   })
 
@@ -80,6 +86,13 @@ describe("the paper's gains", () => {
     assert.deepStrictEqual(gainsOf("no-bias-decay"), [-0.03, -0.34])
     assert.deepStrictEqual(gainsOf("distill"), [0.36, -0.14, -0.96])
     assert.deepStrictEqual(gainsOf("resnet-d"), [0.29])
-    assert.isTrue(paperGains["no-bias-decay"].every(({ after }) => after.isRecalled))
+    assert.isTrue(paperOf("no-bias-decay").every(({ after }) => after.isRecalled))
+  })
+
+  it("have distillation and mixup with and without one another", () => {
+    assert.deepStrictEqual(gainsOf("mixup"), [0.84, 0.37, 0.35])
+    assert.deepStrictEqual(gainsOf("mixup", "distill"), [0.62, 0.08, 0.54])
+    assert.deepStrictEqual(gainsOf("distill", "mixup"), [0.14, -0.43, -0.77])
+    assert.deepStrictEqual(paperGainsOf({ trick: null, besides: null }), [])
   })
 })
