@@ -34,7 +34,7 @@ const file = (name: string, sha256: string) => ({
   ]
 })
 
-const images = Ingest({
+export const images = Ingest({
   params: {
     source: {
       _tag: "Idx",

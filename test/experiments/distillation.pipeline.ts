@@ -3,7 +3,7 @@
  * teacher's MACs with and without it, a pair for each seed.
  */
 import * as Pipeline from "../../lib/workflow/Pipeline.ts"
-import { prepared, small, teacher, training } from "../../pipelines/fashion-mnist.ts"
+import { images, prepared, small, teacher, training } from "../../pipelines/fashion-mnist.ts"
 import { Distill } from "../../stages/distill.ts"
 import { Evaluate } from "../../stages/evaluate.ts"
 import { Pretrain } from "../../stages/pretrain.ts"
@@ -30,5 +30,5 @@ const jobs = seeds.map((seed) => {
 export const pipeline = Pipeline.make(
   "distillation",
   "Fashion-MNIST: a student with and without its teacher, a pair for each seed (8 minutes each on 2 cores)",
-  { prepared, teacher, "evaluate-teacher": evaluate(teacher), ...Object.assign({}, ...jobs) }
+  { images, prepared, teacher, "evaluate-teacher": evaluate(teacher), ...Object.assign({}, ...jobs) }
 )

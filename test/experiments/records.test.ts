@@ -10,6 +10,12 @@ const recorded = readdirSync(results, { withFileTypes: true }).flatMap((entry) =
   entry.isDirectory() ? [entry.name] : []
 )
 
+it.each(Object.keys(experiments))("the experiment %s is one, under its own name", async (name) => {
+  const { experiment } = await experiments[name]!()
+  assert.strictEqual(experiment.name, name)
+  assert.isAtLeast(experiment.variants.length, 2)
+})
+
 describe.each(recorded)("records of %s", (name) => {
   it("are readable, under the names they give themselves, of variants and seeds that there are", async () => {
     const { experiment } = await experiments[name]!()
