@@ -11,6 +11,7 @@ import { type Normalization, normalizeInto } from "./augment/normalization.ts"
 import type { FrameSize } from "./augment/pad-crop-flip.ts"
 import { type Dropout, writeKept } from "./dropout.ts"
 import { epochOrder } from "./epoch-order.ts"
+import { type ImageSizes, largestSize, sizeInEpoch } from "./image-sizes.ts"
 import { type Mixing, makeMixer } from "./mixing.ts"
 import { type StochasticDepth, writeKeptBlocks } from "./stochastic-depth.ts"
 
@@ -34,6 +35,11 @@ export interface TrainingBatches<I extends string> {
   readonly batchSize: number
   readonly stepsPerEpoch: number
   readonly inputs: { readonly [K in I]: TensorSpec }
+  /**
+   * Inputs that have another shape in an epoch than `inputs` says: their values stand first in their
+   * arrays.
+   */
+  readonly shapesIn?: (epoch: number) => { readonly [K in I]?: ReadonlyArray<number> }
   /** Writes the batch of a step into `feeds` (arrays of the inputs' sizes); pure but for that. */
   readonly fill: (position: { readonly epoch: number; readonly step: number }, feeds: Feeds<I>) => void
 }
@@ -49,6 +55,8 @@ export interface ClassificationBatchesOptions extends LabelSmoothing {
   /** Of the network's input; that of the images where left out. */
   readonly inputSize?: FrameSize | undefined
   readonly augment: Augment
+  /** Epochs that see images of another size than the input's; absent: none. */
+  readonly imageSizes?: ImageSizes | null | undefined
   /** What the classifier drops. */
   readonly dropout?: Dropout | undefined
   /** Which blocks it skips. */
@@ -63,32 +71,36 @@ export interface ClassificationBatchesOptions extends LabelSmoothing {
 export const classificationBatches = (
   options: ClassificationBatchesOptions
 ): TrainingBatches<"images" | "targets"> => {
-  const { dataset, numClasses, batchSize, seed, dropout, depth } = options
-  const { height, width } = options.inputSize ?? dataset
+  const { batchSize, dataset, depth, dropout, imageSizes, numClasses, seed } = options
   const { channels } = dataset
+  const frame = options.inputSize ?? dataset
+  const largest = largestSize(imageSizes, frame)
   const orderOf = epochOrder(dataset.labels.length, seed)
-  const valuesPerImage = height * width * channels
   const labels = new Int32Array(batchSize)
-  const augmenterOf = imageAugmenter({ ...options, frame: { height, width } })
+  const augmenterOf = augmenters(options, frame)
   const dropping = RandomStream.make(seed, "dropout")
   const mix = options.mixing && makeMixer(options.mixing, RandomStream.make(seed, "mixing"))
   const skipping = RandomStream.make(seed, "stochastic-depth")
+  const shapeOf = ({ height, width }: FrameSize) => [batchSize, height, width, channels]
   return {
     batchSize,
     numExamples: dataset.labels.length,
     stepsPerEpoch: Math.floor(dataset.labels.length / batchSize),
     inputs: {
-      images: { shape: [batchSize, height, width, channels], dtype: "float32" },
+      images: { shape: shapeOf(largest), dtype: "float32" },
       targets: { shape: [batchSize, numClasses], dtype: "float32" },
       ...(dropout && { kept: { shape: [batchSize, dropout.numFeatures], dtype: "float32" } }),
-      ...(depth && {
-        keptBlocks: { shape: [batchSize, depth.numBlocks], dtype: "float32" }
-      })
+      ...(depth && { keptBlocks: { shape: [batchSize, depth.numBlocks], dtype: "float32" } })
     },
+    ...(imageSizes && {
+      shapesIn: (epoch: number) => ({ images: shapeOf(sizeInEpoch(imageSizes, frame, epoch)) })
+    }),
     fill: ({ epoch, step }, feeds: Feeds<"images" | "targets"> & Partial<Feeds<"kept" | "keptBlocks">>) => {
       const examples = orderOf(epoch).subarray(step * batchSize, (step + 1) * batchSize)
-      const augment = augmenterOf(epoch)
-      const images = feeds.images as Float32Array
+      const { height, width } = sizeInEpoch(imageSizes, frame, epoch)
+      const valuesPerImage = height * width * channels
+      const augment = augmenterOf({ height, width })(epoch)
+      const images = (feeds.images as Float32Array).subarray(0, batchSize * valuesPerImage)
       for (const [slot, example] of examples.entries()) {
         labels[slot] = dataset.labels[example]!
         augment(example, images.subarray(slot * valuesPerImage, (slot + 1) * valuesPerImage))
@@ -97,11 +109,19 @@ export const classificationBatches = (
       writeTargets(targets, labels, numClasses, options)
       mix?.({ epoch, step }, { images, targets, examples, height, width })
       if (dropout) writeKept(feeds.kept as Float32Array, examples, dropout, dropping.derive(epoch))
-      if (depth) {
-        const kept = feeds.keptBlocks as Float32Array
-        writeKeptBlocks(kept, examples, depth, skipping.derive(epoch))
-      }
+      if (depth) writeKeptBlocks(feeds.keptBlocks as Float32Array, examples, depth, skipping.derive(epoch))
     }
+  }
+}
+
+/** One for each size that is asked for. */
+const augmenters = (options: ClassificationBatchesOptions, frame: FrameSize) => {
+  const made = new Map<string, ReturnType<typeof imageAugmenter>>()
+  return (size: FrameSize) => {
+    const key = `${size.height} ${size.width}`
+    const known = made.get(key) ?? imageAugmenter({ ...options, frame, size })
+    made.set(key, known)
+    return known
   }
 }
 

@@ -147,11 +147,12 @@ const runStep = Effect.fnUntraced(function* <I extends string>(running: Running<
   const stepOfRun = cursor.epoch * stepsPerEpoch + cursor.step
   const learningRate = learningRateAt(params, stepOfRun)
   const { batchSize } = batches
+  const shapes = batches.shapesIn?.(cursor.epoch)
   let { sums } = cursor
   for (let part = 0; part < session.numParts; part++) {
     const isLast = part + 1 === session.numParts
     const outcome = yield* prefetch.overlap(
-      (feeds) => session.runPart(feeds, learningRate, isLast),
+      (feeds) => session.runPart(feeds, learningRate, isLast, shapes),
       isLast ? partPosition(session, positionAfter(cursor, params)) : partPosition(session, cursor, part + 1)
     )
     const { isSkipped, loss, lossScale, measures } = outcome

@@ -1,6 +1,7 @@
 /** What decides a training run's mathematics, as data; light enough for a stage's contract. */
 import { Schema } from "effect"
 import { Augment } from "../data/augment/Augment.ts"
+import { ImageSizes } from "../data/image-sizes.ts"
 import type { Architecture } from "../models/Architecture.ts"
 import { leftOut, withDefault } from "../models/withDefault.ts"
 import { Initializer } from "../nn/initializers.ts"
@@ -115,6 +116,11 @@ export const TrainingParams = Schema.Struct({
   ...TargetParams.fields,
   augment: withDefault(Augment, { pad: 0, flip: false }),
   /**
+   * Epochs that see images of another size than the network's input, as `[from epoch, rows]`: progressive
+   * resizing. Evaluation keeps the input's. Null: none.
+   */
+  imageSizes: leftOut(Schema.NullOr(ImageSizes), null),
+  /**
    * How often an example skips the last residual block's branch; blocks before it are skipped in
    * proportion to their place (Huang et al. 2016). 0: none is.
    */
@@ -133,7 +139,10 @@ export const trainingFlaw = (params: {
   readonly training: TrainingParams
 }): string | undefined => {
   const { family } = params.architecture
-  const { stochasticDepth = 0 } = params.training
+  const { imageSizes = null, stochasticDepth = 0 } = params.training
+  if (imageSizes !== null && family === "inception-v3") {
+    return "imageSizes: the windows of inception-v3 have no padding and fit its own size only; leave it out"
+  }
   return stochasticDepth === 0 || family === "resnet" || family === "resnet-cifar"
     ? undefined
     : `stochasticDepth skips residual blocks, which ${family} has none of: leave it out`

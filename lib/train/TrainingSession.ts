@@ -12,6 +12,7 @@ import {
   readLossScaling
 } from "./loss-scaling.ts"
 import { type ResumePoint, resultingWeights } from "./ResumePoint.ts"
+import { type Shapes, shapedFeeds } from "./shaped-feeds.ts"
 import type { Share, Task } from "./Task.ts"
 import type { OptimizationParams } from "./TrainingParams.ts"
 import {
@@ -41,11 +42,12 @@ export interface TrainingSession<I extends string> {
   readonly numParts: number
   /** Of one part. */
   readonly allocate: Effect.Effect<Feeds<I>>
-  /** Runs one part; with the last one the weights are updated. */
+  /** Runs one part; with the last one the weights are updated. `shapes` are those of its epoch. */
   readonly runPart: (
     feeds: Feeds<I>,
     learningRate: number,
-    isLast: boolean
+    isLast: boolean,
+    shapes: Shapes<I> | undefined
   ) => Effect.Effect<PartOutcome, TensorError>
   /** As it is now, where losses are scaled. */
   readonly lossScale: Effect.Effect<LossScale | undefined, TensorError, TensorRuntime>
@@ -111,10 +113,10 @@ const wholeBatches = Effect.fnUntraced(function* <I extends string, O extends st
   )
   return {
     allocate: step.allocate,
-    runPart: (feeds, learningRate) =>
-      Effect.map(step.run({ ...feeds, learningRate: Float32Array.of(learningRate) } as never), (fetched) =>
-        outcomeOf(task, feeds, fetched)
-      )
+    runPart: (feeds, learningRate, _isLast, shapes) => {
+      const given = { ...shapedFeeds(feeds, shapes), learningRate: Float32Array.of(learningRate) }
+      return Effect.map(step.run(given as never), (fetched) => outcomeOf(task, feeds, fetched))
+    }
   } satisfies Compiled<I>
 })
 
@@ -139,8 +141,8 @@ const partsOfBatches = Effect.fnUntraced(function* <I extends string, O extends 
   )
   return {
     allocate: part.allocate,
-    runPart: Effect.fnUntraced(function* (feeds, learningRate, isLast) {
-      const fetched = yield* part.run(feeds)
+    runPart: Effect.fnUntraced(function* (feeds, learningRate, isLast, shapes) {
+      const fetched = yield* part.run(shapedFeeds(feeds, shapes))
       const after = isLast ? yield* update.run({ learningRate: Float32Array.of(learningRate) }) : {}
       return outcomeOf(task, feeds, { ...fetched, ...after })
     })

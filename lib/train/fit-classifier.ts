@@ -3,6 +3,7 @@ import { Effect, type Schema } from "effect"
 import type { Normalization } from "../data/augment/normalization.ts"
 import type { FrameSize } from "../data/augment/pad-crop-flip.ts"
 import { classificationBatches, type LabelledImages } from "../data/batches.ts"
+import { actingSize, type ImageSizes } from "../data/image-sizes.ts"
 import type { Mixing } from "../data/mixing.ts"
 import type { StochasticDepth } from "../data/stochastic-depth.ts"
 import type { Classifier } from "../models/Classifier.ts"
@@ -33,7 +34,7 @@ export interface FitClassifierOptions<E> {
 export const fitClassifier = Effect.fn("fitClassifier")(function* <E>(options: FitClassifierOptions<E>) {
   const { acting, classifier, dataset, host, inputSize, normalization, params, task, validation } = options
   const { initializer, seed, zeroGamma = false } = params
-  const { unmixedEpochs: _, ...always } = params
+  const { imageSizes = null, unmixedEpochs: _, ...always } = params
   const mixing = mixingOf(params, params.epochs)
   yield* requireImageSize(classifier, inputSize ?? dataset, params.auxiliaryWeight !== 0)
   return yield* fitTask({
@@ -47,11 +48,12 @@ export const fitClassifier = Effect.fn("fitClassifier")(function* <E>(options: F
       batchSize: microBatchSizeOf(params),
       mixing,
       dropout: classifier.dropout,
-      depth: stochasticDepthOf(params, classifier)
+      depth: stochasticDepthOf(params, classifier),
+      imageSizes
     }),
     params: always,
     acting,
-    turns: mixing && turnsOf(mixing),
+    turns: turnsOf(mixing, imageSizes),
     firstWeights: () =>
       initializeWeights(classifier.weights, initializer, RandomStream.make(seed, "weights"), { zeroGamma }),
     validation:
@@ -66,8 +68,14 @@ export const stochasticDepthOf = (
   { numResidualBlocks: numBlocks }: Classifier
 ): StochasticDepth | undefined => (rate === 0 || numBlocks === undefined ? undefined : { rate, numBlocks })
 
-/** Mixing acts in every epoch until it ends, so runs that end it at different times share what is before. */
-const turnsOf = ({ endEpoch }: Mixing): Turns => ({
-  actingIn: (epoch) => (epoch < endEpoch ? {} : { mixing: "off" }),
-  points: [endEpoch]
+/**
+ * Mixing acts in every epoch until it ends, and images have their own size in some: runs that differ in
+ * one of these share the epochs before.
+ */
+const turnsOf = (mixing: Mixing | undefined, sizes: ImageSizes | null): Turns => ({
+  actingIn: (epoch) => ({
+    ...(mixing !== undefined && epoch >= mixing.endEpoch && { mixing: "off" }),
+    ...actingSize(sizes ?? [], epoch)
+  }),
+  points: [...(mixing === undefined ? [] : [mixing.endEpoch]), ...(sizes ?? []).map(([from]) => from)]
 })

@@ -117,6 +117,18 @@ const cases: ReadonlyArray<Case> = [
     next: { epochs: 3, mixup: 0.2 },
     executed: [2, 3]
   },
+  {
+    what: "larger images at the end",
+    first: { imageSizes: [[0, 4]] },
+    next: {
+      imageSizes: [
+        [0, 4],
+        [3, 12]
+      ]
+    },
+    executed: [4]
+  },
+  { what: "blocks that are skipped", first: {}, next: { stochasticDepth: 0.3 }, executed: [1, 2, 3, 4] },
   { what: "softer labels", first: {}, next: { labelSmoothing: 0.1 }, executed: [1, 2, 3, 4] },
   {
     what: "two more epochs of averaged weights",
@@ -162,7 +174,13 @@ describe("a trick that is off", () => {
         mixingPer: "batch",
         unmixedEpochs: 0,
         loss: "cross-entropy",
-        targetThreshold: null
+        targetThreshold: null,
+        augment: {
+          ...{ pad: 1, flip: true, resizedCrop: null, autoAugment: null, colour: null, pcaNoise: 0 },
+          erasing: null
+        },
+        imageSizes: null,
+        stochasticDepth: 0
       }
       assert.deepStrictEqual(
         Schema.encodeSync(TrainingParams)(trainingOf(off)),

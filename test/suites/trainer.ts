@@ -118,6 +118,22 @@ export const trainerSuite = (
       }).pipe(Effect.provide(layer))
     )
 
+    it.effect("sees images of another size in some epochs, and goes on alike", () =>
+      Effect.gen(function* () {
+        const imageSizes = [
+          [0, 4],
+          [2, 12]
+        ] as const
+        const toy = yield* toyTraining({ precision, imageSizes })
+        const whole = encodeResumePoint((yield* train(toy)).state)
+        const stopped = yield* trainUntil(toy, toy.start, 6)
+        const resumed = yield* train({ ...toy, start: stopped.state })
+        assert.deepStrictEqual(encodeResumePoint(resumed.state), whole)
+        const parts = yield* toyTraining({ precision, imageSizes, microBatchSize: 4, epochs: 1 })
+        assert.strictEqual((yield* train(parts)).state.epoch, 1)
+      }).pipe(Effect.provide(layer))
+    )
+
     it.effect("keeps no tensor from step to step, however long it trains", () =>
       Effect.gen(function* () {
         const toy = yield* toyTraining({ precision, epochs: 70 })

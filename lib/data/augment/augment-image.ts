@@ -22,19 +22,22 @@ import { resizeWindow } from "./resize-window.ts"
 
 export interface ImageAugmenterOptions {
   readonly dataset: Images
-  /** Of the network's input: at most that of the images. */
+  /** Of the network's input, which crops have: at most that of the images. */
   readonly frame: FrameSize
+  /** Of what is made of a crop: the frame's, or another that it is resized to. */
+  readonly size: FrameSize
   readonly augment: Augment
   readonly normalization: Normalization
   readonly seed: number
 }
 
-/** Writes an example into `image`, `[H, W, C]` of the frame. */
+/** Writes an example into `image`, `[H, W, C]` of `size`. */
 export type WriteExample = (example: number, image: Float32Array) => void
 
 /** For each epoch, what makes its images. */
 export const imageAugmenter = (options: ImageAugmenterOptions): ((epoch: number) => WriteExample) => {
   const { augment, dataset, frame, seed } = options
+  const isResized = options.size.height !== frame.height || options.size.width !== frame.width
   const {
     autoAugment = null,
     colour = null,
@@ -42,8 +45,9 @@ export const imageAugmenter = (options: ImageAugmenterOptions): ((epoch: number)
     pcaNoise: noise = 0,
     resizedCrop = null
   } = augment
-  const isCopied = resizedCrop === null && autoAugment === null && colour === null && noise === 0
-  const size = { ...frame, channels: dataset.channels }
+  const isCopied =
+    !isResized && resizedCrop === null && autoAugment === null && colour === null && noise === 0
+  const size = { ...options.size, channels: dataset.channels }
   const write = isCopied ? copied(options) : recoloured(options)
   const streams = streamsOf(seed)
   return (epoch) => {
@@ -129,8 +133,8 @@ const recoloured = (options: ImageAugmenterOptions): Write => {
 
 /** What is seen, rounded to bytes, after operations on these. */
 const operated = (options: ImageAugmenterOptions, params: AutoAugment): Write => {
-  const { dataset, frame } = options
-  const size = { ...frame, channels: dataset.channels }
+  const { dataset } = options
+  const size = { ...options.size, channels: dataset.channels }
   const view = viewer(options)
   const operate = autoAugmenter(params, size)
   const rounded = new Uint8ClampedArray(valuesPerImage(size))
@@ -145,13 +149,17 @@ const operated = (options: ImageAugmenterOptions, params: AutoAugment): Write =>
 
 /** The part of the image that is seen, as values in 0…255. */
 const viewer = (options: ImageAugmenterOptions): Write => {
-  const { augment, dataset, frame, normalization } = options
+  const { augment, dataset, frame, normalization, size } = options
   const { resizedCrop = null } = augment
-  if (resizedCrop === null) return centredViewer(options, normalization.mean)
+  if (resizedCrop === null) {
+    const view = centredViewer(options, normalization.mean)
+    const isKept = size.height === frame.height && size.width === frame.width
+    return isKept ? view : resizing(options, view)
+  }
   return ({ cropFlip: { flip }, example, streams }, output) => {
     const window = randomWindow(streams.resizing.derive(example), dataset, resizedCrop)
     const from = example * valuesPerImage(dataset)
-    resizeWindow({ output, ...frame, pixels: dataset.images, from, size: dataset, window, flip })
+    resizeWindow({ output, ...size, pixels: dataset.images, from, size: dataset, window, flip })
   }
 }
 
@@ -164,5 +172,19 @@ const centredViewer = (options: ImageAugmenterOptions, mean: ReadonlyArray<numbe
       const value = 255 * mean[channel]!
       for (let at = channel; at < image.length; at += mean.length) image[at] = image[at]! + value
     }
+  }
+}
+
+/** What `view` cuts, rounded to bytes, at another size. */
+const resizing = ({ dataset, frame, size }: ImageAugmenterOptions, view: Write): Write => {
+  const cut = { ...frame, channels: dataset.channels }
+  const values = new Float32Array(valuesPerImage(cut))
+  const rounded = new Uint8ClampedArray(values.length)
+  const pixels = new Uint8Array(rounded.buffer)
+  const window = { top: 0, left: 0, rows: frame.height, columns: frame.width }
+  return (drawn, output) => {
+    view(drawn, values)
+    rounded.set(values)
+    resizeWindow({ output, ...size, pixels, from: 0, size: cut, window, flip: false })
   }
 }

@@ -46,7 +46,7 @@ const unsigned = (name: string, apply: Apply): Operation => ({ name, isSigned: f
 interface Ranges {
   /** Tangent of the angle. */
   readonly shear: number
-  /** In pixels, of a frame of so many. */
+  /** In pixels, of a frame of so many; TrivialAugment's is made for large images, and is what it is. */
   readonly move: (pixels: number) => number
   readonly degrees: number
   /** Above or below a factor of 1. */

@@ -61,8 +61,8 @@ describe("TrainingParams", () => {
     Effect.gen(function* () {
       const usual = {
         ...{ microBatchSize: null, baseBatchSize: null, lrForm: "paper", weightDecayOn: "kernels" },
-        stochasticDepth: 0,
         ...{ optimizer: "nag", emaDecay: null, lossScale: "dynamic" },
+        ...{ stochasticDepth: 0, imageSizes: null },
         epochs: 10
       }
       const plain = yield* decode(TrainingParams, { epochs: 10 })

@@ -19,13 +19,20 @@ const normalization = { mean: [0.4, 0.5, 0.3], std: [0.2, 0.3, 0.1] }
 
 const augmentOf = Schema.decodeUnknownSync(Augment)
 
+interface View {
+  readonly example?: number
+  readonly epoch?: number
+  readonly frame?: FrameSize
+  readonly size?: FrameSize
+}
+
 /** One image as training sees it. */
 const augmented = (
   augment: typeof Augment.Encoded,
-  { example = 3, epoch = 1, frame = dataset }: { example?: number; epoch?: number; frame?: FrameSize } = {}
+  { example = 3, epoch = 1, frame = dataset, size = frame }: View = {}
 ) => {
-  const image = new Float32Array(frame.height * frame.width * 3)
-  imageAugmenter({ dataset, frame, augment: augmentOf(augment), normalization, seed: 11 })(epoch)(
+  const image = new Float32Array(size.height * size.width * 3)
+  imageAugmenter({ dataset, frame, size, augment: augmentOf(augment), normalization, seed: 11 })(epoch)(
     example,
     image
   )
