@@ -49,6 +49,7 @@ interface Waiting {
   readonly slot: number
   readonly sentBytes: number
   readonly landing: Landing
+  readonly signal: AbortSignal
   readonly resolve: (answered: Answered) => void
   readonly reject: (error: unknown) => void
 }
@@ -114,7 +115,7 @@ export class LineThread {
           act(value)
         }
       const slot = this.#freeSlots.pop()!
-      const waiting = { landing, sentBytes, slot, resolve: done(resolve), reject: done(reject) }
+      const waiting = { landing, sentBytes, signal, slot, resolve: done(resolve), reject: done(reject) }
       const id = this.#post(question, waiting)
       signal.addEventListener("abort", stop, { once: true })
     })
@@ -140,18 +141,25 @@ export class LineThread {
     setImmediate(() => this.#worker.postMessage(this.#outbox.splice(0)))
   }
 
-  /** Of a question that was given up, too: only now its memory is free. */
+  /**
+   * Of a question that was given up, too: only now its memory is free. Where it wanted to have the answer may
+   * be another question's by now.
+   */
   #hear(told: Told): void {
     const waiting = this.#waiting.get(told.id)
     if (waiting === undefined) return
     this.#waiting.delete(told.id)
     if (this.#waiting.size === 0) this.#worker.unref()
+    if (!waiting.signal.aborted) this.#answer(told, waiting)
+    this.#freeSlots.push(waiting.slot)
+  }
+
+  #answer(told: Told, waiting: Waiting): void {
     try {
       waiting.resolve(this.#answered(told, waiting))
     } catch (error) {
       waiting.reject(error)
     }
-    this.#freeSlots.push(waiting.slot)
   }
 
   #answered({ body, failure, head, landedBytes = 0 }: Told, waiting: Waiting): Answered {
