@@ -5,7 +5,7 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     globalSetup: ["test/support/globalSetup.ts"],
     testTimeout: 30_000,
-    // Two cores: more workers than that only fight each other for them.
-    maxWorkers: 2
+    // One more than the two cores of CI: many tests wait for processes and servers.
+    maxWorkers: 3
   }
 })

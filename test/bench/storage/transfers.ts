@@ -127,12 +127,10 @@ export const smallRows = (place: Place): ReadonlyArray<Row> => {
     const sizeBytes = 1024 * (1 + ((nth * 37) % 100))
     writeFileSync(join(small, String(nth).padStart(4, "0")), pseudoRandomFill(sizeBytes, nth + 2))
   }
-  const arrived = join(folder, "small-arrived")
   const record = join(folder, "small.json")
-  const forget = () => {
-    rmSync(arrived, { recursive: true, force: true })
-    mkdirSync(arrived)
-  }
+  // Never where files were just deleted: ext4 keeps their inodes back for seconds, and looks at each of them
+  // for every file that is made.
+  const arrived = (name: string, round: number) => join(folder, `small-arrived-${name}-${round}`)
   const up = inTurns(
     place,
     [
@@ -144,12 +142,14 @@ export const smallRows = (place: Place): ReadonlyArray<Row> => {
   const down = inTurns(
     place,
     [
-      ["ours", (round) => [...ours, "read", `small/${round}`, record, arrived]],
-      ...byPeers(peers, (peer) => (round) => peer.folderDown(`small-${peer.name}/${round}`, arrived))
+      ["ours", (round) => [...ours, "read", `small/${round}`, record, arrived("ours", round)]],
+      ...byPeers(
+        peers,
+        (peer) => (round) => peer.folderDown(`small-${peer.name}/${round}`, arrived(peer.name, round))
+      )
     ],
-    forget
+    () => undefined
   )
-  forget()
   return [
     ...rowsOf(place, "2,000 small artifacts published", up),
     ...rowsOf(place, "2,000 small artifacts read, verified", down)
