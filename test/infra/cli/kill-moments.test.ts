@@ -1,4 +1,4 @@
 /** The first of the twenty moments that `test/soak/kill-moments.soak.ts` tries. */
 import { killMomentsSuite } from "../../suites/killMoments.ts"
 
-killMomentsSuite(8)
+killMomentsSuite(6)
