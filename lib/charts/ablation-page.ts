@@ -4,7 +4,7 @@ import { chartLegend, gainsChart, scoresChart } from "./ablation-charts.ts"
 import { paperSection } from "./ablation-paper-section.ts"
 import { accuracyText, gainText, intervalText } from "./ablation-words.ts"
 import { escapeHtml, htmlTable, scaled } from "./html.ts"
-import { pageStyle } from "./page-style.ts"
+import { htmlPage } from "./html-page.ts"
 import { datasetLine } from "./results-section.ts"
 
 const verdictClass = { gain: "right", loss: "wrong", "no effect shown": "muted" } as const
@@ -69,17 +69,10 @@ const baselineDetails = (rows: AblationDocument["rows"]): string => {
     .join("<br>")}</p></details>`
 }
 
-export const ablationPage = (document: AblationDocument): string => `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${escapeHtml(document.title)}</title>
-<style>${pageStyle}</style>
-</head>
-<body>
-<h1>${escapeHtml(document.title)}</h1>
-<p class="muted">${datasetLine(document.dataset)}</p>
+export const ablationPage = (document: AblationDocument): string =>
+  htmlPage(
+    document.title,
+    `<p class="muted">${datasetLine(document.dataset)}</p>
 <h2>What each trick gains</h2>
 ${method(document)}
 ${resultsTable(document)}
@@ -90,7 +83,5 @@ ${chartLegend}
 <h3 class="section">Scores</h3>
 <p class="muted">A ring for every seed, a dot for their mean.</p>
 <div class="panel">${scoresChart(document.rows)}</div>
-${paperSection(document)}
-</body>
-</html>
-`
+${paperSection(document)}`
+  )

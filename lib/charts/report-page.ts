@@ -2,9 +2,8 @@
 import { curvesSection } from "./curves-section.ts"
 import type { Picture } from "./example-pictures.ts"
 import { examplesSection } from "./examples-section.ts"
-import { escapeHtml } from "./html.ts"
+import { htmlPage } from "./html-page.ts"
 import { modelSection } from "./model-section.ts"
-import { pageStyle } from "./page-style.ts"
 import type { ModelReport, ReportDocument } from "./ReportDocument.ts"
 import { datasetLines, type PlacedModel, resultsTable } from "./results-section.ts"
 
@@ -41,18 +40,5 @@ export const reportPage = (
       )
     ]
   })
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${escapeHtml(document.title)}</title>
-<style>${pageStyle}</style>
-</head>
-<body>
-<h1>${escapeHtml(document.title)}</h1>
-${sections.join("\n")}
-</body>
-</html>
-`
+  return htmlPage(document.title, sections.join("\n"))
 }
