@@ -58,7 +58,13 @@ const program = Command.run(distillery, { version }).pipe(
  */
 const exit = (code: number): void => {
   process.exitCode = code
-  process.stdout.write("", () => process.stderr.write("", () => process.exit(code)))
+  process.stdout.write("", () => {
+    // A full disk behind `>`: the stream knows by now, its listeners would only be told later.
+    const lost = process.stdout.errored as NodeJS.ErrnoException | null
+    const isLost = lost !== null && lost.code !== "EPIPE"
+    const line = isLost ? `error: what was printed could not be written whole: ${lost.message}\n` : ""
+    process.stderr.write(line, () => process.exit(isLost ? code || exitCodes.failed : code))
+  })
 }
 
 survivePipesThatClose()
