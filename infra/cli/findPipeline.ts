@@ -13,8 +13,19 @@ import { shareEffect } from "./oneEffect.ts"
 /** Whether what stands for a pipeline is the path of a module rather than a name. */
 const isModulePath = (text: string): boolean => /[\\/]/.test(text) || /\.[cm]?[jt]s$/.test(text)
 
+/** Results of an ablation are named by a pipeline that `ablate` makes and forgets. */
 const unknownPipeline = (name: string): UsageError => {
   const known = Object.keys(pipelines)
+  const ablated = /^(.+)-ablation$/.exec(name)?.[1]
+  if (ablated !== undefined) {
+    const pipeline = known.includes(ablated) ? ablated : "PIPELINE"
+    return new UsageError({
+      what: `"${name}" is no pipeline of its own: "ablate" makes it of another one`,
+      fix:
+        `Its jobs, and why they would run: npx distillery ablate ${pipeline} --plan, with the --tricks, ` +
+        "--seeds and --set that it was made with"
+    })
+  }
   const near = nearest(name, known)
   return new UsageError({
     what: `there is no pipeline "${name}"${near === undefined ? "" : `: did you mean "${near}"?`}`,

@@ -5,6 +5,7 @@ import * as Pipeline from "../../lib/workflow/Pipeline.ts"
 import type { Selection } from "../../lib/workflow/Selection.ts"
 import { suggestion } from "../../lib/workflow/suggestions.ts"
 import { UsageError } from "./errors.ts"
+import { unknownParam } from "./paramNames.ts"
 
 /** Values of a flag that may be repeated and may hold several names: `--only a,b --only c`. */
 export const namesOf = (values: ReadonlyArray<string>): ReadonlyArray<string> => [
@@ -76,27 +77,6 @@ const overrideFrom = (text: string): Effect.Effect<Pipeline.ParamOverride, Usage
   return Effect.succeed({ job, path, value: jsonOrString(text.slice(equals + 1)) })
 }
 
-/**
- * The first part of the path that the job's params do not have, with a suggestion; `undefined` where all
- * exist.
- */
-const unknownPart = (params: Schema.JsonObject, path: ReadonlyArray<string>): string | undefined => {
-  let level: Schema.Json = params
-  for (const [depth, part] of path.entries()) {
-    if (typeof level !== "object" || level === null || Array.isArray(level)) return undefined
-    const object: Schema.JsonObject = level as Schema.JsonObject
-    const inner: Schema.Json | undefined = object[part]
-    if (inner === undefined) {
-      const within = depth === 0 ? "" : ` in "${path.slice(0, depth).join(".")}"`
-      const known = Object.keys(object)
-      if (known.length === 0) return `there is no param "${part}"${within}: there are none`
-      return `there is no param "${part}"${within}: ${suggestion(part, known)}`
-    }
-    level = inner
-  }
-  return undefined
-}
-
 /** `params are wrong: SchemaError(Expected number\n  at ["a"]["b"])` → `expected number (at a.b)` */
 const schemaReason = (message: string): string => {
   const inner = /SchemaError\(([\s\S]*)\)$/.exec(message)?.[1] ?? message
@@ -115,12 +95,16 @@ const refused = (
   overrides: ReadonlyArray<Pipeline.ParamOverride>,
   message: string
 ): UsageError => {
-  // A param that has its usual value may be left out of the params and still exist.
   const hasUnknown = message.includes("excess property")
   for (const { job, path } of hasUnknown ? overrides : []) {
-    const params = pipeline.jobs.find(({ name }) => name === job)?.ref.params ?? {}
-    const unknown = unknownPart(params, path)
-    if (unknown !== undefined) return new UsageError({ what: `--set ${job}.${path.join(".")}: ${unknown}` })
+    const ref = pipeline.jobs.find(({ name }) => name === job)!.ref
+    const unknown = unknownParam(ref.stage.params, ref.params, path)
+    if (unknown === undefined) continue
+    const { known, part, within } = unknown
+    const place = within.length === 0 ? "" : ` in "${within.join(".")}"`
+    const instead = known.length === 0 ? "there are none" : suggestion(part, known)
+    const what = `--set ${job}.${path.join(".")}: there is no param "${part}"${place}: ${instead}`
+    return new UsageError({ what })
   }
   const given = overrides.map(({ job, path, value }) => `${job}.${path.join(".")}=${JSON.stringify(value)}`)
   return new UsageError({ what: `--set ${given.join(" --set ")}: ${schemaReason(message)}` })

@@ -30,7 +30,12 @@ describe("what cannot be ablated exits with 2 and says why", () => {
       ["apart.ts", "--tricks", "warmup", "--only", "x"],
       /^error: --only: pipeline "apart-ablation" has no job "x"/
     ],
-    [["untrained.ts"], /^error: .*no training to take apart/]
+    [["untrained.ts"], /^error: .*no training to take apart/],
+    [
+      ["fashion-mnist-ablation"],
+      /^error: "fashion-mnist-ablation" .*\n.*npx distillery ablate fashion-mnist --plan/
+    ],
+    [["apart-ablation"], /^error: "apart-ablation" .*\n.*npx distillery ablate PIPELINE --plan/]
   ])("%s", async (args, message) => {
     const { code, stderr, stdout } = await distillery(["ablate", ...args])
     assert.deepStrictEqual([code, stdout], [2, ""])

@@ -5,6 +5,7 @@ import { leftOut } from "../../../lib/models/withDefault.ts"
 import * as Artifact from "../../../lib/workflow/Artifact.ts"
 import * as Pipeline from "../../../lib/workflow/Pipeline.ts"
 import * as Stage from "../../../lib/workflow/Stage.ts"
+import { pipelines } from "../../../pipelines/index.ts"
 
 const Thing = Artifact.type("thing", Schema.String)
 const Make = Stage.make("make", {
@@ -112,12 +113,31 @@ describe("--set", () => {
         "--set student.training.decay=2: decay must be at most 1 (at training.decay)"
       )
       assert.strictEqual(
+        yield* refusal("student.training.decya=0.5"),
+        '--set student.training.decya: there is no param "decya" in "training": did you mean "decay"?'
+      )
+      assert.strictEqual(
         yield* refusal("studnt.temperature=8"),
         '--set: pipeline "toy" has no job "studnt": did you mean "student"?'
       )
       for (const text of ["student", "student=8", "=8", "student.=8", ".a=8", "student..a=8"]) {
         assert.include(yield* refusal(text), `--set: "${text}" is no setting of a param`)
       }
+    })
+  )
+
+  const fashion = Effect.promise(pipelines["fashion-mnist"]!)
+  it.effect.each([
+    ["student.training.mixpu=0.2", 'in "training": did you mean "mixup"?'],
+    ["student.training.augment.pcaNosie=0.1", 'in "training.augment": did you mean "pcaNoise"?'],
+    ["student.architecture.stme=8", 'in "architecture": did you mean "stem"?'],
+    ["student.architecture.varient=8", 'in "architecture": there are family, depth, '],
+    ["student.techerMargin=0.1", 'did you mean "teacherMargin"?'],
+    ["evaluate-student.imagesize=36", 'did you mean "imageSize"?']
+  ] as const)("knows params that are left out where they are as usual: %s", ([text, message]) =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(withOverrides((yield* fashion).pipeline, [text]))
+      assert.include(error.message, message)
     })
   )
 })
