@@ -17,17 +17,19 @@ const isCount = (value: unknown): value is number => typeof value === "number" &
 
 /**
  * What its body took, and would have taken with no stored epochs to go on from. An attempt that was cut off
- * leaves states but no record of its time.
+ * leaves states but no record of its time: its epochs count as much as the others, what it did of one that it
+ * did not end counts nothing.
  */
 export const secondsOf = (
   manifests: Manifests,
   job: string
 ): { readonly ran: number; readonly whole: number } => {
   const { fold, seconds } = manifests[job]?.provenance ?? {}
-  const ran = isCount(seconds) ? seconds : 0
-  const { elements, found } = (fold ?? {}) as { readonly elements?: unknown; readonly found?: unknown }
-  const isPart = isCount(elements) && isCount(found) && found < elements
-  return { ran, whole: isPart ? (ran * elements) / (elements - found) : ran }
+  const last = isCount(seconds) ? seconds : 0
+  const { elements, found, own = 0 } = (fold ?? {}) as Readonly<Record<string, unknown>>
+  if (!isCount(elements) || !isCount(found) || found >= elements) return { ran: last, whole: last }
+  const each = last / (elements - found)
+  return { ran: last + each * (isCount(own) ? own : 0), whole: each * elements }
 }
 
 /** A job and all it is made of. */

@@ -140,6 +140,23 @@ const newestStored = Effect.fn("Fold.newestStored")(function* (
   return 0
 })
 
+/**
+ * How many of the first `done` elements, whose state is stored, an earlier attempt of this job executed: those
+ * behind the latest state of another one, as far as that is still stored.
+ */
+const ownBefore = Effect.fn("Fold.ownBefore")(function* ({ job, stems }: Chain, done: number) {
+  // The state itself tells mostly; only behind one's own there is something to look for.
+  for (let most = done, count = 1; most > 0; most -= count, count = numAtOnce) {
+    const counts = Array.from({ length: Math.min(count, most) }, (_, index) => most - index)
+    const pointers = yield* Effect.forEach(counts, (one) => PrivateState.pointerAt(stems[one]!), {
+      concurrency: numAtOnce
+    })
+    const other = pointers.findIndex(Option.exists((pointer) => pointer.job !== job.jobKey))
+    if (other >= 0) return done - counts[other]!
+  }
+  return done
+})
+
 const latest = Effect.fn("Fold.latest")(function* <A, E, R>(
   chain: Chain,
   decode: (bytes: Uint8Array) => Effect.Effect<A, E, R>
@@ -159,7 +176,9 @@ const latest = Effect.fn("Fold.latest")(function* <A, E, R>(
       for (const count of [...keptAfter(done, chain), ...keptAfter(done - 1, chain)]) chain.own.add(count)
       // It only postpones when the state is garbage: nothing to fail for.
       yield* Effect.ignore(PrivateState.touch(stem))
-      yield* chain.job.provenance({ fold: { elements: numElements, found: done } })
+      const own = yield* ownBefore(chain, done)
+      const fold = { elements: numElements, found: done, ...(own > 0 && { own }) }
+      yield* chain.job.provenance({ fold })
       return Option.some<Folded<A>>({ done, state: state.value })
     }
     unusable.add(done)

@@ -112,7 +112,7 @@ export const foldSuite = (name: string, storage: Layer.Layer<Services, StoreErro
         const { executed, facts, notes, state } = yield* runJob(ten)
         assert.deepStrictEqual(executed, ten.slice(killedAfter))
         assert.strictEqual(state, plainFold(ten))
-        assert.deepStrictEqual(facts, { fold: { elements: 10, found: killedAfter } })
+        assert.deepStrictEqual(facts, { fold: { elements: 10, found: killedAfter, own: killedAfter } })
         assert.deepStrictEqual(notes, [])
       }).pipe(Effect.provide(layer))
     )
@@ -138,6 +138,17 @@ export const foldSuite = (name: string, storage: Layer.Layer<Services, StoreErro
         }
       }).pipe(Effect.provide(layer))
     )
+
+    test("says how much of what it found it had executed itself", () =>
+      Effect.gen(function* () {
+        yield* runJob(ten, { forkPoints: [3] })
+        const tail = [1, 2, 3, 90, 91, 92, ...Array.from({ length: 40 }, () => 9)]
+        const forked = yield* runJob(tail, { killedAfter: 40 })
+        assert.deepStrictEqual(forked.facts, { fold: { elements: 46, found: 3 } })
+        assert.deepStrictEqual((yield* runJob(tail)).facts, { fold: { elements: 46, found: 40, own: 37 } })
+        const longer = yield* runJob([...tail, 5])
+        assert.deepStrictEqual(longer.facts, { fold: { elements: 47, found: 46 } })
+      }))
 
     test("keeps the last two states, fork points, and what other jobs saved", () =>
       Effect.gen(function* () {

@@ -21,7 +21,7 @@ const pipeline = {
 
 const outcome = (
   seconds: Record<string, number>,
-  folds: Record<string, { elements: number; found: number }> = {}
+  folds: Record<string, { elements: number; found: number; own?: number }> = {}
 ) =>
   ({
     manifests: Object.fromEntries(
@@ -49,4 +49,11 @@ it("counts epochs that a training found as taken by it alone", () => {
   const folds = { a: { elements: 8, found: 2 } }
   const { aloneSeconds, togetherSeconds } = sharedWork(pipeline, outcome(seconds, folds), ["score-a"])
   assert.deepStrictEqual([aloneSeconds, togetherSeconds], [46, 36])
+})
+
+it("counts epochs that a training had done itself, before it was cut off, together as well", () => {
+  const folds = { a: { elements: 8, found: 5, own: 3 } }
+  const { aloneSeconds, togetherSeconds } = sharedWork(pipeline, outcome(seconds, folds), ["score-a"])
+  // 30 s for the last 3 of 8 epochs: 10 s each.
+  assert.deepStrictEqual([aloneSeconds, togetherSeconds], [86, 66])
 })
