@@ -1,6 +1,6 @@
 /**
  * Trains a student on labels and on its teacher's softened answers to the very same augmented images:
- * Hinton et al. 2015, as used by He et al. 2018 §4.
+ * Hinton et al. 2015, as used by He et al. 2018 §5.3.
  */
 import { Schema } from "effect"
 import { Architecture } from "../lib/models/Architecture.ts"

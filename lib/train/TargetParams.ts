@@ -38,3 +38,17 @@ export const mixingOf = (params: TargetParams, epochs: number): Mixing | undefin
   if (mixup === 0 && cutmix === 0) return undefined
   return { mixup, cutmix, cutmixShare, per: mixingPer, probability: mixingProbability, endEpoch }
 }
+
+/** Why these would be taken and do nothing; `undefined`: they act. */
+export const targetsFlaw = (params: TargetParams, epochs: number): string | undefined => {
+  const { loss = "cross-entropy", targetThreshold = null, unmixedEpochs = 0 } = params
+  if (targetThreshold !== null && loss === "cross-entropy") {
+    return 'targetThreshold is for the losses "binary-sum" or "binary-mean": say one, or leave it out'
+  }
+  const mixing = mixingOf(params, epochs)
+  if (mixing === undefined || mixing.endEpoch > 0) return undefined
+  return (
+    `unmixedEpochs (${unmixedEpochs}) leaves all ${epochs} epochs unmixed: take fewer, or leave mixup and ` +
+    "cutmix out"
+  )
+}

@@ -7,7 +7,7 @@ import { leftOut, withDefault } from "../models/withDefault.ts"
 import { Initializer } from "../nn/initializers.ts"
 import { Precision } from "../tensor/Runtime.ts"
 import { inRange, integerInRange } from "./ranges.ts"
-import { TargetParams } from "./TargetParams.ts"
+import { TargetParams, targetsFlaw } from "./TargetParams.ts"
 
 /** So that multiplying and dividing by it rounds nothing. */
 const powerOfTwo = (what: string, maximum: number) =>
@@ -32,6 +32,12 @@ export const Optimizer = Schema.Union([
   })
 ])
 
+const ascending = Schema.makeFilter(
+  (epochs: ReadonlyArray<number>) =>
+    epochs.every((epoch, at) => epoch > (epochs[at - 1] ?? -1)) ||
+    `milestones must be epochs from 0 on, ascending; got ${epochs.join(", ")}`
+)
+
 /**
  * After the warm-up: half a cosine to 0, a power of what is left (GluonCV: 2 for classifiers, 0.9 for
  * segmenters), constant, or multiplied by a factor at the start of given epochs (from 0).
@@ -45,7 +51,7 @@ export const LrSchedule = Schema.Union([
   Schema.Struct({ kind: Schema.Literal("constant") }),
   Schema.Struct({
     kind: Schema.Literal("step"),
-    milestones: Schema.Array(Schema.Int),
+    milestones: Schema.Array(Schema.Int).check(ascending),
     factor: inRange("factor", 0, 1)
   })
 ])
@@ -140,6 +146,8 @@ export const trainingFlaw = (params: {
 }): string | undefined => {
   const { family } = params.architecture
   const { imageSizes = null, stochasticDepth = 0 } = params.training
+  const flaw = targetsFlaw(params.training, params.training.epochs)
+  if (flaw !== undefined) return flaw
   if (imageSizes !== null && family === "inception-v3") {
     return "imageSizes: the windows of inception-v3 have no padding and fit its own size only; leave it out"
   }

@@ -23,6 +23,24 @@ describe("stochastic depth", () => {
   })
 })
 
+describe("what would do nothing is refused", () => {
+  const architecture = { family: "resnet-cifar", depth: 8, width: 4, shortcut: "B" } as const
+  const flawOf = (changes: Partial<TrainingParams>) =>
+    trainingFlaw({ architecture, training: TrainingParams.make({ epochs: 10, ...changes }) })
+
+  it("a threshold of targets without a loss that knows one", () => {
+    assert.match(flawOf({ targetThreshold: 0.2 })!, /targetThreshold is for .*"binary-sum" or "binary-mean"/)
+    assert.isUndefined(flawOf({ targetThreshold: 0.2, loss: "binary-mean" }))
+  })
+
+  it("mixing that ends before it begins", () => {
+    assert.match(flawOf({ mixup: 0.2, unmixedEpochs: 10 })!, /unmixedEpochs \(10\) .* all 10 epochs/)
+    assert.match(flawOf({ cutmix: 1, unmixedEpochs: 11 })!, /unmixedEpochs \(11\)/)
+    assert.isUndefined(flawOf({ mixup: 0.2, unmixedEpochs: 9 }))
+    assert.isUndefined(flawOf({ unmixedEpochs: 10 }), "an ablation takes mixup off and leaves the rest")
+  })
+})
+
 describe("TrainingParams", () => {
   it.effect("fills in the same defaults from JSON and in code", () =>
     Effect.gen(function* () {
@@ -75,6 +93,16 @@ describe("TrainingParams", () => {
       "parts that make up no batch",
       { epochs: 1, batchSize: 256, microBatchSize: 100 },
       /microBatchSize must divide batchSize, 256; got 100/
+    ],
+    [
+      "a milestone that is there twice",
+      { epochs: 9, lrSchedule: { kind: "step", milestones: [3, 3], factor: 0.1 } },
+      /milestones must be epochs from 0 on, ascending; got 3, 3/
+    ],
+    [
+      "a milestone before the first epoch",
+      { epochs: 9, lrSchedule: { kind: "step", milestones: [-1, 3], factor: 0.1 } },
+      /milestones must be epochs from 0 on, ascending; got -1, 3/
     ],
     ["a scale that rounds", { epochs: 1, lossScale: 1000 }, /lossScale must be a power of two .* got 1000/],
     ["an average that never moves", { epochs: 1, emaDecay: 1 }, /emaDecay must be from 0 to 0.999999, got 1/],
