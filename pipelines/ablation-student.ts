@@ -7,6 +7,7 @@ import { DefinitionError } from "../lib/workflow/Stage.ts"
 import { suggestion } from "../lib/workflow/suggestions.ts"
 import { Classifier, type ClassifierValue, type PreparedDatasetValue } from "../stages/artifacts.ts"
 import { Distill, DistillParams } from "../stages/distill.ts"
+import { Evaluate, type EvaluateParams } from "../stages/evaluate.ts"
 import { Preprocess } from "../stages/preprocess.ts"
 import { Pretrain, PretrainParams } from "../stages/pretrain.ts"
 
@@ -24,6 +25,13 @@ export interface Student {
   readonly recipe: Recipe
   readonly dataset: DatasetRef
   readonly teacher: ClassifierRef | undefined
+  readonly evaluation: Evaluation
+}
+
+/** How it is scored: as the pipeline does it, if it does. */
+interface Evaluation {
+  readonly params: typeof EvaluateParams.Encoded
+  readonly dataset: DatasetRef
 }
 
 export const refusal = (pipeline: Pipeline, message: string): DefinitionError =>
@@ -69,17 +77,29 @@ const teacherNamed = (pipeline: Pipeline, name: string): ClassifierRef => {
 const decodeDistill = Schema.decodeUnknownSync(DistillParams)
 const decodePretrain = Schema.decodeUnknownSync(PretrainParams)
 
+/** The first of the student's evaluations that the pipeline has. */
+const evaluationOf = ({ jobs }: Pipeline, student: ClassifierRef, dataset: DatasetRef): Evaluation => {
+  const found = jobs.find(
+    ({ ref: { inputs, stage } }) => stage.stageName === Evaluate.stageName && inputs.model === student
+  )?.ref
+  return found === undefined
+    ? { params: {}, dataset }
+    : { params: found.params, dataset: found.inputs.dataset as DatasetRef }
+}
+
 /** Throws `DefinitionError` where there is none, or several. */
 export const studentOf = (pipeline: Pipeline, options: StudentChoice): Student => {
   const { ref } = studentJob(pipeline, options.student)
   const dataset = ref.inputs.dataset as DatasetRef
+  const evaluation = evaluationOf(pipeline, ref as ClassifierRef, dataset)
   const named = options.teacher === undefined ? undefined : teacherNamed(pipeline, options.teacher)
   if (ref.stage.stageName === Distill.stageName) {
     const { architecture, training, ...distillation } = decodeDistill(ref.params)
     const teacher = named ?? (ref.inputs.teacher as ClassifierRef)
-    return { recipe: { architecture, training, distillation }, dataset, teacher }
+    return { recipe: { architecture, training, distillation }, dataset, teacher, evaluation }
   }
-  return { recipe: { ...decodePretrain(ref.params), distillation: null }, dataset, teacher: named }
+  const recipe = { ...decodePretrain(ref.params), distillation: null }
+  return { recipe, dataset, teacher: named, evaluation }
 }
 
 export const circumstancesOf = ({ dataset, teacher }: Student): Circumstances => {

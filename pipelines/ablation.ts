@@ -66,8 +66,8 @@ const trained = ({ dataset, teacher }: Student, recipe: Recipe, seed: number): C
   return Distill({ params: { architecture, training, ...distillation }, inputs: { dataset, teacher } })
 }
 
-const evaluated = (student: Student, model: ClassifierRef) =>
-  Evaluate({ params: {}, inputs: { model, dataset: student.dataset } })
+const evaluated = ({ evaluation: { dataset, params } }: Student, model: ClassifierRef) =>
+  Evaluate({ params, inputs: { model, dataset } })
 
 /** One row, trained with one seed. */
 interface Repetition {
@@ -156,13 +156,10 @@ export const ablation = (pipeline: Pipeline.Pipeline, options: AblationOptions):
       models: Object.fromEntries(
         repetitions.slice(0, rows.length).map(({ model, row }) => [row.name, model])
       ),
-      dataset: student.dataset
+      dataset: student.evaluation.dataset
     }
   })
-  const shared = ancestors(
-    pipeline,
-    repetitions.map(({ model }) => model)
-  )
+  const shared = ancestors(pipeline, [...repetitions.map(({ model }) => model), student.evaluation.dataset])
   const name = `${pipeline.name}-ablation`
   const description = `The tricks of "${pipeline.name}" one by one, over ${seeds.length} seeds`
   return Pipeline.make(name, description, { ...shared, ...jobsOf(repetitions), [reportJob]: report })

@@ -4,6 +4,7 @@ import type { TrickName } from "../../lib/train/tricks.ts"
 import * as Pipeline from "../../lib/workflow/Pipeline.ts"
 import { type AblationOptions, ablation } from "../../pipelines/ablation.ts"
 import { pipelines } from "../../pipelines/index.ts"
+import { Evaluate } from "../../stages/evaluate.ts"
 import { Ingest } from "../../stages/ingest.ts"
 import { Preprocess } from "../../stages/preprocess.ts"
 import { Pretrain } from "../../stages/pretrain.ts"
@@ -135,6 +136,23 @@ describe("the rows", () => {
     const made = of(quickstart, ["label-smoothing"], { given: ["warmup", "cosine"] })
     const training = { warmupEpochs: 1, lrSchedule: { kind: "cosine" }, labelSmoothing: 0 }
     assert.deepInclude(paramsOf(made, "row-00-baseline-seed-1").training, training)
+  })
+
+  it("are scored as the pipeline scores its student", () => {
+    const own = bottlenecks(64)
+    const refs = Object.fromEntries(own.jobs.map(({ name, ref }) => [name, ref]))
+    const wider = Preprocess({
+      params: { height: 64, width: 64, channels: 3, validation: 0, fit: "pad" },
+      inputs: { dataset: refs.scenes as never }
+    })
+    const scored = Evaluate({
+      params: { imageSize: 48 },
+      inputs: { model: refs.student as never, dataset: wider }
+    })
+    const made = of(Pipeline.make("scored", "a student", { ...refs, wider, scored }), ["warmup"])
+    assert.deepStrictEqual(paramsOf(made, "evaluate-row-01-warmup-seed-2") as unknown, { imageSize: 48 })
+    assert.strictEqual(inputsOf(made, "evaluate-row-00-baseline-seed-1").dataset, "wider")
+    assert.strictEqual(inputsOf(made, "row-00-baseline-seed-1").dataset, "images")
   })
 
   it("leave what a pipeline has trained itself a hit: the teacher is the very same", () => {
