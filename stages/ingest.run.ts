@@ -169,9 +169,17 @@ const ingestImageNet = Effect.fnUntraced(function* (source: typeof ImageNetSourc
   const train = trainImages(kit, (yield* find(imagenetFiles.train)).source)
   const validation = validationImages(kit, (yield* find(imagenetFiles.validation)).source)
   const quarantined: Array<Quarantine[number]> = []
+  const write = Effect.fnUntraced(function* (name: string, file: string, due: number, images: typeof train) {
+    const alreadyAside = quarantined.length
+    const split = yield* writeSplit(name, due, readableOnly(images, quarantined))
+    const found = split.numExamples + quarantined.length - alreadyAside
+    const line = `${file} has ${found} images, the development kit counts ${due}: is it complete?`
+    if (found !== due) yield* (yield* JobContext).note(line)
+    return split
+  })
   const splits = {
-    train: yield* writeSplit("train", kit.numTrain, readableOnly(train, quarantined)),
-    test: yield* writeSplit("test", kit.validation.length, readableOnly(validation, quarantined))
+    train: yield* write("train", imagenetFiles.train, kit.numTrain, train),
+    test: yield* write("test", imagenetFiles.validation, kit.validation.length, validation)
   }
   return { classes: kit.classes, splits, quarantined }
 })

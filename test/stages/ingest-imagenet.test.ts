@@ -59,6 +59,21 @@ describe("ILSVRC2012", () => {
     })
   )
 
+  it.effect("fewer images than the kit counts are taken, and said", () =>
+    Effect.gen(function* () {
+      const fewer = Object.fromEntries(officialArchives({ ...miniature, imagesPerClass: 1 }))
+      const notes: Array<string> = []
+      const files = { ...archives, [imagenetFiles.train]: fewer[imagenetFiles.train]! }
+      yield* ingest(official).pipe(
+        Effect.provide(jobLayer({ progress: [], notes, ...plannedWith(files) })),
+        Effect.provide(services(files))
+      )
+      assert.deepStrictEqual(notes, [
+        "ILSVRC2012_img_train.tar has 12 images, the development kit counts 24: is it complete?"
+      ])
+    })
+  )
+
   const without = (name: string) =>
     Object.fromEntries(Object.entries(archives).filter(([key]) => key !== name))
   const other = Object.fromEntries(officialArchives({ ...miniature, numClasses: 11 }))
