@@ -26,6 +26,16 @@ if (load === undefined) {
 const { experiment } = await load()
 const wanted = values.only?.split(",") ?? experiment.variants
 const seeds = values.seeds?.split(",").map(Number) ?? experiment.seeds
+const isKnown =
+  wanted.every((one) => experiment.variants.includes(one)) &&
+  seeds.every((one) => experiment.seeds.includes(one))
+if (!isKnown) {
+  const { variants } = experiment
+  console.error(
+    `${name} has the variants ${variants.join(", ")} and the seeds ${experiment.seeds.join(", ")}`
+  )
+  process.exit(2)
+}
 const commit = execFileSync("git", ["rev-parse", "--short", "HEAD"], { encoding: "utf8" }).trim()
 
 for (const seed of seeds) {

@@ -21,10 +21,11 @@ import type { Outcome } from "./Experiment.ts"
 export const experimentsFolder = join(cacheFolder(process.env), "experiments")
 process.env.DISTILLERY_STORE ??= join(experimentsFolder, "store")
 
+const stop = new AbortController()
+process.once("SIGINT", () => stop.abort())
+
 /** The manifests of these jobs and all they read from. Ctrl-C stops them at their next step. */
 export const resultsOf = async (pipeline: Pipeline, jobs: ReadonlyArray<string>) => {
-  const stop = new AbortController()
-  process.once("SIGINT", () => stop.abort())
   const { manifests, report } = await run(pipeline, {
     selection: { to: jobs },
     signal: stop.signal,
