@@ -1,4 +1,4 @@
-/** Which params a stage's schema knows, those among them that are left out where they have their usual value. */
+/** Which params a stage's schema knows, also those that are left out where they have their usual value. */
 import { type Schema, SchemaAST } from "effect"
 
 type Value = Schema.Json | undefined

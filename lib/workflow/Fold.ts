@@ -141,8 +141,8 @@ const newestStored = Effect.fn("Fold.newestStored")(function* (
 })
 
 /**
- * How many of the first `done` elements, whose state is stored, an earlier attempt of this job executed: those
- * behind the latest state of another one, as far as that is still stored.
+ * How many of the first `done` elements, whose state is stored, an earlier attempt of this job executed:
+ * those behind the latest state of another one, as far as that is still stored.
  */
 const ownBefore = Effect.fn("Fold.ownBefore")(function* ({ job, stems }: Chain, done: number) {
   // The state itself tells mostly; only behind one's own there is something to look for.
