@@ -1,7 +1,7 @@
 /** What of the environment a schedule needs where it runs with none: settings, AWS's, proxies; no secrets. */
 
 const wanted = /^(DISTILLERY_.*|AWS_.*|XDG_(CACHE|CONFIG)_HOME|HTTPS?_PROXY|NO_PROXY|https?_proxy|no_proxy)$/
-const certificates = /^(NODE_USE_ENV_PROXY|NODE_EXTRA_CA_CERTS|SSL_CERT_(FILE|DIR))$/
+const certificates = /^(NODE_USE_(ENV_PROXY|SYSTEM_CA)|NODE_EXTRA_CA_CERTS|SSL_CERT_(FILE|DIR))$/
 
 /** A file that holds a secret is none itself, nor is a key by which one knows somebody. */
 const isSecret = (name: string, value: string): boolean =>

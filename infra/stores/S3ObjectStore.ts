@@ -309,11 +309,12 @@ const make = (opened: Opened): ObjectStore["Service"] => {
 /** A command that cannot reach its store says so this soon: some of the SDK's waits know no end. */
 const openingMillis = 8_000
 
-const serverOf = ({ custom, server }: S3Connection, place: S3Place): S3Server => ({
+const serverOf = ({ custom, proxy, server }: S3Connection, place: S3Place): S3Server => ({
   location: custom ? `${s3Url(place)} on ${server}` : s3Url(place),
   bucket: place.bucket,
   server,
-  custom
+  custom,
+  proxy
 })
 
 const noStore = "there is no store there; correct the address"

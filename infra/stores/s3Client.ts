@@ -1,10 +1,14 @@
 /**
  * A client for S3 and for servers that speak like it. Where it connects to and as whom is found by the SDK's
- * own chain: `AWS_` variables, profiles, web identity, instance roles. Nothing of it is configured here.
+ * own chain: `AWS_` variables, profiles, web identity, instance roles. Nothing of it is configured here; the
+ * network between is set up as other AWS tools do it (`s3Network.ts`).
  */
 import { S3Client, type S3ClientConfig } from "@aws-sdk/client-s3"
 import { Direct } from "./s3Direct.ts"
-import { isPassing, type S3Failure, waitReason } from "./s3Errors.ts"
+import { isPassing, type S3Failure, type S3Server, waitReason } from "./s3Errors.ts"
+import { NetworkHandler } from "./s3Handler.ts"
+import { type Network, networkFor } from "./s3Network.ts"
+import { trusting } from "./s3Trust.ts"
 import { type Patience, StoreAbsence } from "./storeAbsence.ts"
 
 /** How often a request is tried at least. A start should fail soon, a command outlive a server's restart. */
@@ -94,6 +98,8 @@ export interface S3Connection {
   /** Whom it talks to, for messages: an origin, or Amazon S3. */
   readonly server: string
   readonly custom: boolean
+  /** What stands between. */
+  readonly proxy: S3Server["proxy"]
   /**
    * From now on a request is tried often enough to outlive a restart of the server, or for as long as
    * `patience` says.
@@ -107,28 +113,65 @@ const originOf = (endpoint: string): string => {
   throw Object.assign(new Error("no URL"), { code: "ERR_INVALID_URL" })
 }
 
+/** What requests are sent with; whoever gives out credentials is asked in the same way. */
+const handling = (
+  { certificates, proxyFor }: Network,
+  stallMillis: number,
+  { credentialDefaultProvider }: S3Client["config"]
+): S3ClientConfig => {
+  const waits = timeouts(stallMillis)
+  if (certificates === undefined && proxyFor === undefined) {
+    return { requestHandler: { ...waits, httpAgent: agent, httpsAgent: agent } }
+  }
+  const secureContext = trusting(certificates)
+  const requestHandler = new NetworkHandler({ ...waits, agent, proxyFor, secureContext })
+  const clientConfig = { requestHandler }
+  return {
+    requestHandler,
+    credentialDefaultProvider: (input) => credentialDefaultProvider({ ...input, clientConfig })
+  }
+}
+
+/** The proxy to a server of Amazon's depends on its name, of which the bucket is told with a request only. */
+const proxyTo = async ({ config }: S3Client, endpoint: string | undefined, { proxyFor }: Network) => {
+  if (proxyFor === undefined) return undefined
+  if (endpoint !== undefined) {
+    const { hostname, port, protocol } = new URL(endpoint)
+    return proxyFor({ protocol, hostname, port: port === "" ? undefined : Number(port) })
+  }
+  const region = await config.region().catch(() => "us-east-1")
+  return proxyFor({ protocol: "https:", hostname: `s3.${region}.amazonaws.com` })
+}
+
 /** Talks to nobody yet. Rejects where a profile or an address in the environment makes no sense. */
 export const connect = async (stallMillis = 30_000): Promise<S3Connection> => {
   // The SDK reads the address itself, but late: its other settings depend on it.
-  const endpoint = await new S3Client({}).config.serviceConfiguredEndpoint?.()
+  const unset = new S3Client({})
+  const endpoint = await unset.config.serviceConfiguredEndpoint?.()
   const server = endpoint === undefined ? "Amazon S3" : originOf(endpoint)
+  const network = await networkFor(endpoint === undefined || server.startsWith("https:"))
+  const { certificates, proxyFor } = network
+  const proxy = await proxyTo(unset, endpoint, network)
   const persistence: Persistence = { numMin: numAttempts.probing, absence: undefined }
   const client = new S3Client({
     ...(endpoint !== undefined && forCustomEndpoint(endpoint)),
+    ...handling(network, stallMillis, unset.config),
     maxAttempts: numAttempts.working,
-    retryStrategy: retryStrategy(persistence),
-    requestHandler: { ...timeouts(stallMillis), httpAgent: agent, httpsAgent: agent }
+    retryStrategy: retryStrategy(persistence)
   })
   const custom = endpoint !== undefined
+  const lines = { stallMillis, certificates }
+  const onAnswer = () => persistence.absence?.answered()
   return {
     client,
-    direct: new Direct({ client, stallMillis, numHereMax, onAnswer: () => persistence.absence?.answered() }),
+    direct: new Direct({ client, lines, proxyFor, numHereMax, onAnswer }),
     server,
     custom,
+    proxy,
     bePatient: (patience) => {
       persistence.numMin = numAttempts.working
       if (patience === undefined) return
-      const reasonOf = (error: unknown) => waitReason(error as S3Failure, { custom, server })
+      const reasonOf = (error: unknown) => waitReason(error as S3Failure, { custom, server, proxy })
       persistence.absence = new StoreAbsence(patience, reasonOf)
     }
   }

@@ -20,8 +20,9 @@ import type {
 import { ObjectTooLarge } from "../../lib/storage/ObjectStore.ts"
 import { type AnswerHead, type Landing, UnknownForm } from "./s3Answer.ts"
 import { badAnswer, failure } from "./s3Line.ts"
-import { type Answered, Lines, type Question } from "./s3Lines.ts"
+import { type Answered, Lines, type LinesOptions, type Question } from "./s3Lines.ts"
 import { LineThread } from "./s3LineThread.ts"
+import type { ProxyFor } from "./s3Proxies.ts"
 import { type PlainRequest, type SignedRequest, signedHead, type Way, wayFrom } from "./s3Signing.ts"
 
 /** What is looked at of an answer. */
@@ -104,7 +105,8 @@ const canHelp = availableParallelism() > 1
 
 export interface DirectOptions {
   readonly client: S3Client
-  readonly stallMillis: number
+  readonly lines: LinesOptions
+  readonly proxyFor?: ProxyFor | undefined
   /** Where small objects are read, so many requests at once go over connections of this thread. */
   readonly numHereMax: number
   /** Told of every request that came to its end here. */
@@ -123,7 +125,7 @@ export class Direct {
 
   constructor(options: DirectOptions) {
     this.#options = options
-    this.#lines = new Lines(options.stallMillis)
+    this.#lines = new Lines(options.lines)
     options.client.middlewareStack.add(
       (next) => (args) => {
         this.#learn(args.request as SignedRequest, args.input as { Bucket?: string; Key?: string })
@@ -163,7 +165,9 @@ export class Direct {
   #learn(request: SignedRequest, { Bucket, Key }: { Bucket?: string; Key?: string }): void {
     if (Bucket === undefined || Key === undefined || this.#ways.has(Bucket)) return
     const way = wayFrom(request, Key)
-    if (way !== undefined) this.#ways.set(Bucket, way)
+    if (way === undefined) return
+    const proxy = this.#options.proxyFor?.(way.origin)
+    this.#ways.set(Bucket, { ...way, origin: { ...way.origin, proxy } })
   }
 
   /** `undefined` where the answer cannot be read here. */
@@ -220,10 +224,10 @@ export class Direct {
 
   /** Of many small ones at once, those behind the first few are asked by a thread. */
   #askedBeside(question: Question, signal: AbortSignal): Promise<Answered> | undefined {
-    const { numHereMax, stallMillis } = this.#options
+    const { lines, numHereMax } = this.#options
     const numMax = this.#thread === undefined ? numHereMax * startFactor : numHereMax
     if (this.#numUnderWay <= numMax || this.#thread?.isRunning === false || !canHelp) return undefined
-    this.#thread ??= new LineThread(stallMillis)
+    this.#thread ??= new LineThread(lines)
     return this.#thread.ask(question, signal)
   }
 }

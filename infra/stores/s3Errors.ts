@@ -4,6 +4,9 @@
  */
 import { type StoreError, StoreFull, StoreUnavailable, StoreUnusable } from "../../lib/storage/ObjectStore.ts"
 import { badAnswer } from "./s3Line.ts"
+import type { HttpProxy } from "./s3Proxies.ts"
+import { proxyRefuses } from "./s3Tunnel.ts"
+import { wrongSetUp } from "./setUpWrongly.ts"
 
 /** An error of the SDK as far as it is looked at here. */
 export interface S3Failure {
@@ -11,6 +14,8 @@ export interface S3Failure {
   /** Of Node's own errors: ECONNREFUSED and so on. */
   readonly code?: unknown
   readonly message?: string
+  /** Of a proxy that makes no connection. */
+  readonly statusCode?: number | undefined
   /** Of S3's answer: NoSuchKey and so on. A HEAD has none, nor does an answer of something else. */
   readonly Code?: unknown
   /** The region that the server expects. */
@@ -26,6 +31,8 @@ export interface S3Server {
   readonly bucket: string
   readonly server: string
   readonly custom: boolean
+  /** What stands between. */
+  readonly proxy?: Pick<HttpProxy, "address" | "variable"> | undefined
 }
 
 const statusOf = (failure: S3Failure): number | undefined => failure.$metadata?.httpStatusCode
@@ -69,6 +76,10 @@ const isGarbled = (code: string): boolean => code === badAnswer || code.startsWi
 /** The words of an answer, to the SDK's parser. */
 const isUnreadable = ({ message }: S3Failure): boolean => message?.includes("XML parse error") === true
 
+/** A proxy that has no way to the server just now, or does not say. */
+const isCutOff = ({ code, statusCode = 500 }: S3Failure): boolean =>
+  code === proxyRefuses && statusCode >= 500
+
 /**
  * Worth another try besides what the SDK tries again: something was damaged, there or on its way back, or a
  * connection that was kept was just being given up (408).
@@ -77,7 +88,9 @@ export const isPassing = (failure: S3Failure): boolean => {
   const status = statusOf(failure)
   const code = codeOf(failure)
   const isCutShort = status !== undefined && ((status >= 200 && status < 300) || status === 408)
-  return arrivedDamaged.has(code) || isGarbled(code) || isUnreadable(failure) || isCutShort
+  return (
+    arrivedDamaged.has(code) || isGarbled(code) || isUnreadable(failure) || isCutShort || isCutOff(failure)
+  )
 }
 
 const keyVariables = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE"
@@ -122,6 +135,10 @@ const unusable: { readonly [code: string]: Words } = {
   ERR_INVALID_CHAR: () =>
     "one of the credentials holds a character that it may not, such as a line break at its end; " +
     `check ${keyVariables}, and AWS_SESSION_TOKEN`,
+  [wrongSetUp]: ({ message }) => message ?? "",
+  ERR_TLS_CERT_ALTNAME_INVALID: (_, { server }) =>
+    `its certificate is for other names than ${server}; write the one it has into AWS_ENDPOINT_URL`,
+  CERT_HAS_EXPIRED: () => "its certificate has expired; the server needs a new one",
   ERR_INVALID_URL: () =>
     "the server's address is no URL; let AWS_ENDPOINT_URL be http://host:port or https://host:port",
   EPROTO: (_, { server }) => `${server} does not speak TLS as expected; is it http:// in AWS_ENDPOINT_URL?`
@@ -129,29 +146,53 @@ const unusable: { readonly [code: string]: Words } = {
 
 const full = new Set(["QuotaExceeded", "XMinioStorageFull", "InsufficientStorage"])
 
+interface Diagnosis {
+  readonly kind: "full" | "unusable" | "unavailable"
+  readonly reason: string
+}
+
+/** Nobody took the connection, or there is no way to who should. */
+const unconnected = new Set(["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "EHOSTUNREACH", "ENETUNREACH"])
+
+/** What comes of a proxy, or may. */
+const byProxy = (failure: S3Failure, { proxy, server }: S3Server): Diagnosis | undefined => {
+  if (proxy === undefined) return undefined
+  const { address, variable } = proxy
+  const code = codeOf(failure)
+  const status = code === proxyRefuses ? failure.statusCode : statusOf(failure)
+  if (status === 407) {
+    const reason = `the proxy ${address} wants a user and password; let ${variable} be http://user:password@host:port`
+    return { kind: "unusable", reason }
+  }
+  if (unconnected.has(code)) {
+    const reason = `the proxy ${address} does not answer (${code}); is ${variable} right, or ${server} to be in NO_PROXY?`
+    return { kind: "unavailable", reason }
+  }
+  if (code !== proxyRefuses) return undefined
+  const answer = status === undefined ? "no answer" : `HTTP ${status}`
+  const reason = `the proxy ${address} does not connect to ${server} (${answer}); is ${variable} right, or ${server} to be in NO_PROXY?`
+  return { kind: isCutOff(failure) ? "unavailable" : "unusable", reason }
+}
+
 /** Node's codes for certificates that it does not trust. */
 const certificatePattern = /^(ERR_TLS_|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_)/
 
 const networkPattern = /^(E[A-Z]+|TimeoutError|RequestTimeout|AbortError)$/
 
-const unreachable = (code: string, { custom, server }: S3Server): string =>
-  `${server} does not answer (${code}); ` +
+const unreachable = (code: string, { custom, proxy, server }: S3Server): string =>
+  `${server} does not answer (${code}${proxy === undefined ? "" : `, through the proxy ${proxy.address}`}); ` +
   (custom ? "does the server run, and is AWS_ENDPOINT_URL right?" : "is AWS_ENDPOINT_URL to be set?")
 
 /** The first line, not too much of it. */
 const briefly = (text: string): string => text.split("\n", 1)[0]!.slice(0, 200)
-
-interface Diagnosis {
-  readonly kind: "full" | "unusable" | "unavailable"
-  readonly reason: string
-}
 
 const byStatus = (failure: S3Failure, server: S3Server, code: string): Diagnosis => {
   const status = statusOf(failure)
   if (status === undefined) return { kind: "unavailable", reason: briefly(failure.message ?? code) }
   if (status === 301) return { kind: "unusable", reason: wrongRegion(failure, server) }
   if (status === 401 || status === 403) {
-    return { kind: "unusable", reason: `${denied(failure, server)} (HTTP ${status})` }
+    const orProxy = server.proxy === undefined ? "" : `; or the proxy of ${server.proxy.variable} denies it`
+    return { kind: "unusable", reason: `${denied(failure, server)} (HTTP ${status})${orProxy}` }
   }
   if (status >= 500 || status === 429 || status === 408) {
     return { kind: "unavailable", reason: `${server.server} answers HTTP ${status} (${code})` }
@@ -165,6 +206,8 @@ const byStatus = (failure: S3Failure, server: S3Server, code: string): Diagnosis
 
 const diagnosisOf = (failure: S3Failure, server: S3Server): Diagnosis => {
   const code = codeOf(failure)
+  const ofProxy = byProxy(failure, server)
+  if (ofProxy !== undefined) return ofProxy
   const words = unusable[code] ?? (failure.name === undefined ? undefined : unusable[failure.name])
   if (words !== undefined) return { kind: "unusable", reason: words(failure, server) }
   if (full.has(code) || statusOf(failure) === 507) return { kind: "full", reason: code }
@@ -173,7 +216,7 @@ const diagnosisOf = (failure: S3Failure, server: S3Server): Diagnosis => {
     return { kind: "unusable", reason }
   }
   if (certificatePattern.test(code)) {
-    const reason = `its certificate is not trusted (${code}); name its authority in NODE_EXTRA_CA_CERTS`
+    const reason = `its certificate is not trusted (${code}); name its authority's file in AWS_CA_BUNDLE or NODE_EXTRA_CA_CERTS`
     return { kind: "unusable", reason }
   }
   if (isGarbled(code)) {
@@ -185,7 +228,7 @@ const diagnosisOf = (failure: S3Failure, server: S3Server): Diagnosis => {
 }
 
 /** Why a store is waited for. */
-export const waitReason = (failure: S3Failure, server: Pick<S3Server, "server" | "custom">): string =>
+export const waitReason = (failure: S3Failure, server: Omit<S3Server, "location" | "bucket">): string =>
   diagnosisOf(failure, { ...server, location: server.server, bucket: "" }).reason
 
 export interface Attempted {

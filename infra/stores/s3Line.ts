@@ -4,12 +4,24 @@
  * costs the garbage collector three seconds.
  */
 import { connect as connectPlain, isIP, type Socket } from "node:net"
-import { connect as connectSecure } from "node:tls"
+import { type ConnectionOptions, connect as connectSecure } from "node:tls"
+import type { HttpProxy } from "./s3Proxies.ts"
 
 export interface Origin {
   readonly protocol: string
   readonly hostname: string
   readonly port?: number | undefined
+  /** What stands between: a server without TLS is asked through it for whole addresses. */
+  readonly proxy?: HttpProxy | undefined
+}
+
+export interface LineOptions {
+  readonly origin: Origin
+  readonly stallMillis: number
+  /** What TLS is spoken with. */
+  readonly secure?: Pick<ConnectionOptions, "secureContext" | "session">
+  /** A connection through the proxy to a server with TLS, open already. */
+  readonly tunnel?: Socket | undefined
 }
 
 /** Who is given what arrives. */
@@ -44,8 +56,10 @@ export class Line {
   #isWaiting = false
   readonly #stallMillis: number
 
-  constructor({ hostname, port, protocol }: Origin, stallMillis: number) {
+  constructor({ origin, secure, stallMillis, tunnel }: LineOptions) {
     this.#stallMillis = stallMillis
+    const isTunnelled = tunnel !== undefined
+    const { hostname, port, protocol } = isTunnelled ? origin : (origin.proxy ?? origin)
     const isSecure = protocol === "https:"
     const host = hostname.replace(/^\[(.*)\]$/, "$1")
     const options = {
@@ -56,9 +70,14 @@ export class Line {
         callback: (count: number, bytes: Uint8Array) => this.#take(bytes.subarray(0, count))
       }
     }
+    const name = isIP(host) === 0 ? { servername: host } : {}
     this.socket = isSecure
-      ? connectSecure({ ...options, ...(isIP(host) === 0 && { servername: host }) })
+      ? connectSecure({ ...(isTunnelled ? { host, socket: tunnel } : options), ...name, ...secure })
       : connectPlain({ ...options, noDelay: true })
+    if (isTunnelled) {
+      // Of TLS within another connection Node gives no bytes where they are wanted.
+      this.socket.on("data", (bytes: Uint8Array) => this.#take(bytes, false) || this.socket.pause())
+    }
     const end = (error?: unknown) => this.#fail?.(error ?? failure("ECONNRESET", "the connection was closed"))
     this.socket.setTimeout(connectMillis)
     this.socket.once(isSecure ? "secureConnect" : "connect", () => this.socket.setTimeout(stallMillis))

@@ -5,7 +5,7 @@
 import { Worker } from "node:worker_threads"
 import { type AnswerHead, type Landing, landCopy, UnknownForm } from "./s3Answer.ts"
 import { failure as failureWith, type Origin } from "./s3Line.ts"
-import type { Answered, Question } from "./s3Lines.ts"
+import type { Answered, LinesOptions, Question } from "./s3Lines.ts"
 
 export interface Asked {
   readonly id: number
@@ -36,7 +36,7 @@ export interface Told {
 /** What the thread is given as it starts. */
 export interface Shared {
   readonly slab: SharedArrayBuffer
-  readonly stallMillis: number
+  readonly lines: LinesOptions
 }
 
 const slotBytes = 256 * 1024
@@ -74,8 +74,8 @@ export class LineThread {
   /** Why it does not run any more. */
   #ended: Error | undefined
 
-  constructor(stallMillis: number) {
-    const workerData: Shared = { slab: this.#slab, stallMillis }
+  constructor(lines: LinesOptions) {
+    const workerData: Shared = { slab: this.#slab, lines }
     this.#worker = new Worker(program(), { execArgv: [], workerData })
     this.#worker.unref()
     this.#worker.on("message", (all: ReadonlyArray<Told>) => {

@@ -6,8 +6,8 @@ import { type Asked, type Cancelled, type Shared, slotIn, type Told } from "./s3
 import { landingAt, placeIn } from "./s3Place.ts"
 
 const port = parentPort as MessagePort
-const { slab, stallMillis } = workerData as Shared
-const lines = new Lines(stallMillis)
+const { lines: options, slab } = workerData as Shared
+const lines = new Lines(options)
 const underWay = new Map<number, AbortController>()
 const outbox: Array<Told> = []
 

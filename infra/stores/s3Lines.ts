@@ -1,6 +1,9 @@
 /** Questions to servers, over connections that are kept for the next ones. */
+import type { SecureContext } from "node:tls"
 import { type AnswerHead, Arrival, type Landing } from "./s3Answer.ts"
 import { Line, type Origin } from "./s3Line.ts"
+import { type Certificates, trusting } from "./s3Trust.ts"
+import { openTunnel } from "./s3Tunnel.ts"
 
 export interface Question {
   readonly origin: Origin
@@ -15,18 +18,28 @@ export interface Answered {
   readonly body: Uint8Array
 }
 
+export interface LinesOptions {
+  readonly stallMillis: number
+  /** Trusted besides those that Node trusts. */
+  readonly certificates?: Certificates | undefined
+}
+
 export class Lines {
   readonly #stallMillis: number
+  readonly #secureContext: SecureContext | undefined
   readonly #idle = new Map<string, Array<Line>>()
+  /** What spares the next connection most of a handshake. */
+  readonly #sessions = new Map<string, Buffer>()
 
-  constructor(stallMillis: number) {
+  constructor({ certificates, stallMillis }: LinesOptions) {
     this.#stallMillis = stallMillis
+    this.#secureContext = trusting(certificates)
   }
 
   /** Bytes that have landed are a success, whatever ended them. */
   async ask({ landing, method, origin, pieces }: Question, signal: AbortSignal): Promise<Answered> {
     const name = `${origin.protocol}//${origin.hostname}:${origin.port}`
-    const line = this.#free(name) ?? new Line(origin, this.#stallMillis)
+    const line = this.#free(name) ?? (await this.#open(name, origin, signal))
     const arrival = new Arrival(method, landing)
     try {
       await line.ask(pieces, arrival, signal)
@@ -42,6 +55,20 @@ export class Lines {
   close(): void {
     for (const line of [...this.#idle.values()].flat()) line.socket.destroy()
     this.#idle.clear()
+  }
+
+  async #open(name: string, origin: Origin, signal: AbortSignal): Promise<Line> {
+    const secureContext = this.#secureContext
+    const { protocol, proxy } = origin
+    const isSecure = protocol === "https:"
+    const tunnel = isSecure && proxy ? await openTunnel(proxy, origin, { secureContext, signal }) : undefined
+    const session = this.#sessions.get(name)
+    const secure = { ...(secureContext && { secureContext }), ...(session && { session }) }
+    const line = new Line({ origin, stallMillis: this.#stallMillis, secure, tunnel })
+    const forget = () => this.#sessions.delete(name)
+    line.socket.on("session", (ticket: Buffer) => this.#sessions.set(name, ticket))
+    line.socket.on("error", forget).once("secureConnect", () => line.socket.off("error", forget))
+    return line
   }
 
   #free(name: string): Line | undefined {

@@ -4,6 +4,7 @@
  */
 import { hash } from "node:crypto"
 import type { Origin } from "./s3Line.ts"
+import { credentials as proxyCredentials } from "./s3Tunnel.ts"
 
 /** A signed request, as the SDK hands it to its client. */
 export interface SignedRequest extends Origin {
@@ -95,6 +96,13 @@ const signingKey = (secret: string, day: string, region: string): Pads => {
   return kept.key
 }
 
+/** What stands before the path, and a line of the head, where a proxy is asked that is no tunnel. */
+const forProxy = ({ host, origin: { protocol, proxy } }: Way) => {
+  if (proxy === undefined || protocol === "https:") return { before: "", lines: "" }
+  const lines = Object.entries(proxyCredentials(proxy)).map(([name, value]) => `${name}:${value}\r\n`)
+  return { before: `${protocol}//${host}`, lines: lines.join("") }
+}
+
 /** The request's head as it is sent. */
 export const signedHead = (way: Way, request: PlainRequest, credentials: Credentials, date: Date): string => {
   const { accessKeyId, secretAccessKey, sessionToken } = credentials
@@ -121,8 +129,9 @@ export const signedHead = (way: Way, request: PlainRequest, credentials: Credent
     `AWS4-HMAC-SHA256 Credential=${accessKeyId}/${scope}, ` +
     `SignedHeaders=${names.join(";")}, Signature=${signature}`
   const agent = way.userAgent === undefined ? "" : `user-agent:${way.userAgent}\r\n`
+  const proxy = forProxy(way)
   return (
-    `${method} ${path}${queryText === "" ? "" : `?${queryText}`} HTTP/1.1\r\n${lines.join("\r\n")}\r\n` +
-    `${agent}authorization:${authorization}\r\n\r\n`
+    `${method} ${proxy.before}${path}${queryText === "" ? "" : `?${queryText}`} HTTP/1.1\r\n${lines.join("\r\n")}\r\n` +
+    `${proxy.lines}${agent}authorization:${authorization}\r\n\r\n`
   )
 }

@@ -17,10 +17,11 @@ const freePort = (): Promise<number> =>
     })
   })
 
+/** A certificate that nobody here trusts is an answer, too. */
 const answers = (url: string): Promise<boolean> =>
   fetch(url).then(
     () => true,
-    () => false
+    ({ cause }: { readonly cause?: { readonly code?: string } }) => /^UNABLE_TO_/.test(cause?.code ?? "")
   )
 
 export interface S3TestServer {
@@ -60,6 +61,8 @@ export interface S3Program {
   readonly binary: string
   readonly args: (address: string, root: string) => ReadonlyArray<string>
   readonly environment: { readonly [name: string]: string }
+  /** Whether it speaks TLS. */
+  readonly isSecure?: boolean
 }
 
 export const versitygwProgram: S3Program = {
@@ -91,7 +94,7 @@ export interface S3Process extends S3TestServer {
 /** Not started yet. `root` exists. */
 export const makeS3Process = async (program: S3Program, root: string): Promise<S3Process> => {
   const address = `127.0.0.1:${await freePort()}`
-  const url = `http://${address}`
+  const url = `${program.isSecure === true ? "https" : "http"}://${address}`
   let running: ChildProcess | undefined
   const restart = async (): Promise<void> => {
     const env = { ...process.env, ...program.environment }

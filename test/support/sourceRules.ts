@@ -59,6 +59,7 @@ const importRules: ReadonlyArray<ImportRule> = [
       "effect",
       "@effect/",
       "@aws-sdk/",
+      "@smithy/",
       "@dagrejs/dagre",
       "@tensorflow/",
       "esbuild",
@@ -80,7 +81,7 @@ const homes: ReadonlyArray<readonly [pattern: RegExp, home: string]> = [
   [/^koffi$/, "infra/tensorflow/"],
   [/^@tensorflow\/tfjs-backend-wasm/, "infra/tensorflow/"],
   [/^(oxc-parser|eslint-scope|estree)$/, "infra/code/"],
-  [/^@aws-sdk\//, "infra/stores/"]
+  [/^@(aws-sdk|smithy)\//, "infra/stores/"]
 ]
 
 export interface Import {

@@ -80,7 +80,7 @@ const served = async (answers: ReadonlyArray<Answer>) => {
     retryStrategy: retryStrategy({ numMin: 4, absence: undefined })
   })
   const onAnswer = () => void seen.numAnswers++
-  const direct = new Direct({ client, stallMillis: 300, numHereMax, onAnswer })
+  const direct = new Direct({ client, lines: { stallMillis: 300 }, numHereMax, onAnswer })
   ending = [() => server.close(), () => client.destroy(), () => direct.close()]
   await client.send(new HeadObjectCommand({ Bucket: "bucket", Key: "first" }))
   seen.numConnections = 0

@@ -24,7 +24,7 @@ describe("questions asked by a thread", () => {
     await new Promise<void>((resolve) => {
       server.listen(0, "127.0.0.1", resolve)
     })
-    thread = new LineThread(5_000)
+    thread = new LineThread({ stallMillis: 5_000 })
   })
   afterEach(() => {
     thread.close()

@@ -76,7 +76,7 @@ describe("pieces", () => {
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
     const { port } = server.address() as { readonly port: number }
     const stallMillis = 2_000
-    const line = new Line({ protocol: "http:", hostname: "127.0.0.1", port }, stallMillis)
+    const line = new Line({ origin: { protocol: "http:", hostname: "127.0.0.1", port }, stallMillis })
     const heard = async (pauseMillis: number): Promise<AnswerHead> => {
       const pieces = new Pieces({ pieceBytes: 10_000, numPieces: 4 })
       const arrival = new Arrival("GET", landingIn(pieces))
