@@ -2,7 +2,8 @@
 
 /** Proxies and certificates are for files fetched by a job. */
 const network =
-  "HTTPS?_PROXY|NO_PROXY|https?_proxy|no_proxy|NODE_USE_(?:ENV_PROXY|SYSTEM_CA)|NODE_EXTRA_CA_CERTS|SSL_CERT_.*"
+  "HTTPS?_PROXY|NO_PROXY|https?_proxy|no_proxy|" +
+  "NODE_USE_(?:ENV_PROXY|SYSTEM_CA)|NODE_EXTRA_CA_CERTS|SSL_CERT_.*"
 /** Where the driver of a GPU lies, and which of them may be used. */
 const gpu = "LD_LIBRARY_PATH|CUDA_.*"
 const allowed = new RegExp(

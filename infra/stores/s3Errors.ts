@@ -161,16 +161,16 @@ const byProxy = (failure: S3Failure, { proxy, server }: S3Server): Diagnosis | u
   const code = codeOf(failure)
   const status = code === proxyRefuses ? failure.statusCode : statusOf(failure)
   if (status === 407) {
-    const reason = `the proxy ${address} wants a user and password; let ${variable} be http://user:password@host:port`
-    return { kind: "unusable", reason }
+    const login = `let ${variable} be http://user:password@host:port`
+    return { kind: "unusable", reason: `the proxy ${address} wants a user and password; ${login}` }
   }
+  const question = `is ${variable} right, or ${server} to be in NO_PROXY?`
   if (unconnected.has(code)) {
-    const reason = `the proxy ${address} does not answer (${code}); is ${variable} right, or ${server} to be in NO_PROXY?`
-    return { kind: "unavailable", reason }
+    return { kind: "unavailable", reason: `the proxy ${address} does not answer (${code}); ${question}` }
   }
   if (code !== proxyRefuses) return undefined
   const answer = status === undefined ? "no answer" : `HTTP ${status}`
-  const reason = `the proxy ${address} does not connect to ${server} (${answer}); is ${variable} right, or ${server} to be in NO_PROXY?`
+  const reason = `the proxy ${address} does not connect to ${server} (${answer}); ${question}`
   return { kind: isCutOff(failure) ? "unavailable" : "unusable", reason }
 }
 
@@ -179,9 +179,13 @@ const certificatePattern = /^(ERR_TLS_|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_
 
 const networkPattern = /^(E[A-Z]+|TimeoutError|RequestTimeout|AbortError)$/
 
-const unreachable = (code: string, { custom, proxy, server }: S3Server): string =>
-  `${server} does not answer (${code}${proxy === undefined ? "" : `, through the proxy ${proxy.address}`}); ` +
-  (custom ? "does the server run, and is AWS_ENDPOINT_URL right?" : "is AWS_ENDPOINT_URL to be set?")
+const unreachable = (code: string, { custom, proxy, server }: S3Server): string => {
+  const through = proxy === undefined ? "" : `, through the proxy ${proxy.address}`
+  const question = custom
+    ? "does the server run, and is AWS_ENDPOINT_URL right?"
+    : "is AWS_ENDPOINT_URL to be set?"
+  return `${server} does not answer (${code}${through}); ${question}`
+}
 
 /** The first line, not too much of it. */
 const briefly = (text: string): string => text.split("\n", 1)[0]!.slice(0, 200)
@@ -216,8 +220,8 @@ const diagnosisOf = (failure: S3Failure, server: S3Server): Diagnosis => {
     return { kind: "unusable", reason }
   }
   if (certificatePattern.test(code)) {
-    const reason = `its certificate is not trusted (${code}); name its authority's file in AWS_CA_BUNDLE or NODE_EXTRA_CA_CERTS`
-    return { kind: "unusable", reason }
+    const remedy = "name its authority's file in AWS_CA_BUNDLE or NODE_EXTRA_CA_CERTS"
+    return { kind: "unusable", reason: `its certificate is not trusted (${code}); ${remedy}` }
   }
   if (isGarbled(code)) {
     const reason = `what ${server.server} answers is not HTTP (${code}); check AWS_ENDPOINT_URL`

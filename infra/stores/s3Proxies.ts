@@ -42,10 +42,11 @@ const variableIn = (environment: Environment, name: string): Variable | undefine
 
 const withoutBrackets = (host: string): string => host.replace(/^\[(.*)\]$/, "$1")
 
-const authorizationOf = ({ password, username }: URL): string | undefined =>
-  username === "" && password === ""
-    ? undefined
-    : `Basic ${Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString("base64")}`
+const authorizationOf = ({ password, username }: URL): string | undefined => {
+  if (username === "" && password === "") return undefined
+  const login = [username, password].map(decodeURIComponent).join(":")
+  return `Basic ${Buffer.from(login).toString("base64")}`
+}
 
 /** Whoever reads what is wrong sees no password. */
 const proxyFrom = ({ name, text }: Variable): HttpProxy => {

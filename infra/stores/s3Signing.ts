@@ -130,8 +130,9 @@ export const signedHead = (way: Way, request: PlainRequest, credentials: Credent
     `SignedHeaders=${names.join(";")}, Signature=${signature}`
   const agent = way.userAgent === undefined ? "" : `user-agent:${way.userAgent}\r\n`
   const proxy = forProxy(way)
+  const target = `${proxy.before}${path}${queryText === "" ? "" : `?${queryText}`}`
   return (
-    `${method} ${proxy.before}${path}${queryText === "" ? "" : `?${queryText}`} HTTP/1.1\r\n${lines.join("\r\n")}\r\n` +
+    `${method} ${target} HTTP/1.1\r\n${lines.join("\r\n")}\r\n` +
     `${proxy.lines}${agent}authorization:${authorization}\r\n\r\n`
   )
 }
