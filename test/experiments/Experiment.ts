@@ -1,4 +1,5 @@
 /** A question that takes several trainings to answer, cut into seeds. */
+import type { RowChoice } from "../../lib/charts/AblationDocument.ts"
 import type { ExperimentRecord } from "./ExperimentRecord.ts"
 
 export type Outcome = Pick<ExperimentRecord, "curves" | "figures" | "numerics">
@@ -10,6 +11,8 @@ export interface Experiment {
   readonly variants: ReadonlyArray<string>
   /** What a variant is compared with, where that is not the first; `null`: with none. */
   readonly comparedWith?: { readonly [variant: string]: string | null }
+  /** Of an ablation: the variants as rows of its table. */
+  readonly rows?: ReadonlyArray<RowChoice>
   readonly seeds: ReadonlyArray<number>
   /** The figure that is compared. */
   readonly figure: string

@@ -21,6 +21,7 @@ export const ablationExperiment = ({ given, name, pipeline, question, tricks }: 
     name,
     question,
     variants: rows.map((row) => row.name),
+    rows,
     comparedWith: Object.fromEntries(rows.map((row) => [row.name, row.comparedWith])),
     seeds: [1, 2, 3],
     figure: "top1",

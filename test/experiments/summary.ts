@@ -4,6 +4,11 @@
  */
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
+import type { AblationRow } from "../../lib/charts/AblationDocument.ts"
+import { gainsChart, scoresChart } from "../../lib/charts/ablation-charts.ts"
+import { comparedRows, type MeasuredRow, sumsOf } from "../../lib/charts/ablation-rows.ts"
+import { accuracyText, gainText, intervalText, paperGainText } from "../../lib/charts/ablation-words.ts"
+import { paperGainsOf } from "../../lib/charts/paper-tables.ts"
 import { trainingCurves } from "../../lib/charts/training-curves.ts"
 import { pairedDifference, spreadOf } from "../../lib/metrics/repeated-measures.ts"
 import { type Experiment, experiments } from "./Experiment.ts"
@@ -13,6 +18,8 @@ const points = (fraction: number): string => (100 * fraction).toFixed(2)
 
 /** Of the report's page, in its light form. */
 const colours = ["#2563c9", "#d9621e", "#178a63", "#9a3fb5", "#b58900", "#c2334d"]
+
+const greys = { text: "#1c2430", muted: "#5d6878", line: "#e1e5ea" }
 
 const meanLine = (variant: string, values: ReadonlyArray<number>): string => {
   const { mean, sd } = spreadOf(values)
@@ -85,6 +92,55 @@ const curveLines = ({ figure, variants }: Experiment, records: ReadonlyArray<Exp
   })
 }
 
+/** A chart of a report as a picture that stands alone. */
+const writePicture = (name: string, svg: string): void => {
+  const coloured = colours.reduce((text, colour, at) => text.replaceAll(`var(--series-${at})`, colour), svg)
+  const page = Object.entries(greys).reduce(
+    (text, [grey, is]) => text.replaceAll(`var(--${grey})`, is),
+    coloured
+  )
+  const named = page.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ')
+  // Where it is shown on a dark page, its letters are dark all the same.
+  const papered = named.replace(">", '><rect width="100%" height="100%" fill="#ffffff"/>')
+  writeFileSync(join(import.meta.dirname, "results", `${name}.svg`), papered)
+}
+
+/** Rows of an ablation by the seeds that all of them have. */
+const measuredRows = (
+  rows: NonNullable<Experiment["rows"]>,
+  records: ReadonlyArray<ExperimentRecord>
+): ReadonlyArray<MeasuredRow> => {
+  const recordOf = (name: string, seed: number) =>
+    records.find(({ seed: own, variant }) => variant === name && own === seed)
+  const seeds = [...new Set(records.map(({ seed }) => seed))]
+  const whole = seeds.filter((seed) => rows.every(({ name }) => recordOf(name, seed) !== undefined))
+  if (whole.length === 0) return []
+  return rows.map((row) => {
+    const figures = whole.map((seed) => recordOf(row.name, seed)!.figures)
+    const { macs, params } = figures[0]!
+    return { row, numParams: params!, macs: macs!, top1: figures.map(({ top1 }) => top1!) }
+  })
+}
+
+const gainLine = (row: AblationRow): string => {
+  const cells =
+    row.gain === null ? ["", "", ""] : [gainText(row.gain), intervalText(row.gain), row.gain.verdict]
+  const paper = paperGainsOf(row).map((one) => `${one.model} ${paperGainText(one)}`)
+  return `| ${[row.title, accuracyText(row), ...cells, paper.join(", ")].join(" | ")} |`
+}
+
+/** As README shows them: a table, and pictures, `results/<experiment>-{gains,scores}.svg`. */
+const ablationLines = ({ name }: Experiment, measured: ReadonlyArray<MeasuredRow>): ReadonlyArray<string> => {
+  const rows = comparedRows(measured)
+  writePicture(`${name}-gains`, gainsChart(rows))
+  writePicture(`${name}-scores`, scoresChart(rows))
+  const sums = sumsOf(rows).map(
+    ({ gain, title }) => `| **${title}** | | ${gainText(gain)} | ${intervalText(gain)} | ${gain.verdict} | |`
+  )
+  const head = ["| row | top-1, % | gain | 95 % | | the paper's gain |", "|---|---|---|---|---|---|"]
+  return [...head, ...rows.map(gainLine), ...sums]
+}
+
 const writeCurves = (
   { figure, name, variants }: Experiment,
   records: ReadonlyArray<ExperimentRecord>
@@ -94,19 +150,22 @@ const writeCurves = (
     const colour = variants.indexOf(variant)
     return values === undefined ? [] : [{ colour, dashed: colour === 0, values }]
   })
-  const svg = trainingCurves(name, curves)
-  const coloured = colours.reduce((text, colour, at) => text.replaceAll(`var(--series-${at})`, colour), svg)
-  const page = coloured.replaceAll("var(--muted)", "#5d6878").replaceAll("var(--line)", "#e1e5ea")
-  const named = page.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ')
-  writeFileSync(join(import.meta.dirname, "results", `${name}.svg`), named)
+  writePicture(name, trainingCurves(name, curves))
+}
+
+/** Its table, or its largest differences; draws what there is to draw. */
+const summarised = (experiment: Experiment, records: ReadonlyArray<ExperimentRecord>) => {
+  const measured = measuredRows(experiment.rows ?? [], records)
+  if (measured.length > 0) return ablationLines(experiment, measured)
+  writeCurves(experiment, records)
+  const isCurve = records.some(({ curves }) => experiment.figure in curves)
+  return isCurve ? curveLines(experiment, records) : figuresOf(experiment, records)
 }
 
 for (const load of Object.values(experiments)) {
   const { experiment } = await load()
   const records = readRecords(experiment.name)
   if (records.length === 0) continue
-  const isCurve = records.some(({ curves }) => experiment.figure in curves)
-  const lines = isCurve ? curveLines(experiment, records) : figuresOf(experiment, records)
+  const lines = summarised(experiment, records)
   console.log([`## ${experiment.name}`, "", experiment.question, "", ...lines, ""].join("\n"))
-  writeCurves(experiment, records)
 }
