@@ -2,12 +2,13 @@
  * SIGKILL at random moments of a training, of the program or of the process of its job: the next run
  * goes on without unlocking, trains no epoch again that was finished, and reaches the same bytes.
  */
-import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { cpSync, existsSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, beforeAll, describe, it } from "vitest"
 import { RandomStream } from "../../lib/tensor/random.ts"
 import { built, distillery, packageRoot, project, start } from "../infra/cli/builtProgram.ts"
 import { isAlive, until } from "../support/processes.ts"
+import { digestIn, epochsSeen } from "../support/trainedEpochs.ts"
 
 const seed = 20261124
 const run = ["run", "./epochs.ts", "--json"]
@@ -41,31 +42,6 @@ export const pipeline = Pipeline.make("epochs", "a toy", { scenes, prepared, tea
 /** A project folder of its own, so that the runs of one moment have event logs and a store of their own. */
 const folderOf = (name: string): string => join(project, `moments-${name}`)
 const environment = { DISTILLERY_CACHE: join(project, "cache") }
-
-interface LoggedEvent {
-  readonly _tag: string
-  readonly job?: string
-  readonly progress?: { readonly phase: string }
-}
-
-/** The epochs in which each run of this folder was seen training, in the order of the runs. */
-const epochsSeen = (folder: string): ReadonlyArray<ReadonlyArray<number>> => {
-  const logs = join(folder, ".distillery/logs/runs")
-  return readdirSync(logs)
-    .sort()
-    .map((name) =>
-      readFileSync(join(logs, name), "utf8")
-        .split("\n")
-        // The last line of a run that was killed may be torn.
-        .filter((line) => line.endsWith("}"))
-        .map((line) => JSON.parse(line) as LoggedEvent)
-        .filter(({ _tag, job }) => _tag === "JobProgress" && job === "teacher")
-        .flatMap(({ progress }) => /^epoch (\d+)\//.exec(progress!.phase)?.slice(1).map(Number) ?? [])
-    )
-}
-
-const digestIn = (stdout: string): string =>
-  JSON.parse(stdout).jobs.find(({ name }: { name: string }) => name === "teacher").outputDigest
 
 const childrenOf = (pid: number): ReadonlyArray<number> =>
   readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8")
@@ -105,7 +81,7 @@ export const killMomentsSuite = (numMoments: number) =>
         const began = performance.now()
         const { code, stderr, stdout } = await distillery(run, { environment, folder })
         assert.strictEqual(code, 0, stderr)
-        whole = { digest: digestIn(stdout), millis: performance.now() - began }
+        whole = { digest: digestIn(stdout, "teacher"), millis: performance.now() - began }
         assert.match(whole.digest, /^sha256:/)
       }, 120_000)
 
@@ -126,8 +102,8 @@ export const killMomentsSuite = (numMoments: number) =>
 
           const { code, stderr, stdout } = await distillery(run, { environment, folder })
           assert.strictEqual(code, 0, stderr)
-          assert.strictEqual(digestIn(stdout), whole.digest)
-          const seen = epochsSeen(folder).filter((epochs) => epochs.length > 0)
+          assert.strictEqual(digestIn(stdout, "teacher"), whole.digest)
+          const seen = epochsSeen(folder, "teacher").filter((epochs) => epochs.length > 0)
           seen.forEach((epochs, run) => {
             const before = seen[run - 1]?.at(-1) ?? 0
             assert.isAtLeast(epochs[0]!, before, `an epoch was trained again: ${JSON.stringify(seen)}`)
