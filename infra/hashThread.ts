@@ -5,8 +5,11 @@
 import { availableParallelism } from "node:os"
 import { Worker } from "node:worker_threads"
 
-/** For larger ones Linux takes large pieces of memory, mostly unused ones, and several times as long. */
-export const writeBytesMax = 256 * 1024
+/**
+ * Linux takes a piece of memory for each write: up to this size from lists of what was just freed; larger
+ * ones are mostly long unused, which in a virtual machine costs up to ten times as much.
+ */
+const writeBytesMax = 32 * 1024
 
 /** As text, so that it runs out of whatever bundle this module is in. */
 const program = `

@@ -23,7 +23,7 @@ import { hostname } from "node:os"
 import { dirname } from "node:path"
 import { setTimeout as delay } from "node:timers/promises"
 import { promisify } from "node:util"
-import { writeBytesMax, writtenBeside } from "../hashThread.ts"
+import { writtenBeside } from "../hashThread.ts"
 import { processExists } from "../processExists.ts"
 import { makeFolder } from "./makeFolder.ts"
 
@@ -46,6 +46,9 @@ export type Content =
   | Uint8Array
   | AsyncIterable<Uint8Array>
   | { readonly copyOf: string; readonly copied: () => Promise<void> }
+
+/** For larger ones Linux takes large pieces of memory, mostly unused; smaller ones are too many. */
+const writeBytesMax = 256 * 1024
 
 const writeWhole = async (file: FileHandle, bytes: Uint8Array): Promise<void> => {
   for (let at = 0; at < bytes.length; ) {
