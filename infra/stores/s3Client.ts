@@ -8,6 +8,7 @@ import { Direct } from "./s3Direct.ts"
 import { isPassing, type S3Failure, type S3Server, waitReason } from "./s3Errors.ts"
 import { NetworkHandler } from "./s3Handler.ts"
 import { type Network, networkFor } from "./s3Network.ts"
+import { giveSecondTries } from "./s3SecondTries.ts"
 import { trusting } from "./s3Trust.ts"
 import { type Patience, StoreAbsence } from "./storeAbsence.ts"
 
@@ -162,9 +163,11 @@ export const connect = async (stallMillis = 30_000): Promise<S3Connection> => {
   const custom = endpoint !== undefined
   const lines = { stallMillis, certificates }
   const onAnswer = () => persistence.absence?.answered()
+  const direct = new Direct({ client, lines, proxyFor, numHereMax, onAnswer })
+  giveSecondTries({ client, forgetWays: () => direct.forgetWays() })
   return {
     client,
-    direct: new Direct({ client, lines, proxyFor, numHereMax, onAnswer }),
+    direct,
     server,
     custom,
     proxy,

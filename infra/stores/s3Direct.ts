@@ -140,6 +140,11 @@ export class Direct {
     this.#writeHeaders = headers
   }
 
+  /** Buckets are somewhere else: the SDK's next request shows where. */
+  forgetWays(): void {
+    this.#ways.clear()
+  }
+
   close(): void {
     this.#lines.close()
     this.#thread?.close()

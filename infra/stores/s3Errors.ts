@@ -93,6 +93,25 @@ export const isPassing = (failure: S3Failure): boolean => {
   )
 }
 
+/** A HEAD is told nothing but that something is wrong with it. */
+const isMute = (failure: S3Failure): boolean => statusOf(failure) === 400 && failure.Code === undefined
+
+/** The server takes the credentials for too old, or may do so. */
+export const isExpired = (failure: S3Failure): boolean =>
+  isMute(failure) ||
+  ["ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired"].includes(codeOf(failure))
+
+const redirections = new Set([301, 302, 307])
+const otherRegion = new Set(["AuthorizationHeaderMalformed", "IllegalLocationConstraintException"])
+
+/** Where the bucket is, of an answer that sends whoever asks there. */
+export const regionIn = (failure: S3Failure): string | undefined => {
+  const isSentAway =
+    redirections.has(statusOf(failure) ?? 0) || otherRegion.has(codeOf(failure)) || isMute(failure)
+  const region = failure.Region ?? failure.$response?.headers?.["x-amz-bucket-region"]
+  return isSentAway && typeof region === "string" && /^[a-z0-9-]+$/.test(region) ? region : undefined
+}
+
 const keyVariables = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE"
 
 type Words = (failure: S3Failure, server: S3Server) => string
@@ -104,8 +123,7 @@ const denied: Words = (_, { bucket }) =>
   "the credentials are not allowed to do this; distillery needs s3:GetObject, s3:PutObject and " +
   `s3:DeleteObject on the objects and s3:ListBucket on the bucket "${bucket}"`
 const wrongRegion: Words = (failure, { bucket }) => {
-  const region = failure.Region ?? failure.$response?.headers?.["x-amz-bucket-region"]
-  const where = typeof region === "string" ? region : undefined
+  const where = regionIn(failure)
   return where === undefined
     ? `the bucket "${bucket}" is in another region; set AWS_REGION to the bucket's own`
     : `the bucket "${bucket}" is in the region ${where}; set AWS_REGION=${where}`
@@ -113,7 +131,10 @@ const wrongRegion: Words = (failure, { bucket }) => {
 
 /** Faults of settings: they do not go away by waiting. */
 const unusable: { readonly [code: string]: Words } = {
-  CredentialsProviderError: () => `there are no credentials for it; set ${keyVariables}`,
+  CredentialsProviderError: ({ message = "" }, server) =>
+    message.includes("SSO session")
+      ? expired({}, server)
+      : `there are no credentials for it; set ${keyVariables}`,
   TokenProviderError: expired,
   InvalidAccessKeyId: unknownKey,
   XAdminUserNotFound: unknownKey,
@@ -193,7 +214,7 @@ const briefly = (text: string): string => text.split("\n", 1)[0]!.slice(0, 200)
 const byStatus = (failure: S3Failure, server: S3Server, code: string): Diagnosis => {
   const status = statusOf(failure)
   if (status === undefined) return { kind: "unavailable", reason: briefly(failure.message ?? code) }
-  if (status === 301) return { kind: "unusable", reason: wrongRegion(failure, server) }
+  if (redirections.has(status)) return { kind: "unusable", reason: wrongRegion(failure, server) }
   if (status === 401 || status === 403) {
     const orProxy = server.proxy === undefined ? "" : `; or the proxy of ${server.proxy.variable} denies it`
     return { kind: "unusable", reason: `${denied(failure, server)} (HTTP ${status})${orProxy}` }

@@ -115,7 +115,7 @@ export const signedHead = (way: Way, request: PlainRequest, credentials: Credent
     ...(body !== undefined && { "content-length": String(body.length) }),
     "x-amz-content-sha256": bodySha256,
     "x-amz-date": time,
-    ...(sessionToken !== undefined && { "x-amz-security-token": sessionToken })
+    ...(sessionToken && { "x-amz-security-token": sessionToken })
   }
   const path = `${way.before}/${pathOf(objectKey)}`
   const queryText = query.map(([name, value]) => `${escaped(name)}=${escaped(value)}`).join("&")
