@@ -10,6 +10,7 @@ import { usualTeacherMargin } from "../lib/train/DistillationParams.ts"
 import { fitClassifier } from "../lib/train/fit-classifier.ts"
 import { distillationTask } from "../lib/train/tasks/distillation.ts"
 import { checkTeacherScore, scoringSample } from "../lib/train/teacher-score.ts"
+import { withTeacherShare } from "../lib/train/teacher-share.ts"
 import { makeVariables } from "../lib/train/variables.ts"
 import { JobContext } from "../lib/workflow/JobContext.ts"
 import type { ValuesOf } from "../lib/workflow/Stage.ts"
@@ -110,6 +111,7 @@ export const run = Effect.fn("distill")(function* (args: {
     validation,
     normalization: preprocessing,
     inputSize: preprocessing,
+    feeding: withTeacherShare(combination.form === "decoupled" ? (combination.warmupEpochs ?? 0) : 0),
     host: yield* JobContext
   })
   const outcome = yield* trainedWeights(result)

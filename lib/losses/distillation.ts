@@ -31,12 +31,15 @@ export interface DistillationInputs {
   readonly teacherLogits: tf.Tensor2D
   readonly temperature: number
   readonly combination: Combination
+  /** The teacher's part counts so much, 0…1; absent: fully. */
+  readonly teacherShare?: tf.Scalar | undefined
 }
 
 /** A scalar, mean over the batch, natural logarithms. */
 export const distillationLoss = (inputs: DistillationInputs): tf.Scalar => {
   const { combination, hard } = inputs
-  const soft = tf.mul<tf.Scalar>(divergence(inputs), inputs.temperature ** 2)
+  const whole = tf.mul<tf.Scalar>(divergence(inputs), inputs.temperature ** 2)
+  const soft = inputs.teacherShare === undefined ? whole : tf.mul<tf.Scalar>(whole, inputs.teacherShare)
   if (combination.form !== "weighted") return tf.add(hard, soft)
   const { hardWeight } = combination
   if (hardWeight === 0) return soft

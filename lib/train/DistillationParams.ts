@@ -1,7 +1,7 @@
 /** How a student listens to its teacher, as data; light enough for a stage's contract. */
 import { Schema } from "effect"
 import { leftOut, withDefault } from "../models/withDefault.ts"
-import { inRange } from "./ranges.ts"
+import { inRange, integerInRange } from "./ranges.ts"
 
 const weight = (what: string, usual: number) => withDefault(inRange(what, 0, 1000), usual)
 
@@ -21,7 +21,9 @@ export const Combination = Schema.Union([
     /** Of how sure the teacher is of the labelled class. */
     alpha: weight("alpha", 1),
     /** Of how it shares out the rest among the others; the authors take 1 to 8. */
-    beta: weight("beta", 8)
+    beta: weight("beta", 8),
+    /** Over so many epochs the teacher's part grows to its full size, from 1 / this in the first; 0: at once. */
+    warmupEpochs: leftOut(integerInRange("warmupEpochs", 0, 10_000), 0)
   })
 ])
 

@@ -2,7 +2,7 @@
 import { Effect, type Schema } from "effect"
 import type { Normalization } from "../data/augment/normalization.ts"
 import type { FrameSize } from "../data/augment/pad-crop-flip.ts"
-import { classificationBatches, type LabelledImages } from "../data/batches.ts"
+import { classificationBatches, type LabelledImages, type TrainingBatches } from "../data/batches.ts"
 import { actingSize, type ImageSizes } from "../data/image-sizes.ts"
 import type { Mixing } from "../data/mixing.ts"
 import type { StochasticDepth } from "../data/stochastic-depth.ts"
@@ -14,7 +14,9 @@ import { classifierValidation } from "./evaluate-classifier.ts"
 import { fitTask, type TrainingHost, type Turns } from "./fit.ts"
 import { mixingOf } from "./TargetParams.ts"
 import { microBatchSizeOf, type TrainingParams } from "./TrainingParams.ts"
-import type { ClassificationTask } from "./tasks/classification.ts"
+import type { ClassificationInput, ClassificationTask } from "./tasks/classification.ts"
+
+type Batches = TrainingBatches<ClassificationInput>
 
 export interface FitClassifierOptions<E> {
   readonly classifier: Classifier
@@ -27,30 +29,35 @@ export interface FitClassifierOptions<E> {
   readonly normalization: Normalization
   /** Of the network's input; that of the images where left out. */
   readonly inputSize?: FrameSize | undefined
+  /** What else a batch feeds; absent: nothing. */
+  readonly feeding?: ((batches: Batches) => Batches) | undefined
   readonly host: TrainingHost<E>
 }
 
 /** Trains a classifier: see {@link fitTask}. Fails with `ImagesTooSmall`, too. */
 export const fitClassifier = Effect.fn("fitClassifier")(function* <E>(options: FitClassifierOptions<E>) {
   const { acting, classifier, dataset, host, inputSize, normalization, params, task, validation } = options
+  const { feeding = (batches: Batches) => batches } = options
   const { initializer, seed, zeroGamma = false } = params
   const { imageSizes = null, unmixedEpochs: _, ...always } = params
   const mixing = mixingOf(params, params.epochs)
   yield* requireImageSize(classifier, inputSize ?? dataset, params.auxiliaryWeight !== 0)
   return yield* fitTask({
     task,
-    batches: classificationBatches({
-      ...params,
-      dataset,
-      normalization,
-      inputSize,
-      numClasses: classifier.numClasses,
-      batchSize: microBatchSizeOf(params),
-      mixing,
-      dropout: classifier.dropout,
-      depth: stochasticDepthOf(params, classifier),
-      imageSizes
-    }),
+    batches: feeding(
+      classificationBatches({
+        ...params,
+        dataset,
+        normalization,
+        inputSize,
+        numClasses: classifier.numClasses,
+        batchSize: microBatchSizeOf(params),
+        mixing,
+        dropout: classifier.dropout,
+        depth: stochasticDepthOf(params, classifier),
+        imageSizes
+      })
+    ),
     params: always,
     acting,
     turns: turnsOf(mixing, imageSizes),

@@ -285,3 +285,31 @@ describe("distilling after another run", () => {
     }).pipe(Effect.provide(storage))
   )
 })
+
+describe("the warm-up of a teacher", () => {
+  it.effect("acts epoch by epoch, and over one epoch changes nothing", () =>
+    Effect.gen(function* () {
+      const { classifier: teacher } = yield* trained({ epochs: 1 })
+      const executed: Array<number> = []
+      const taught = Effect.fnUntraced(function* (warmupEpochs: number, epochs: number) {
+        const params = Schema.decodeSync(DistillParams)({
+          ...{ architecture, training: Schema.encodeSync(TrainingParams)(trainingOf({ epochs })) },
+          ...{ combination: { form: "decoupled", warmupEpochs }, teacherTop1: 0 }
+        })
+        executed.length = 0
+        const job = foldingJob(JSON.stringify(params), { executed, notes: [] })
+        const { history, weights } = yield* distill({
+          params,
+          inputs: { dataset: yield* dataset, teacher }
+        }).pipe(Effect.provideServiceEffect(JobContext, job), Effect.provide(services))
+        return { weights: weights.blob, losses: history.map(({ train }) => train.loss!) }
+      })
+      const [plain, ofOne, ofFour] = [yield* taught(0, 2), yield* taught(1, 2), yield* taught(4, 2)]
+      assert.deepStrictEqual(ofOne, plain)
+      assert.isBelow(ofFour.losses[0]!, plain.losses[0]!)
+      assert.notStrictEqual(ofFour.weights, plain.weights)
+      yield* taught(4, 3)
+      assert.deepStrictEqual(executed, [3], "epochs before are shared")
+    }).pipe(Effect.provide(storage))
+  )
+})

@@ -17,6 +17,8 @@ export interface ClassifierInputs {
   readonly kept?: tf.Tensor
   /** `[N, B]`: what stochastic depth makes of branches; there where it is wanted. */
   readonly keptBlocks?: tf.Tensor
+  /** How much a teacher counts, a scalar; there where that changes. */
+  readonly teacherShare?: tf.Tensor
 }
 
 /** The classifier's weights; those of an auxiliary classifier that does not learn are frozen. */

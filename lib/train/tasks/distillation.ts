@@ -34,9 +34,11 @@ export const distillationTask = (options: DistillationOptions): ClassificationTa
     const teacherLogits = constantLogits(options, inputs.images as tf.Tensor4D)
     const { combination, learning = {}, student, temperature } = options
     const targets = inputs.targets as tf.Tensor2D
+    const teacherShare = inputs.teacherShare as tf.Scalar | undefined
     const lossOf = (logits: tf.Tensor2D) => {
       const hard = lossAgainst(targets, logits, learning)
-      return distillationLoss({ hard, targets, logits, teacherLogits, temperature, combination })
+      const taught = { teacherLogits, temperature, combination, teacherShare }
+      return distillationLoss({ hard, targets, logits, ...taught })
     }
     return classifierForward({ classifier: student, learning, weights, inputs, mode, lossOf })
   }

@@ -56,12 +56,14 @@ const distilled = (
   teacher: Rows,
   labels: Rows,
   temperature: number,
-  combination: Combination
+  combination: Combination,
+  teacherShare?: tf.Scalar
 ) => {
   const [logits, wanted] = [student as tf.Tensor2D, tensorOf(labels)]
   const teacherLogits = tensorOf(teacher)
   const hard = crossEntropy(wanted, logits)
-  return distillationLoss({ hard, targets: wanted, logits, teacherLogits, temperature, combination })
+  const taught = { teacherLogits, temperature, combination, teacherShare }
+  return distillationLoss({ hard, targets: wanted, logits, ...taught })
 }
 
 const lossOf = (student: tf.Tensor, temperature: number, combination: Combination) =>
@@ -154,5 +156,28 @@ describe("the decoupled divergence", () => {
     const [whole, parts] = [of({ form: "sum" }), of({ form: "decoupled", alpha: 1, beta: 1 - label! })]
     assert.approximately(parts.loss, whole.loss, 5e-5)
     assertNear(parts.gradient, whole.gradient, 1e-5)
+  })
+
+  it("counts as much as it is told: a quarter of it over the labels' loss, and a quarter of its gradient", () => {
+    const combination = { form: "decoupled", alpha: 1, beta: 8 } as const
+    const of = (share: number | undefined) =>
+      withGradient(logits, (x) =>
+        distilled(
+          x,
+          teacherLogits,
+          targets,
+          4,
+          combination,
+          share === undefined ? undefined : tf.scalar(share)
+        )
+      )
+    const [none, quarter, whole, unsaid] = [of(0), of(0.25), of(1), of(undefined)]
+    assert.deepStrictEqual(whole, unsaid)
+    assert.isAbove(whole.loss - none.loss, 1)
+    assert.approximately(quarter.loss - none.loss, (whole.loss - none.loss) / 4, 1e-5)
+    const expected = none.gradient.map((row, example) =>
+      row.map((slope, k) => slope + (whole.gradient[example]![k]! - slope) / 4)
+    )
+    assertNear(quarter.gradient, expected, 1e-6)
   })
 })

@@ -150,6 +150,20 @@ describe("DistillationParams", () => {
     })
   )
 
+  it.effect("has one form without a warm-up of the teacher, and keeps one", () =>
+    Effect.gen(function* () {
+      const decoupled = { form: "decoupled", alpha: 1, beta: 8 } as const
+      const of = (warmupEpochs: number) =>
+        Effect.map(decode(DistillationParams, { combination: { ...decoupled, warmupEpochs } }), (result) =>
+          Result.isSuccess(result)
+            ? Schema.encodeSync(DistillationParams)(result.success).combination
+            : undefined
+        )
+      assert.deepStrictEqual(yield* of(0), decoupled)
+      assert.deepStrictEqual(yield* of(20), { ...decoupled, warmupEpochs: 20 })
+    })
+  )
+
   it.effect("refuses a temperature of 0", () =>
     Effect.map(decode(DistillationParams, { temperature: 0 }), (result) =>
       assert.match(String(result), /temperature must be above 0, at most 1000, got 0/)
