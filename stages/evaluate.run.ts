@@ -4,9 +4,9 @@
  */
 import { Effect, Schema } from "effect"
 import { makeAnchors } from "../lib/boxes/anchors.ts"
-import type { Detection } from "../lib/boxes/nms.ts"
 import type { FrameSize } from "../lib/data/augment/pad-crop-flip.ts"
-import { type BoxedImages, boxesOfImage, decodeBoxedImages } from "../lib/data/boxed-images.ts"
+import { type BoxedImages, decodeBoxedImages } from "../lib/data/boxed-images.ts"
+import { squareWithin } from "../lib/data/cut-square.ts"
 import { decodeLabelledImages } from "../lib/data/labelled-images.ts"
 import { decodeMaskedImages } from "../lib/data/masked-images.ts"
 import {
@@ -14,10 +14,11 @@ import {
   encodeClassPredictions,
   encodeMaskPredictions
 } from "../lib/data/predictions.ts"
+import { boxPredictions } from "../lib/metrics/box-predictions.ts"
+import { classPredictions } from "../lib/metrics/class-predictions.ts"
 import { classificationMetrics } from "../lib/metrics/classification.ts"
 import { cocoAveragePrecision } from "../lib/metrics/coco-average-precision.ts"
-import { detectionQuality, segmentationQuality } from "../lib/metrics/image-quality.ts"
-import { rowProbabilities } from "../lib/metrics/probabilities.ts"
+import { maskPredictions } from "../lib/metrics/mask-predictions.ts"
 import { countPixels, emptyPixelCounts, segmentationMetrics } from "../lib/metrics/segmentation.ts"
 import { vocAveragePrecision } from "../lib/metrics/voc-average-precision.ts"
 import { loadClassifier } from "../lib/models/Classifier.ts"
@@ -57,20 +58,6 @@ export class DatasetMismatch extends Schema.TaggedError<DatasetMismatch>()("Data
   }
 }
 
-/** Images that are smaller than what is to be cut from them. */
-export class ImagesTooSmall extends Schema.TaggedError<ImagesTooSmall>()("ImagesTooSmall", {
-  imageSize: Schema.Int,
-  height: Schema.Int,
-  width: Schema.Int
-}) {
-  override get message() {
-    return (
-      `Images of ${this.height} × ${this.width} pixels are stored, and imageSize asks for ` +
-      `${this.imageSize}. Prepare the dataset with a larger margin, or ask for less.`
-    )
-  }
-}
-
 type Params = typeof EvaluateParams.Type
 
 interface Pair<T extends TaskName> {
@@ -105,15 +92,11 @@ const protocolOf = ({ height, width }: FrameSize, numExamples: number, how: stri
 }
 
 /** What the network is given of a dataset's images. */
-const inputSizeOf = Effect.fnUntraced(function* (
+const inputSizeOf = (
   { imageSize = null }: Params,
   { preprocessing }: PreparedDatasetValue,
-  { height, width }: FrameSize
-) {
-  if (imageSize === null) return preprocessing
-  if (imageSize > Math.min(height, width)) return yield* new ImagesTooSmall({ imageSize, height, width })
-  return { height: imageSize, width: imageSize } satisfies FrameSize
-})
+  stored: FrameSize
+) => (imageSize === null ? Effect.succeed(preprocessing) : squareWithin(imageSize, stored))
 
 const evaluateClassifier = Effect.fnUntraced(function* (
   params: Params,
@@ -137,21 +120,9 @@ const evaluateClassifier = Effect.fnUntraced(function* (
     inputSize,
     batchSize
   })
-  const { height, width } = inputSize
-  const macs = params.imageSize === undefined ? model.macs : classifier.macs(height, width)
+  const macs = classifier.macs(inputSize.height, inputSize.width)
   const { confusionMatrix, loss, perClass, top1, top5 } = classificationMetrics(logits, test.labels)
-  const probabilities = rowProbabilities(logits, numClasses)
-  const predicted = Int32Array.from(test.labels, (_, image) => {
-    const row = probabilities.subarray(image * numClasses, (image + 1) * numClasses)
-    return row.indexOf(row.reduce((a, b) => Math.max(a, b)))
-  })
-  const probabilityOf = (of: Int32Array) =>
-    Float32Array.from(of, (label, image) => probabilities[image * numClasses + label]!)
-  const predictions = encodeClassPredictions({
-    classes: predicted,
-    probabilities: probabilityOf(predicted),
-    quality: probabilityOf(test.labels)
-  })
+  const predictions = encodeClassPredictions(classPredictions(logits, test.labels, numClasses))
   return ClassificationEvaluation.make({
     _tag: "Evaluation",
     task: "classification",
@@ -176,34 +147,21 @@ const detectionsOf = Effect.fnUntraced(function* (model: ModelValue<"detection">
     anchorsPerCell: sizes[0]!.length
   })
   const levels = detector.levels(height, width).map((level, index) => ({ ...level, sizes: sizes[index]! }))
-  return yield* detect({
+  const found = yield* detect({
     detector,
     weights: yield* weightsOf(model, detector.weights),
     anchors: makeAnchors({ height, width, levels }),
     dataset,
     normalization: preprocessing
   })
+  return { found, macs: detector.macs(height, width) }
 })
-
-const encodeDetections = (test: BoxedImages, found: ReadonlyArray<ReadonlyArray<Detection>>) => {
-  const all = found.flat()
-  let end = 0
-  return encodeBoxPredictions({
-    boxes: Float32Array.from(all.flatMap(({ box }) => box)),
-    classes: Int32Array.from(all, ({ classIndex }) => classIndex),
-    scores: Float32Array.from(all, ({ score }) => score),
-    offsets: Int32Array.from([0, ...found.map(({ length }) => (end += length))]),
-    quality: Float32Array.from(found, (detections, image) =>
-      detectionQuality(boxesOfImage(test, image), detections)
-    )
-  })
-}
 
 const evaluateDetector = Effect.fnUntraced(function* ({ dataset, model }: Pair<"detection">) {
   const blobs = yield* BlobStore
-  const { classes, history, macs, numParams } = model
+  const { classes, history, numParams } = model
   const test = yield* Effect.flatMap(blobs.get(dataset.test.tensors), decodeBoxedImages)
-  const found = yield* detectionsOf(model, test)
+  const { found, macs } = yield* detectionsOf(model, test)
   const measured = { images: evaluatedImages(test, found), numClasses: classes.length }
   const voc = vocAveragePrecision(measured)
   const coco = cocoAveragePrecision(measured)
@@ -222,14 +180,14 @@ const evaluateDetector = Effect.fnUntraced(function* ({ dataset, model }: Pair<"
       ap: coco.perClass[label]!.ap,
       support
     })),
-    predictions: yield* blobs.put(encodeDetections(test, found)),
+    predictions: yield* blobs.put(encodeBoxPredictions(boxPredictions(test, found))),
     history
   })
 })
 
 const evaluateSegmenter = Effect.fnUntraced(function* ({ dataset, model }: Pair<"segmentation">) {
   const blobs = yield* BlobStore
-  const { architecture, classes, head, history, macs, numParams, preprocessing } = model
+  const { architecture, classes, head, history, numParams, preprocessing } = model
   const numClasses = classes.length
   const imageChannels = preprocessing.channels
   const segmenter = yield* loadSegmenter({ architecture, imageChannels, numClasses, head })
@@ -237,15 +195,10 @@ const evaluateSegmenter = Effect.fnUntraced(function* ({ dataset, model }: Pair<
   const weights = yield* weightsOf(model, segmenter.weights)
   const masks = yield* segment({ segmenter, weights, dataset: test, normalization: preprocessing })
   const { height, width } = test
-  const pixels = height * width
-  const numExamples = masks.length / pixels
+  const numExamples = masks.length / (height * width)
   const counts = emptyPixelCounts(numClasses)
   countPixels(counts, test.masks, masks)
   const { meanIou, perClass, pixelAccuracy } = segmentationMetrics(counts)
-  const part = (all: Uint8Array, image: number) => all.subarray(image * pixels, (image + 1) * pixels)
-  const quality = Float32Array.from({ length: numExamples }, (_, image) =>
-    segmentationQuality(part(test.masks, image), part(masks, image), numClasses)
-  )
   return SegmentationEvaluation.make({
     _tag: "Evaluation",
     task: "segmentation",
@@ -255,12 +208,15 @@ const evaluateSegmenter = Effect.fnUntraced(function* ({ dataset, model }: Pair<
       "counts summed over the whole split, ignored pixels left out; mean over the classes that occur"
     ),
     numExamples,
-    metrics: { meanIoU: meanIou ?? 0, pixelAccuracy: pixelAccuracy ?? 0, macs, params: numParams },
+    metrics: {
+      ...{ meanIoU: meanIou ?? 0, pixelAccuracy: pixelAccuracy ?? 0 },
+      ...{ macs: segmenter.macs(height, width), params: numParams }
+    },
     perClass: perClass.map((row, label) => ({ name: classes[label]!, ...row })),
     confusion: Array.from({ length: numClasses }, (_, row) =>
       Array.from(counts.matrix.subarray(row * numClasses, (row + 1) * numClasses))
     ),
-    predictions: yield* blobs.put(encodeMaskPredictions({ masks, height, width, quality })),
+    predictions: yield* blobs.put(encodeMaskPredictions(maskPredictions(test, masks, numClasses))),
     history
   })
 })

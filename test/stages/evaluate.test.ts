@@ -93,6 +93,8 @@ describe("evaluate", () => {
       const { metrics, protocol } = yield* run({ params: {}, inputs: { model, dataset } })
       assert.strictEqual(metrics.top1, 1)
       assert.match(protocol, /2 images of 12 × 12/)
+      const { macs } = yield* loadClassifier({ architecture, imageChannels: 1, numClasses: 3 })
+      assert.strictEqual(metrics.macs, macs(12, 12), "and not what the model's own size costs")
       const withMargin = yield* storedDataset([1, 1], 12, 8)
       const ofMiddle = yield* run({ params: {}, inputs: { model, dataset: withMargin } })
       assert.match(ofMiddle.protocol, /2 images of 8 × 8/)
