@@ -22,7 +22,7 @@ export const Combination = Schema.Union([
     alpha: weight("alpha", 1),
     /** Of how it shares out the rest among the others; the authors take 1 to 8. */
     beta: weight("beta", 8),
-    /** Over so many epochs the teacher's part grows to its full size, from 1 / this in the first; 0: at once. */
+    /** Over so many epochs the teacher's part grows to its full size; 0: it has it at once. */
     warmupEpochs: leftOut(integerInRange("warmupEpochs", 0, 10_000), 0)
   })
 ])

@@ -158,7 +158,7 @@ describe("the decoupled divergence", () => {
     assertNear(parts.gradient, whole.gradient, 1e-5)
   })
 
-  it("counts as much as it is told: a quarter of it over the labels' loss, and a quarter of its gradient", () => {
+  it("counts as much as it is told: a quarter of its loss and of its gradient", () => {
     const combination = { form: "decoupled", alpha: 1, beta: 8 } as const
     const of = (share: number | undefined) =>
       withGradient(logits, (x) =>
