@@ -2,18 +2,31 @@
 import { Effect, Schema } from "effect"
 import type { WeightSpec } from "./Weights.ts"
 
-/** A prefix to freeze names no weight: a slip of the pen, or of another architecture. */
+/** A prefix names no weight: a slip of the pen, or of another architecture. */
 export class FrozenPrefixUnknown extends Schema.TaggedError<FrozenPrefixUnknown>()("FrozenPrefixUnknown", {
   prefix: Schema.String,
+  /** What was to become of what it names. */
+  purpose: Schema.Literals(["freeze", "train"]),
   /** What stands before the first dot of the weights' names. */
   known: Schema.Array(Schema.String)
 }) {
   override get message() {
     return (
-      `Nothing to freeze is named "${this.prefix}": this network's parts are ${this.known.join(", ")}. ` +
-      'A prefix is whole parts of a name, as "layer1" or "layer1.0.bn1".'
+      `Nothing to ${this.purpose} is named "${this.prefix}": this network's parts are ` +
+      `${this.known.join(", ")}. A prefix is whole parts of a name, as "layer1" or "layer1.0.bn1".`
     )
   }
+}
+
+const checkPrefixes = (
+  specs: ReadonlyArray<WeightSpec>,
+  prefixes: ReadonlyArray<string>,
+  purpose: FrozenPrefixUnknown["purpose"]
+): Effect.Effect<void, FrozenPrefixUnknown> => {
+  const prefix = prefixes.find((one) => !specs.some(({ name }) => isUnder(name, one)))
+  if (prefix === undefined) return Effect.void
+  const known = [...new Set(specs.map(({ name }) => name.split(".")[0]!))]
+  return Effect.fail(new FrozenPrefixUnknown({ prefix, purpose, known }))
 }
 
 /**
@@ -23,18 +36,25 @@ export class FrozenPrefixUnknown extends Schema.TaggedError<FrozenPrefixUnknown>
 export const withFrozen = (
   specs: ReadonlyArray<WeightSpec>,
   prefixes: ReadonlyArray<string>
-): Effect.Effect<ReadonlyArray<WeightSpec>, FrozenPrefixUnknown> => {
-  const unknown = prefixes.find((prefix) => !specs.some(({ name }) => isUnder(name, prefix)))
-  if (unknown !== undefined) {
-    const known = [...new Set(specs.map(({ name }) => name.split(".")[0]!))]
-    return Effect.fail(new FrozenPrefixUnknown({ prefix: unknown, known }))
-  }
-  return Effect.succeed(
+): Effect.Effect<ReadonlyArray<WeightSpec>, FrozenPrefixUnknown> =>
+  Effect.as(
+    checkPrefixes(specs, prefixes, "freeze"),
     specs.map((spec) =>
       prefixes.some((prefix) => isUnder(spec.name, prefix)) ? { ...spec, frozen: true } : spec
     )
   )
-}
+
+/** The same specs, all frozen but those under a prefix. */
+export const withOnlyTrained = (
+  specs: ReadonlyArray<WeightSpec>,
+  prefixes: ReadonlyArray<string>
+): Effect.Effect<ReadonlyArray<WeightSpec>, FrozenPrefixUnknown> =>
+  Effect.as(
+    checkPrefixes(specs, prefixes, "train"),
+    specs.map((spec) =>
+      prefixes.some((prefix) => isUnder(spec.name, prefix)) ? spec : { ...spec, frozen: true }
+    )
+  )
 
 const isUnder = (name: string, prefix: string): boolean => name === prefix || name.startsWith(`${prefix}.`)
 

@@ -9,6 +9,7 @@ import type { StochasticDepth } from "../data/stochastic-depth.ts"
 import type { Classifier } from "../models/Classifier.ts"
 import { requireImageSize } from "../models/requireImageSize.ts"
 import { initializeWeights } from "../nn/initializers.ts"
+import type { Weights } from "../nn/Weights.ts"
 import { RandomStream } from "../tensor/random.ts"
 import { classifierValidation } from "./evaluate-classifier.ts"
 import { fitTask, type TrainingHost, type Turns } from "./fit.ts"
@@ -29,6 +30,8 @@ export interface FitClassifierOptions<E> {
   readonly normalization: Normalization
   /** Of the network's input; that of the images where left out. */
   readonly inputSize?: FrameSize | undefined
+  /** What it starts from; absent: from weights by chance. */
+  readonly firstWeights?: Weights | undefined
   /** What else a batch feeds; absent: nothing. */
   readonly feeding?: ((batches: Batches) => Batches) | undefined
   readonly host: TrainingHost<E>
@@ -62,6 +65,7 @@ export const fitClassifier = Effect.fn("fitClassifier")(function* <E>(options: F
     acting,
     turns: turnsOf(mixing, imageSizes),
     firstWeights: () =>
+      options.firstWeights ??
       initializeWeights(classifier.weights, initializer, RandomStream.make(seed, "weights"), { zeroGamma }),
     validation:
       validation && classifierValidation({ classifier, dataset: validation, normalization, inputSize }),

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { batchNormWeights } from "../../../lib/nn/batch-norm.ts"
 import { convWeights } from "../../../lib/nn/conv.ts"
-import { batchNormNames, FrozenPrefixUnknown, withFrozen } from "../../../lib/nn/frozen.ts"
+import { batchNormNames, FrozenPrefixUnknown, withFrozen, withOnlyTrained } from "../../../lib/nn/frozen.ts"
 import { countParameters, isTrainable, type WeightSpec } from "../../../lib/nn/Weights.ts"
 import { beginning } from "../../../lib/train/ResumePoint.ts"
 
@@ -39,9 +39,21 @@ describe("withFrozen", () => {
       const error = yield* Effect.flip(withFrozen(specs, ["fc", "layer"]))
       assert.deepStrictEqual(
         error,
-        new FrozenPrefixUnknown({ prefix: "layer", known: ["layer1", "layer10", "fc"] })
+        new FrozenPrefixUnknown({ prefix: "layer", purpose: "freeze", known: ["layer1", "layer10", "fc"] })
       )
       assert.match(error.message, /"layer".*layer1, layer10, fc/)
+    })
+  )
+
+  it.effect("what is to be trained is named in the same way: all else is frozen", () =>
+    Effect.gen(function* () {
+      const trained = (yield* withOnlyTrained(specs, ["layer10", "fc"])).filter((spec) => !spec.frozen)
+      assert.deepStrictEqual(
+        trained.map(({ name }) => name),
+        ["layer10.weight", "fc.weight"]
+      )
+      const error = yield* Effect.flip(withOnlyTrained(specs, ["layer2"]))
+      assert.match(error.message, /^Nothing to train is named "layer2"/)
     })
   )
 
