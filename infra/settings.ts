@@ -11,9 +11,11 @@ import type { SigningOptions } from "./signing/signing.ts"
 import { trustedKeyFrom } from "./signing/trustedKeys.ts"
 import { sizeForm, sizeFrom } from "./stores/cacheSize.ts"
 import {
+  addressings,
   encryptionKinds,
   placeFrom,
   placeProblem,
+  type S3Addressing,
   type S3Encryption,
   type StorePlace
 } from "./stores/storePlace.ts"
@@ -26,6 +28,8 @@ export interface SettingsValue {
   readonly store: StorePlace
   /** What stores in S3 that a command names by their address are asked for; `store` says it itself. */
   readonly encryption: S3Encryption | undefined
+  /** The same. */
+  readonly addressing: S3Addressing
   /** Shared by all projects of the user: native library, fetched files. */
   readonly cacheDir: string
   /** Where blobs of a store on S3 are kept on this machine; `undefined` where none are. */
@@ -150,6 +154,7 @@ const encryption = Config.all({
 const settings = Config.all({
   store: storePlace,
   encryption,
+  addressing: wordOf("DISTILLERY_S3_ADDRESSING", ...addressings),
   blobCache: Config.all({ folder: text("DISTILLERY_CACHE_DIR"), sizeBytesMax: cacheSize }),
   userFolders: Config.all({
     DISTILLERY_CACHE: text("DISTILLERY_CACHE"),
@@ -232,9 +237,18 @@ const encryptionFrom = ({
   return new SettingsInvalid({ message })
 }
 
-/** As the server is asked to keep what is written there. */
-export const encrypted = (place: StorePlace, encryption: S3Encryption | undefined): StorePlace =>
-  place.kind === "s3" && encryption !== undefined ? { ...place, encryption } : place
+/** How the server is asked, and to keep what is written there. */
+export const asked = (
+  place: StorePlace,
+  { addressing, encryption }: Pick<SettingsValue, "addressing" | "encryption">
+): StorePlace =>
+  place.kind === "s3"
+    ? {
+        ...place,
+        ...(encryption !== undefined && { encryption }),
+        ...(addressing !== "auto" && { addressing })
+      }
+    : place
 
 /** Of a store in a folder nothing is kept twice. */
 const blobCacheFor = (
@@ -250,16 +264,18 @@ const blobCacheFor = (
 export const read: Effect.Effect<SettingsValue, SettingsInvalid> = Effect.gen(function* () {
   const found = yield* Effect.mapError(settings, (error) => new SettingsInvalid({ message: wordsOf(error) }))
   const encryption = yield* encryptionFrom(found.encryption)
+  const { addressing } = found
   const projectDir = process.cwd()
   const store = Option.match(found.store, {
     onNone: () => ({ kind: "folder" as const, folder: join(projectDir, ".distillery", "store") }),
-    onSome: (place) => encrypted(place, encryption)
+    onSome: (place) => asked(place, { addressing, encryption })
   })
   const cacheDir = cacheFolder(found.userFolders)
   return {
     projectDir,
     store,
     encryption,
+    addressing,
     cacheDir,
     blobCache: blobCacheFor(store, cacheDir, found.blobCache),
     signing: yield* signingFrom(found.signing, found.event, userFolder(found.userFolders)),

@@ -25,6 +25,7 @@ const valuesOf = (settings: SettingsValue): ReadonlyArray<readonly [variable: st
     ["DISTILLERY_STORE", store.kind === "folder" ? store.folder : s3Url(store)],
     ["DISTILLERY_S3_SSE", encryption?.kind ?? "as the bucket says"],
     ["DISTILLERY_S3_SSE_KMS_KEY_ID", encryption?.kmsKeyId ?? "the server's default"],
+    ["DISTILLERY_S3_ADDRESSING", settings.addressing],
     ["DISTILLERY_CACHE", settings.cacheDir],
     ["DISTILLERY_CACHE_DIR", blobCache?.folder ?? "off"],
     ["DISTILLERY_CACHE_SIZE", blobCache === undefined ? "none" : bytes(blobCache.sizeBytesMax)],

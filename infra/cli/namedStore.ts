@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs"
 import { join } from "node:path"
 import { Effect } from "effect"
-import { encrypted, type SettingsValue } from "../settings.ts"
+import { asked, type SettingsValue } from "../settings.ts"
 import { formatFile } from "../stores/storeFormat.ts"
 import { placeFrom, placeProblem, type StorePlace } from "../stores/storePlace.ts"
 import { UsageError } from "./errors.ts"
@@ -10,11 +10,11 @@ import { UsageError } from "./errors.ts"
 /** What `address` means: s3://bucket/prefix or a folder. Fails with `UsageError` where it is neither. */
 export const namedStore = Effect.fn("namedStore")(function* (
   address: string,
-  { encryption }: SettingsValue
+  settings: SettingsValue
 ): Effect.fn.Return<StorePlace, UsageError> {
   const problem = address === "" ? "it is empty" : placeProblem(address)
   return problem === undefined
-    ? encrypted(placeFrom(address), encryption)
+    ? asked(placeFrom(address), settings)
     : yield* new UsageError({ what: `"${address}" is no store: ${problem}` })
 })
 

@@ -130,6 +130,13 @@ const probed = (place: S3Place): Effect.Effect<ReadonlyArray<Finding>> =>
     )
   )
 
+/** Told of a store that does not answer, too; what makes no sense is in the first finding already. */
+const networkFinding = (place: S3Place): Effect.Effect<ReadonlyArray<Finding>> =>
+  Effect.tryPromise(async () => {
+    const { networkWords } = await import("../stores/s3Probe.ts")
+    return [ok("store network", await networkWords(place))]
+  }).pipe(Effect.catch(() => Effect.succeed([])))
+
 /** The first of them is about the store as a whole. */
 export const storeChecks = (settings: SettingsValue): Effect.Effect<ReadonlyArray<Finding>> => {
   const { store } = settings
@@ -137,9 +144,11 @@ export const storeChecks = (settings: SettingsValue): Effect.Effect<ReadonlyArra
     Effect.provide(storageLayer(settings)),
     Effect.catch((error: StoreError) => Effect.succeed([fail("store", error.message, storeFix)]))
   )
-  return Effect.flatMap(tried, (findings) =>
-    store.kind === "folder" || findings[0]!.state === "fail"
-      ? Effect.succeed(findings)
-      : Effect.map(probed(store), (more) => [...findings, ...more])
-  )
+  if (store.kind === "folder") return tried
+  return Effect.gen(function* () {
+    const [first, ...others] = yield* tried
+    const network = yield* networkFinding(store)
+    const more = first!.state === "fail" ? [] : yield* probed(store)
+    return [first!, ...network, ...others, ...more]
+  })
 }

@@ -354,7 +354,7 @@ export interface S3StoreOptions {
 
 const open = async ({ checked, mustExist = false, patience, place }: S3StoreOptions): Promise<Opened> => {
   const unknown = { location: s3Url(place), bucket: place.bucket, server: "Amazon S3", custom: false }
-  const connection = await connect().catch((error: unknown) => {
+  const connection = await connect({ addressing: place.addressing }).catch((error: unknown) => {
     throw openingFailure(unknown)(error)
   })
   if (place.encryption !== undefined) encryptWrites(connection, place.encryption)

@@ -7,10 +7,11 @@ import { S3Client, type S3ClientConfig } from "@aws-sdk/client-s3"
 import { Direct } from "./s3Direct.ts"
 import { isPassing, type S3Failure, type S3Server, waitReason } from "./s3Errors.ts"
 import { NetworkHandler } from "./s3Handler.ts"
-import { type Network, networkFor } from "./s3Network.ts"
+import { isByPath, type Network, networkFor } from "./s3Network.ts"
 import { giveSecondTries } from "./s3SecondTries.ts"
-import { trusting } from "./s3Trust.ts"
+import { type Bundle, trusting } from "./s3Trust.ts"
 import { type Patience, StoreAbsence } from "./storeAbsence.ts"
+import type { S3Addressing } from "./storePlace.ts"
 
 /** How often a request is tried at least. A start should fail soon, a command outlive a server's restart. */
 const numAttempts = { probing: 4, working: 12 } as const
@@ -85,10 +86,9 @@ const agent = { maxSockets: 256 }
 
 const numHereMax = 2
 
-/** Servers other than Amazon's often know neither the SDK's default checksums nor buckets as host names. */
+/** Servers other than Amazon's often do not know the SDK's default checksums. */
 const forCustomEndpoint = (endpoint: string): S3ClientConfig => ({
   endpoint,
-  forcePathStyle: true,
   requestChecksumCalculation: "WHEN_REQUIRED",
   responseChecksumValidation: "WHEN_REQUIRED"
 })
@@ -101,6 +101,10 @@ export interface S3Connection {
   readonly custom: boolean
   /** What stands between. */
   readonly proxy: S3Server["proxy"]
+  /** Whose authorities are trusted, too. */
+  readonly bundle: Bundle | undefined
+  /** Whether the bucket is named in the path, or before the host's name. */
+  readonly isByPath: boolean
   /**
    * From now on a request is tried often enough to outlive a restart of the server, or for as long as
    * `patience` says.
@@ -144,8 +148,16 @@ const proxyTo = async ({ config }: S3Client, endpoint: string | undefined, { pro
   return proxyFor({ protocol: "https:", hostname: `s3.${region}.amazonaws.com` })
 }
 
+export interface ConnectOptions {
+  readonly stallMillis?: number
+  readonly addressing?: S3Addressing | undefined
+}
+
 /** Talks to nobody yet. Rejects where a profile or an address in the environment makes no sense. */
-export const connect = async (stallMillis = 30_000): Promise<S3Connection> => {
+export const connect = async ({
+  addressing,
+  stallMillis = 30_000
+}: ConnectOptions = {}): Promise<S3Connection> => {
   // The SDK reads the address itself, but late: its other settings depend on it.
   const unset = new S3Client({})
   const endpoint = await unset.config.serviceConfiguredEndpoint?.()
@@ -153,14 +165,16 @@ export const connect = async (stallMillis = 30_000): Promise<S3Connection> => {
   const network = await networkFor(endpoint === undefined || server.startsWith("https:"))
   const { certificates, proxyFor } = network
   const proxy = await proxyTo(unset, endpoint, network)
+  const custom = endpoint !== undefined
+  const byPath = await isByPath(addressing, custom)
   const persistence: Persistence = { numMin: numAttempts.probing, absence: undefined }
   const client = new S3Client({
     ...(endpoint !== undefined && forCustomEndpoint(endpoint)),
+    forcePathStyle: byPath,
     ...handling(network, stallMillis, unset.config),
     maxAttempts: numAttempts.working,
     retryStrategy: retryStrategy(persistence)
   })
-  const custom = endpoint !== undefined
   const lines = { stallMillis, certificates }
   const onAnswer = () => persistence.absence?.answered()
   const direct = new Direct({ client, lines, proxyFor, numHereMax, onAnswer })
@@ -171,6 +185,8 @@ export const connect = async (stallMillis = 30_000): Promise<S3Connection> => {
     server,
     custom,
     proxy,
+    bundle: network.bundle,
+    isByPath: byPath,
     bePatient: (patience) => {
       persistence.numMin = numAttempts.working
       if (patience === undefined) return

@@ -5,6 +5,8 @@
 import { loadConfig } from "@smithy/core/config"
 import { type ProxyFor, proxiesIn } from "./s3Proxies.ts"
 import { type Bundle, type Certificates, certificatesIn } from "./s3Trust.ts"
+import { setUpWrongly } from "./setUpWrongly.ts"
+import { addressings, type S3Addressing } from "./storePlace.ts"
 
 const bundleVariable = "AWS_CA_BUNDLE"
 
@@ -26,6 +28,24 @@ const environment = () =>
     configFileSelector: () => undefined,
     default: {}
   })()
+
+/** What a profile says in its part `s3 =`. */
+const addressingSelected = async (): Promise<S3Addressing | undefined> => {
+  const style = await loadConfig<string | undefined>({
+    environmentVariableSelector: () => undefined,
+    configFileSelector: (profile) => profile["s3.addressing_style"],
+    default: undefined
+  })()
+  const known = addressings.find((one) => one === style)
+  if (style === undefined || known !== undefined) return known
+  throw setUpWrongly(`addressing_style in the AWS profile is "${style}"; let it be ${addressings.join(", ")}`)
+}
+
+/** A server other than Amazon's often knows no buckets as host names. */
+export const isByPath = async (asked: S3Addressing | undefined, isCustom: boolean): Promise<boolean> => {
+  const style = asked ?? (await addressingSelected()) ?? "auto"
+  return style === "auto" ? isCustom : style === "path"
+}
 
 export interface Network {
   /** `undefined` where no variable names a proxy. */

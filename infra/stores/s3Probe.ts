@@ -113,8 +113,8 @@ const checksChecksums = async ({ bucket, clients, folder }: Probe): Promise<bool
 }
 
 /** Rejects with an error of the SDK. What the race shows is noted in `format.json`; the rest is removed. */
-export const probeS3 = async ({ bucket, encryption, prefix }: S3Place): Promise<S3Probed> => {
-  const connections = [await connect(), await connect()] as const
+export const probeS3 = async ({ addressing, bucket, encryption, prefix }: S3Place): Promise<S3Probed> => {
+  const connections = [await connect({ addressing }), await connect({ addressing })] as const
   const clients = [connections[0].client, connections[1].client] as const
   if (encryption !== undefined) for (const one of connections) encryptWrites(one, encryption)
   const root = prefix === "" ? "" : `${prefix}/`
@@ -149,4 +149,18 @@ export const probeS3 = async ({ bucket, encryption, prefix }: S3Place): Promise<
       direct.close()
     }
   }
+}
+
+/** How one comes to the server, in a line. Rejects where what says so makes no sense. */
+export const networkWords = async ({ addressing }: S3Place): Promise<string> => {
+  const { bundle, client, direct, isByPath, proxy, server } = await connect({ addressing })
+  client.destroy()
+  direct.close()
+  return [
+    proxy === undefined
+      ? `${server} without a proxy`
+      : `${server} through ${proxy.address} (${proxy.variable})`,
+    `trusted are Node's authorities${bundle === undefined ? "" : ` and ${bundle.file} (${bundle.from})`}`,
+    `the bucket is named in the ${isByPath ? "path" : "host"}`
+  ].join("; ")
 }

@@ -16,6 +16,11 @@ export interface S3Encryption {
   readonly kmsKeyId: string | undefined
 }
 
+/** How a bucket is named to the server: as the AWS tools do, in the path, or before the host's name. */
+export const addressings = ["auto", "path", "virtual"] as const
+
+export type S3Addressing = (typeof addressings)[number]
+
 export interface S3Place {
   readonly kind: "s3"
   readonly bucket: string
@@ -23,6 +28,7 @@ export interface S3Place {
   readonly prefix: string
   /** As the bucket says where absent. */
   readonly encryption?: S3Encryption | undefined
+  readonly addressing?: S3Addressing | undefined
 }
 
 export type StorePlace = FolderPlace | S3Place

@@ -39,6 +39,7 @@ const settings: SettingsValue = {
   cacheDir: join(base, "cache"),
   blobCache: undefined,
   encryption: undefined,
+  addressing: "auto",
   signing: signingOptions,
   mirrorDir: undefined,
   backend: "auto",

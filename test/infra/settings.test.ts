@@ -42,6 +42,20 @@ describe("settings from the environment", () => {
     })
   )
 
+  it.effect("buckets are named in the path or the host where that is asked for", () =>
+    Effect.gen(function* () {
+      const from = (env: Record<string, string>) =>
+        Effect.map(readFrom({ DISTILLERY_STORE: "s3://bucket", ...env }), ({ store }) =>
+          store.kind === "s3" ? store.addressing : undefined
+        )
+      assert.isUndefined(yield* from({}))
+      assert.isUndefined(yield* from({ DISTILLERY_S3_ADDRESSING: "auto" }))
+      assert.strictEqual(yield* from({ DISTILLERY_S3_ADDRESSING: "virtual" }), "virtual")
+      const { message } = yield* Effect.flip(from({ DISTILLERY_S3_ADDRESSING: "host" }))
+      assert.match(message, /DISTILLERY_S3_ADDRESSING is wrong: "host" is none of auto, path, virtual/)
+    })
+  )
+
   it.effect("a lease lasts half a minute, or 1 to 3600 s", () =>
     Effect.gen(function* () {
       assert.strictEqual((yield* readFrom({})).leaseSeconds, 30)

@@ -202,7 +202,7 @@ describe.skipIf(server === undefined)(`a store on S3${skipNote}`, () => {
     const doctor = JSON.parse((await called("doctor", "--json")).stdout)
     const store = doctor.checks.find((check: { name: string }) => check.name === "store")
     assert.strictEqual(store.state, "ok", store.text)
-    for (const name of ["store clock", "store transfer", "store races", "store checksums"]) {
+    for (const name of ["store network", "store clock", "store transfer", "store races", "store checksums"]) {
       const check = doctor.checks.find((one: { name: string }) => one.name === name)
       assert.strictEqual(check?.state, "ok", `${name}: ${check?.text}`)
     }

@@ -97,7 +97,7 @@ describe.skipIf(server === undefined)(`a wire that breaks${skipNote}`, () => {
         Effect.flatMap(ObjectStore, (store) => store.put("k", small)).pipe(Effect.provide(layer))
       )
       proxy.fault = first(1, { kind: "stall", afterBytes: 30_000 }, isMethod("GET"))
-      const { client, direct } = await connect(300)
+      const { client, direct } = await connect({ stallMillis: 300 })
       const object = { client, direct, bucket, objectKey: `${prefix}/objects/k` }
       const sizes = { partBytes: 1_000_000, numParallel: 2 }
       assert.isTrue(isSame(await download(object, sizes, { signal: new AbortController().signal }), small))

@@ -1,14 +1,17 @@
 /** A store on S3 as companies have it: behind proxies, and TLS with an authority of their own. */
-import { randomBytes } from "node:crypto"
-import { readFileSync, writeFileSync } from "node:fs"
+import { createHash, randomBytes } from "node:crypto"
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { createServer } from "node:https"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
 import { s3ObjectStoreLayer } from "../../../infra/stores/S3ObjectStore.ts"
+import { networkWords } from "../../../infra/stores/s3Probe.ts"
+import type { S3Addressing } from "../../../infra/stores/storePlace.ts"
 import { ObjectStore } from "../../../lib/storage/ObjectStore.ts"
 import { type ForwardProxyOptions, startForwardProxy } from "../../support/forwardProxy.ts"
 import { keys } from "../../support/s3Process.ts"
-import { authority, startSecureVersitygw } from "../../support/secureVersitygw.ts"
+import { authority, certificate, startSecureVersitygw } from "../../support/secureVersitygw.ts"
 import { temporaryFolder } from "../../support/temporaryFolder.ts"
 import { skipNote, startVersitygw, versitygwMissing } from "../../support/versitygw.ts"
 import { withEnvironment } from "../../support/withEnvironment.ts"
@@ -42,12 +45,12 @@ const bare = {
 }
 
 let numPrefixes = 0
-const open = Effect.suspend(() =>
-  Effect.provide(
-    ObjectStore,
-    s3ObjectStoreLayer({ place: { kind: "s3", bucket, prefix: `network/${numPrefixes++}` }, checked: true })
-  )
-)
+const openBy = (addressing?: S3Addressing) =>
+  Effect.suspend(() => {
+    const place = { kind: "s3", bucket, prefix: `network/${numPrefixes++}`, addressing } as const
+    return Effect.provide(ObjectStore, s3ObjectStoreLayer({ place, checked: true }))
+  })
+const open = openBy()
 const whyNot = Effect.map(Effect.flip(open), ({ message }) => message)
 
 const proxied = (options: Partial<ForwardProxyOptions>) =>
@@ -55,6 +58,39 @@ const proxied = (options: Partial<ForwardProxyOptions>) =>
     Effect.promise(() => startForwardProxy({ names, ...options })),
     (proxy) => Effect.sync(() => proxy.close())
   )
+
+const file = (name: string, text: string) => {
+  const path = join(temporaryFolder(), name)
+  writeFileSync(path, text)
+  return path
+}
+
+type Variables = Parameters<typeof withEnvironment>[0]
+
+/** Amazon's for single sign-on: who shows a token is given credentials of a session. */
+const loginPortal = Effect.acquireRelease(
+  Effect.promise(async () => {
+    const tokens: Array<unknown> = []
+    const roleCredentials = {
+      accessKeyId: keys.id,
+      secretAccessKey: keys.secret,
+      sessionToken: "session",
+      expiration: Date.now() + 3_600_000
+    }
+    const server = createServer(certificate, ({ headers }, response) => {
+      tokens.push(headers["x-amz-sso_bearer_token"])
+      response.setHeader("content-type", "application/json").end(JSON.stringify({ roleCredentials }))
+    })
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
+    const { port } = server.address() as { readonly port: number }
+    return { server, port, tokens }
+  }),
+  ({ server }) =>
+    Effect.sync(() => {
+      server.closeAllConnections()
+      server.close()
+    })
+)
 
 /** Everything a run does: large and small, many at once. */
 const useStore = Effect.gen(function* () {
@@ -124,6 +160,59 @@ describe.skipIf(versitygwMissing)(`a store on S3 behind a proxy${skipNote}`, () 
   )
 })
 
+describe.skipIf(versitygwMissing)(`a bucket${skipNote}`, () => {
+  it.live("is named to its server in the host or the path, as is asked for", () =>
+    Effect.gen(function* () {
+      const { passed, port } = yield* proxied({})
+      const trusted = { ...bare, AWS_CA_BUNDLE: authority, HTTPS_PROXY: `http://127.0.0.1:${port}` }
+      const custom = { ...trusted, AWS_ENDPOINT_URL: `https://${amazon}` }
+      const profile = file("config", "[default]\ns3 =\n  addressing_style = virtual\n")
+      const [inHost, inPath] = [`CONNECT ${bucket}.${amazon}:443`, `CONNECT ${amazon}:443`]
+      const asked = (variables: Variables, addressing?: S3Addressing) =>
+        Effect.map(withEnvironment(variables)(openBy(addressing)), () => [...new Set(passed.splice(0))])
+      assert.deepStrictEqual(yield* asked(trusted, "path"), [inPath])
+      assert.deepStrictEqual(yield* asked(custom), [inPath])
+      assert.deepStrictEqual(yield* asked(custom, "virtual"), [inHost])
+      const byProfile = { ...custom, AWS_CONFIG_FILE: profile }
+      assert.deepStrictEqual(yield* asked(byProfile), [inHost])
+      const words = yield* withEnvironment(byProfile)(
+        Effect.promise(() => networkWords({ kind: "s3", bucket, prefix: "" }))
+      )
+      const proxy = `http://127.0.0.1:${port} (HTTPS_PROXY)`
+      const trust = `trusted are Node's authorities and ${authority} (AWS_CA_BUNDLE)`
+      assert.strictEqual(
+        words,
+        `https://${amazon} through ${proxy}; ${trust}; the bucket is named in the host`
+      )
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("is asked for as whom single sign-on says, who is reached in the same way", () =>
+    Effect.gen(function* () {
+      const home = temporaryFolder()
+      const start = "https://company.awsapps.com/start"
+      const sso = ["sso_region = us-east-1", "sso_account_id = 1", "sso_role_name = trainer"]
+      const config = file("sso", ["[default]", `sso_start_url = ${start}`, ...sso, ""].join("\n"))
+      const cache = join(home, ".aws", "sso", "cache")
+      mkdirSync(cache, { recursive: true })
+      const token = { accessToken: "a token", expiresAt: "2100-01-01T00:00:00Z", region: "us-east-1" }
+      const name = createHash("sha1").update(start).digest("hex")
+      writeFileSync(join(cache, `${name}.json`), JSON.stringify({ ...token, startUrl: start }))
+      const portal = yield* loginPortal
+      const host = "portal.sso.us-east-1.amazonaws.com:443"
+      const { passed, port } = yield* proxied({ names: { ...names, [host]: `127.0.0.1:${portal.port}` } })
+      const anybody = { AWS_ACCESS_KEY_ID: undefined, AWS_SECRET_ACCESS_KEY: undefined, HOME: home }
+      const files = { AWS_CONFIG_FILE: config, AWS_SHARED_CREDENTIALS_FILE: "/dev/null" }
+      const network = { AWS_CA_BUNDLE: authority, HTTPS_PROXY: `http://127.0.0.1:${port}` }
+      // versitygw has no sessions: it says that it does not know this one.
+      const text = yield* withEnvironment({ ...bare, ...anybody, ...files, ...network })(whyNot)
+      assert.match(text, /the session token is not valid/)
+      assert.deepStrictEqual(portal.tokens, ["a token"])
+      assert.strictEqual(passed[0], `CONNECT ${host}`)
+    }).pipe(Effect.scoped)
+  )
+})
+
 describe("a proxy that lets nobody through is named with its variable, and its password is not,", () => {
   const why = (variables: { readonly [name: string]: string }) =>
     Effect.map(withEnvironment({ ...bare, ...variables })(whyNot), (text) => {
@@ -183,11 +272,6 @@ describe("a proxy that lets nobody through is named with its variable, and its p
 })
 
 describe("a bundle of certificates", () => {
-  const file = (name: string, text: string) => {
-    const path = join(temporaryFolder(), name)
-    writeFileSync(path, text)
-    return path
-  }
   const why = (path: string) => withEnvironment({ ...bare, AWS_CA_BUNDLE: path })(whyNot)
 
   it.effect("that is missing, or none, is said so with the variable", () =>
