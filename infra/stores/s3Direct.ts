@@ -107,7 +107,7 @@ export interface DirectOptions {
   readonly client: S3Client
   readonly lines: LinesOptions
   readonly proxyFor?: ProxyFor | undefined
-  /** Where small objects are read, so many requests at once go over connections of this thread. */
+  /** Of many small requests at once, so many go over connections of this thread. */
   readonly numHereMax: number
   /** Told of every request that came to its end here. */
   readonly onAnswer: () => void

@@ -14,8 +14,8 @@ export interface Asked {
   /** In it lies what is sent, so many bytes; what lands comes behind them. */
   readonly slot: number
   readonly sentBytes: number
-  readonly start: number
-  readonly lengthBytesMax: number
+  /** What lands, if something is to. */
+  readonly range: Pick<Landing, "start" | "lengthBytesMax"> | undefined
 }
 
 export interface Cancelled {
@@ -48,7 +48,7 @@ export const slotIn = (slab: SharedArrayBuffer, slot: number): Uint8Array =>
 interface Waiting {
   readonly slot: number
   readonly sentBytes: number
-  readonly landing: Landing
+  readonly landing: Landing | undefined
   readonly signal: AbortSignal
   readonly resolve: (answered: Answered) => void
   readonly reject: (error: unknown) => void
@@ -99,8 +99,8 @@ export class LineThread {
   ask(question: Question, signal: AbortSignal): Promise<Answered> | undefined {
     const { landing, pieces } = question
     const sentBytes = pieces.reduce((sum, { length }) => sum + length, 0)
-    if (landing === undefined || landing.whenRoom !== undefined || pieces.length > 1) return undefined
-    if (sentBytes + landing.lengthBytesMax > slotBytes || this.#freeSlots.length === 0) return undefined
+    if (landing?.whenRoom !== undefined || this.#freeSlots.length === 0) return undefined
+    if (sentBytes + (landing?.lengthBytesMax ?? 0) > slotBytes) return undefined
     return new Promise((resolve, reject) => {
       if (signal.aborted) return reject(signal.reason as Error)
       if (this.#ended !== undefined) return reject(this.#ended)
@@ -128,11 +128,16 @@ export class LineThread {
   #post({ method, origin, pieces }: Question, waiting: Waiting): number {
     const { landing, sentBytes, slot } = waiting
     const id = this.#numAsked++
-    slotIn(this.#slab, slot).set(pieces[0]!)
+    const room = slotIn(this.#slab, slot)
+    let at = 0
+    for (const piece of pieces) {
+      room.set(piece, at)
+      at += piece.length
+    }
     if (this.#waiting.size === 0) this.#worker.ref()
     this.#waiting.set(id, waiting)
-    const { lengthBytesMax, start } = landing
-    this.#say({ id, method, origin, slot, sentBytes, start, lengthBytesMax })
+    const range = landing && { start: landing.start, lengthBytesMax: landing.lengthBytesMax }
+    this.#say({ id, method, origin, slot, sentBytes, range })
     return id
   }
 
@@ -166,6 +171,7 @@ export class LineThread {
     const { landing, sentBytes, slot } = waiting
     const error = failure && errorOf(failure)
     if (head === undefined) throw error
+    if (landing === undefined) return { head, body: body! }
     const bytes = slotIn(this.#slab, slot).subarray(sentBytes, sentBytes + landedBytes)
     if (head.statusCode < 300) landCopy(landing, head, bytes)
     landing.error = error

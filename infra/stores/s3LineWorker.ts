@@ -17,14 +17,14 @@ const failureOf = (error: unknown): Told["failure"] => {
 }
 
 const answerTo = async (asked: Asked, signal: AbortSignal): Promise<Told> => {
-  const { id, lengthBytesMax, method, origin, sentBytes, slot, start } = asked
+  const { id, method, origin, range, sentBytes, slot } = asked
   const bytes = slotIn(slab, slot)
   const pieces = [bytes.subarray(0, sentBytes)]
-  const landing = landingAt(start, lengthBytesMax, placeIn(bytes, sentBytes))
+  const landing = range && landingAt(range.start, range.lengthBytesMax, placeIn(bytes, sentBytes))
   try {
     const { body, head } = await lines.ask({ method, origin, pieces, landing }, signal)
-    const failure = landing.error === undefined ? undefined : failureOf(landing.error)
-    return { id, head, body: new Uint8Array(body), landedBytes: landing.landed, failure }
+    const failure = landing?.error === undefined ? undefined : failureOf(landing.error)
+    return { id, head, body: new Uint8Array(body), landedBytes: landing?.landed ?? 0, failure }
   } catch (error) {
     return { id, failure: failureOf(error) }
   }

@@ -48,6 +48,39 @@ describe("questions asked by a thread", () => {
     assert.deepStrictEqual(bytes, body)
   })
 
+  it("are sent with the bytes that stood there when they were asked", async () => {
+    const heard = Promise.withResolvers<string>()
+    const hearing = createServer((socket) => {
+      let all = ""
+      socket.on("data", (some) => {
+        all += some.toString("latin1")
+        if (!all.endsWith("abc")) return
+        heard.resolve(all)
+        socket.write("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+      })
+    })
+    await new Promise<void>((resolve) => {
+      hearing.listen(0, "127.0.0.1", resolve)
+    })
+    const { port } = hearing.address() as { port: number }
+    const origin = { protocol: "http:", hostname: "127.0.0.1", port }
+    const head = "PUT /bucket/key HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n\r\n"
+    const sent = Buffer.from("abc")
+    const question = { origin, method: "PUT", pieces: [Buffer.from(head), sent], landing: undefined }
+    const answered = thread.ask(question, new AbortController().signal)!
+    sent.fill("x")
+    assert.strictEqual((await answered).head.statusCode, 200)
+    assert.strictEqual(await heard.promise, `${head}abc`)
+    hearing.close()
+  })
+
+  it("that need more room than there is are not taken", () => {
+    const origin = { protocol: "http:", hostname: "127.0.0.1", port: 1 }
+    const pieces = [Buffer.from("PUT"), Buffer.alloc(256 * 1024)]
+    const question = { origin, method: "PUT", pieces, landing: undefined }
+    assert.isUndefined(thread.ask(question, new AbortController().signal))
+  })
+
   it("touch nothing of whoever gave them up, though the answer is on its way already", async () => {
     for (const bytes of Array.from({ length: 20 }, () => new Uint8Array(body.length))) {
       const abort = new AbortController()
