@@ -104,6 +104,44 @@ describe.skipIf(server === undefined)(`a wire that breaks${skipNote}`, () => {
     })
   )
 
+  it.effect(
+    "many small objects written and read at once, most by the thread of the connections, are all whole",
+    () =>
+      Effect.gen(function* () {
+        const { store } = yield* open
+        const numObjects = 120
+        const bytesOf = (nth: number) => new Uint8Array(1000 + 700 * nth).fill(nth)
+        const every = (times: number, faults: ReadonlyArray<Fault>) => {
+          let passed = 0
+          return () => (++passed % times === 0 ? faults[(passed / times) % faults.length] : undefined)
+        }
+        const all = Array.from({ length: numObjects }, (_, nth) => nth)
+        const absent = { _tag: "Absent" as const }
+        proxy.fault = every(5, [
+          { kind: "reset" },
+          { kind: "lost" },
+          { kind: "flip sent" },
+          { kind: "cut sent", afterBytes: 500 },
+          { kind: "status", status: 503, code: "SlowDown" }
+        ])
+        yield* Effect.forEach(
+          all,
+          (nth) => store.put(`k${nth}`, bytesOf(nth), nth % 2 ? absent : undefined),
+          {
+            concurrency: 32,
+            discard: true
+          }
+        )
+        proxy.fault = every(5, [{ kind: "reset" }, { kind: "cut", afterBytes: 700 }])
+        yield* Effect.forEach(
+          all,
+          (nth) => Effect.map(store.get(`k${nth}`), (bytes) => assert.isTrue(isSame(bytes, bytesOf(nth)))),
+          { concurrency: 32, discard: true }
+        )
+      }),
+    60_000
+  )
+
   it.effect("writes whose answers are lost are told from those of others", () =>
     Effect.gen(function* () {
       const { store } = yield* open
