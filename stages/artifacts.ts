@@ -3,6 +3,7 @@
  */
 import { Schema } from "effect"
 import { Fit } from "../lib/data/Fit.ts"
+import { LabelledSplit, WholeSplit } from "../lib/data/PreparedSplit.ts"
 import { Architecture } from "../lib/models/Architecture.ts"
 import { DetectorHead, SegmenterHead } from "../lib/models/HeadParams.ts"
 import { LoadReport } from "../lib/models/published/LoadReport.ts"
@@ -60,14 +61,6 @@ export const ImageDataset = {
   segmentation: Artifact.type("image-dataset/segmentation", MaskedDataset)
 }
 
-/**
- * A split as one safetensors blob. All have `images` U8 `[N, H, W, C]`; for classification `labels` I32 `[N]`
- * (`lib/data/labelled-images.ts`), for detection boxes and their classes (`lib/data/boxed-images.ts`), for
- * segmentation `masks` U8 `[N, H, W]` (`lib/data/masked-images.ts`).
- */
-export const PreparedSplit = Schema.Struct({ numExamples: Schema.Int, tensors: BlobRef })
-export type PreparedSplit = typeof PreparedSplit.Type
-
 /** How pixels become network inputs; a model carries it to be used alike everywhere. */
 export const Preprocessing = Schema.Struct({
   height: Schema.Int,
@@ -80,14 +73,14 @@ export const Preprocessing = Schema.Struct({
 })
 export type Preprocessing = typeof Preprocessing.Type
 
-const preparedDataset = <T extends TaskName>(task: T) =>
+const preparedDataset = <T extends TaskName, S extends Schema.Top>(task: T, split: S) =>
   Schema.TaggedStruct("PreparedDataset", {
     task: Schema.Literal(task),
     classes: Schema.Array(Schema.String),
     preprocessing: Preprocessing,
-    train: PreparedSplit,
-    validation: Schema.NullOr(PreparedSplit),
-    test: PreparedSplit,
+    train: split,
+    validation: Schema.NullOr(split),
+    test: split,
     quarantined: quarantine,
     /** What was changed or left out in images that were kept: `boxesClipped`, `boxesDropped`. */
     counts: Schema.Record(Schema.String, Schema.Int)
@@ -95,12 +88,17 @@ const preparedDataset = <T extends TaskName>(task: T) =>
 
 /** Images of one size, ready to train on. `validation` is cut from train unless its fraction is 0. */
 export type PreparedDatasetValue<T extends TaskName = TaskName> = {
-  readonly [K in T]: ReturnType<typeof preparedDataset<K>>["Type"]
+  readonly classification: ReturnType<typeof preparedDataset<"classification", typeof LabelledSplit>>["Type"]
+  readonly detection: ReturnType<typeof preparedDataset<"detection", typeof WholeSplit>>["Type"]
+  readonly segmentation: ReturnType<typeof preparedDataset<"segmentation", typeof WholeSplit>>["Type"]
 }[T]
 export const PreparedDataset = {
-  classification: Artifact.type("prepared-dataset/classification", preparedDataset("classification")),
-  detection: Artifact.type("prepared-dataset/detection", preparedDataset("detection")),
-  segmentation: Artifact.type("prepared-dataset/segmentation", preparedDataset("segmentation"))
+  classification: Artifact.type(
+    "prepared-dataset/classification",
+    preparedDataset("classification", LabelledSplit)
+  ),
+  detection: Artifact.type("prepared-dataset/detection", preparedDataset("detection", WholeSplit)),
+  segmentation: Artifact.type("prepared-dataset/segmentation", preparedDataset("segmentation", WholeSplit))
 }
 
 const trained = {

@@ -1,7 +1,8 @@
 /** The body of `distill`. */
 import { Effect, Schema } from "effect"
 import type { LabelledImages } from "../lib/data/batches.ts"
-import { decodeLabelledImages } from "../lib/data/labelled-images.ts"
+import { openSplit } from "../lib/data/open-split.ts"
+import type { ShardedImages } from "../lib/data/ShardedImages.ts"
 import { type Classifier, loadClassifier } from "../lib/models/Classifier.ts"
 import { decodeWeights } from "../lib/models/weights.ts"
 import type { Weights } from "../lib/nn/Weights.ts"
@@ -14,7 +15,7 @@ import { withTeacherShare } from "../lib/train/teacher-share.ts"
 import { makeVariables } from "../lib/train/variables.ts"
 import { JobContext } from "../lib/workflow/JobContext.ts"
 import type { ValuesOf } from "../lib/workflow/Stage.ts"
-import type { ClassifierValue, PreparedSplit } from "./artifacts.ts"
+import type { ClassifierValue } from "./artifacts.ts"
 import type { DistillParams, distillInputs } from "./distill.ts"
 import { trainedWeights, trainingScore } from "./trained-weights.ts"
 
@@ -58,8 +59,8 @@ const checkScore = Effect.fnUntraced(function* (options: {
   readonly inputs: Inputs
   readonly teacher: Classifier
   readonly weights: Weights
-  readonly train: LabelledImages
-  readonly validation: LabelledImages | undefined
+  readonly train: LabelledImages | ShardedImages
+  readonly validation: LabelledImages | ShardedImages | undefined
 }) {
   const { history, trainingScore } = options.inputs.teacher
   const { preprocessing } = options.inputs.dataset
@@ -69,7 +70,7 @@ const checkScore = Effect.fnUntraced(function* (options: {
   const recorded = teacherTop1 ?? known
   const split = validation === undefined ? ("training" as const) : ("validation" as const)
   const { numExamples, top1 } = yield* checkTeacherScore({
-    ...{ classifier: teacher, weights, dataset: validation ?? scoringSample(train) },
+    ...{ classifier: teacher, weights, dataset: validation ?? (yield* scoringSample(train)) },
     ...{ normalization: preprocessing, inputSize: preprocessing, split, recorded, margin }
   })
   const expected =
@@ -95,9 +96,8 @@ export const run = Effect.fn("distill")(function* (args: {
   const weights = yield* Effect.flatMap(blobs.get(teacher.weights), (bytes) =>
     decodeWeights(bytes, master.weights)
   )
-  const imagesOf = ({ tensors }: PreparedSplit) => Effect.flatMap(blobs.get(tensors), decodeLabelledImages)
-  const train = yield* imagesOf(dataset.train)
-  const validation = dataset.validation === null ? undefined : yield* imagesOf(dataset.validation)
+  const train = yield* openSplit(dataset.train)
+  const validation = dataset.validation === null ? undefined : yield* openSplit(dataset.validation)
   yield* checkScore({ ...args, teacher: master, weights, train, validation })
   const teacherWeights = yield* makeVariables(weights)
   const result = yield* fitClassifier({

@@ -7,8 +7,8 @@ import { makeAnchors } from "../lib/boxes/anchors.ts"
 import type { FrameSize } from "../lib/data/augment/pad-crop-flip.ts"
 import { type BoxedImages, decodeBoxedImages } from "../lib/data/boxed-images.ts"
 import { squareWithin } from "../lib/data/cut-square.ts"
-import { decodeLabelledImages } from "../lib/data/labelled-images.ts"
 import { decodeMaskedImages } from "../lib/data/masked-images.ts"
+import { openSplit } from "../lib/data/open-split.ts"
 import {
   encodeBoxPredictions,
   encodeClassPredictions,
@@ -110,7 +110,7 @@ const evaluateClassifier = Effect.fnUntraced(function* (
     imageChannels: preprocessing.channels,
     numClasses
   })
-  const test = yield* Effect.flatMap(blobs.get(dataset.test.tensors), decodeLabelledImages)
+  const test = yield* openSplit(dataset.test)
   const inputSize = yield* inputSizeOf(params, dataset, test)
   const logits = yield* classifierLogits({
     classifier,
@@ -245,4 +245,4 @@ export const run = Effect.fn("evaluate")(function* (args: {
   const evaluated: EvaluationValue = yield* evaluateByTask(args.params, args.inputs)
   yield* provenance({ numerics: { ...numerics } })
   return evaluated
-})
+}, Effect.scoped)

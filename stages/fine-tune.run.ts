@@ -1,6 +1,6 @@
 /** The body of `fine-tune`. */
 import { Effect, Schema } from "effect"
-import { decodeLabelledImages } from "../lib/data/labelled-images.ts"
+import { openSplit } from "../lib/data/open-split.ts"
 import { loadClassifier } from "../lib/models/Classifier.ts"
 import { decodeWeights } from "../lib/models/weights.ts"
 import { withOnlyTrained } from "../lib/nn/frozen.ts"
@@ -11,7 +11,7 @@ import { TrainingParams } from "../lib/train/TrainingParams.ts"
 import { classificationTask } from "../lib/train/tasks/classification.ts"
 import { JobContext } from "../lib/workflow/JobContext.ts"
 import type { ValuesOf } from "../lib/workflow/Stage.ts"
-import type { ClassifierValue, PreparedSplit } from "./artifacts.ts"
+import type { ClassifierValue } from "./artifacts.ts"
 import type { FineTuneParams, fineTuneInputs } from "./fine-tune.ts"
 import { trainedWeights, trainingScore } from "./trained-weights.ts"
 
@@ -72,8 +72,7 @@ export const run = Effect.fn("fine-tune")(function* (args: {
   const known = yield* Effect.flatMap(blobs.get(classifier.weights), (bytes) =>
     decodeWeights(bytes, network.weights)
   )
-  const imagesOf = ({ tensors }: PreparedSplit) => Effect.flatMap(blobs.get(tensors), decodeLabelledImages)
-  const train = yield* imagesOf(dataset.train)
+  const train = yield* openSplit(dataset.train)
   const host = yield* JobContext
   yield* host.note(`trains ${parts.join(", ")}; all else stays as it is`)
   const params = TrainingParams.make({ ...training, auxiliaryWeight: 0 })
@@ -83,7 +82,7 @@ export const run = Effect.fn("fine-tune")(function* (args: {
     params,
     acting: { architecture, trained: parts },
     dataset: train,
-    validation: validation === null ? undefined : yield* imagesOf(validation),
+    validation: validation === null ? undefined : yield* openSplit(validation),
     normalization: preprocessing,
     inputSize: preprocessing,
     firstWeights: known,
@@ -101,4 +100,4 @@ export const run = Effect.fn("fine-tune")(function* (args: {
     numParams: network.parameters,
     macs: network.macs(preprocessing.height, preprocessing.width)
   } satisfies ClassifierValue
-})
+}, Effect.scoped)

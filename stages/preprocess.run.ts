@@ -1,96 +1,60 @@
 /** The body of `preprocess`: the tasks differ in how one example is prepared and how a split is written. */
-import { Effect, Result } from "effect"
+import { Effect } from "effect"
+import type { Normalization } from "../lib/data/augment/normalization.ts"
 import { encodeBoxedImages } from "../lib/data/boxed-images.ts"
 import { imageStatistics } from "../lib/data/channel-statistics.ts"
 import { DatasetInvalid } from "../lib/data/DatasetInvalid.ts"
 import { paddingColour, type Target } from "../lib/data/fit-image.ts"
-import type { ImageCodec } from "../lib/data/ImageCodec.ts"
 import { encodeLabelledImages } from "../lib/data/labelled-images.ts"
-import { limitExamples } from "../lib/data/limit-examples.ts"
 import { encodeMaskedImages } from "../lib/data/masked-images.ts"
 import { boxedOf, labelledOf, maskedOf, PreparedImages } from "../lib/data/PreparedImages.ts"
+import type { ShardedSplit } from "../lib/data/PreparedSplit.ts"
 import {
-  type Prepared,
   type PreparedBoxes,
   prepareBoxed,
   prepareLabelled,
   prepareMasked
 } from "../lib/data/prepare-example.ts"
+import {
+  exceedsWindow,
+  imageBytes,
+  inShards,
+  isLabelled,
+  type ShardBounds,
+  trainInShards,
+  usualBounds
+} from "../lib/data/prepare-shards.ts"
+import { capacityOf, type Reading, readExamples, type TaskData } from "../lib/data/read-examples.ts"
 import { checkSetAside } from "../lib/data/set-aside.ts"
 import { readBoxShard, readMaskShard, readShard, type ShardImage } from "../lib/data/shards.ts"
 import { stratifiedSplit } from "../lib/data/stratified-split.ts"
 import { BlobStore } from "../lib/storage/BlobStore.ts"
 import { JobContext } from "../lib/workflow/JobContext.ts"
-import type { ImageDatasetValue, PreparedDatasetValue, Shard, Split, TaskName } from "./artifacts.ts"
+import type { ImageDatasetValue, PreparedDatasetValue, Split, TaskName } from "./artifacts.ts"
 import { givenNormalization, type PreprocessParams } from "./preprocess.ts"
 
 type Params = typeof PreprocessParams.Type
-type Quarantine = ImageDatasetValue["quarantined"]
 
-/** What one task does with a split: `X` is an example as it was ingested, `A` what is known of its image. */
-interface TaskData<X extends ShardImage, A, E> {
-  readonly read: (shard: Shard, bytes: Uint8Array) => Effect.Effect<ReadonlyArray<X>, E>
-  readonly prepare: (
-    example: X,
-    target: Target
-  ) => Effect.Effect<Prepared<A>, { readonly reason: string }, ImageCodec>
-  /** Of every example, for a validation split with the same share of each. */
-  readonly strata: (about: ReadonlyArray<A>) => ArrayLike<number>
-  readonly encode: (split: PreparedImages<A>) => Uint8Array
-}
-
-/** Decodes in flight at once: enough to keep a few decoding threads busy. */
-const decodesAtOnce = 8
-
-/** Images of a split are held until it is written: 64 GiB are more than most machines have. */
+/** A split with boxes or masks is held until it is written: 64 GiB are more than most machines have. */
 const heldBytesMax = 2 ** 36
 
-const checkFits = (name: string, count: number, { channels, height, width }: Target) => {
-  const sizeBytes = count * height * width * channels
+const checkFits = (name: string, count: number, target: Target) => {
+  const sizeBytes = count * imageBytes(target)
   if (sizeBytes <= heldBytesMax) return Effect.void
   const gigabytes = (sizeBytes / 1e9).toFixed(0)
   const reason =
-    `its ${count} images take ${gigabytes} GB at ${height} × ${width}, and all of them are held in memory: ` +
-    "set `limit`, or a smaller size"
+    `its ${count} images take ${gigabytes} GB at ${target.height} × ${target.width}, and where they have ` +
+    "boxes or masks all of them are held in memory: set `limit`, or a smaller size"
   return Effect.fail(new DatasetInvalid({ dataset: `split "${name}"`, reason }))
 }
 
-interface ReadSplit<A> {
-  readonly split: PreparedImages<A>
-  readonly quarantined: Quarantine
-}
-
-const readSplit = Effect.fnUntraced(function* <X extends ShardImage, A, E>(
-  data: TaskData<X, A, E>,
-  name: string,
-  split: Split,
-  target: Target,
-  params: Params
-) {
-  const store = yield* BlobStore
-  const job = yield* JobContext
-  const isSelected = limitExamples(name, split.numExamples, params)
-  const capacity = Math.min(split.numExamples, params.limit ?? split.numExamples)
+const inMemory = Effect.fnUntraced(function* <X extends ShardImage, A, E>(reading: Reading<X, A, E>) {
+  const { limit, name, split, target } = reading
+  const capacity = capacityOf(split, limit)
   yield* checkFits(name, capacity, target)
   const prepared = new PreparedImages<A>(capacity, target)
-  const quarantined: Array<Quarantine[number]> = []
-  let seen = 0
-  for (const shard of split.shards) {
-    const examples = yield* data.read(shard, yield* store.get(shard))
-    const selected = examples.filter((_, index) => isSelected(seen + index))
-    seen += examples.length
-    const outcomes = yield* Effect.forEach(selected, (one) => Effect.result(data.prepare(one, target)), {
-      concurrency: decodesAtOnce
-    })
-    outcomes.forEach((outcome, index) => {
-      const { name: file, origin = `${name}/${file}` } = selected[index]!
-      if (Result.isSuccess(outcome)) prepared.add(outcome.success)
-      else quarantined.push({ file: origin, reason: outcome.failure.reason })
-    })
-    yield* job.report({ phase: name, done: seen, total: split.numExamples, unit: "images", facts: {} })
-  }
-  yield* checkSetAside(name, capacity, quarantined, params.maxUnreadable)
-  return { split: prepared, quarantined } satisfies ReadSplit<A>
+  const quarantined = yield* readExamples(reading, (example) => Effect.sync(() => prepared.add(example)))
+  return { split: prepared, quarantined }
 })
 
 /** What `ingest` set aside counts too: a class nobody listed would otherwise cost half the data unnoticed. */
@@ -107,24 +71,25 @@ const splitNamed = (dataset: ImageDatasetValue, name: string) => {
     : Effect.succeed(split)
 }
 
-/** Validation is the source's own split where it has one, otherwise cut from train; none at fraction 0. */
-const trainAndValidation = Effect.fnUntraced(function* <A, E, R>(
-  data: Pick<TaskData<ShardImage, A, unknown>, "strata">,
-  dataset: ImageDatasetValue,
-  params: Params,
-  read: (name: string, split: Split) => Effect.Effect<ReadSplit<A>, E, R>
+/** A split that is read: held, or written as shards already. */
+type Made<A> = PreparedImages<A> | ShardedSplit
+
+/** The fraction `validation` is cut off; the rest is measured unless params say by what to normalise. */
+const trainInMemory = Effect.fnUntraced(function* <X extends ShardImage, A, E>(
+  reading: Reading<X, A, E>,
+  { given, validation }: { readonly given: Normalization | undefined; readonly validation: number }
 ) {
-  const { quarantined, split } = yield* read("train", yield* splitNamed(dataset, "train"))
-  const own = dataset.splits.validation
-  if (params.validation === 0) return { train: split, validation: undefined, quarantined }
-  if (own !== undefined) {
-    const validation = yield* read("validation", own)
-    const all = [...quarantined, ...validation.quarantined]
-    return { train: split, validation: validation.split, quarantined: all }
+  const { labelOf = () => 0 } = reading.data
+  const { quarantined, split } = yield* inMemory(reading)
+  const { kept, taken } = stratifiedSplit(split.about.map(labelOf), validation, reading.seed)
+  const train = validation === 0 ? split : split.pick(kept)
+  const { images, extents } = train
+  return {
+    train,
+    validation: validation === 0 ? undefined : split.pick(taken),
+    statistics: given ?? imageStatistics({ images, ...reading.target }, extents),
+    quarantined
   }
-  const strata = Int32Array.from(data.strata(split.about))
-  const { kept, taken } = stratifiedSplit(strata, params.validation, params.seed)
-  return { train: split.pick(kept), validation: split.pick(taken), quarantined }
 })
 
 const targetOf = ({ channels, fit, height, width }: Params, task: TaskName): Target => ({
@@ -134,45 +99,86 @@ const targetOf = ({ channels, fit, height, width }: Params, task: TaskName): Tar
   fit: fit ?? (task === "classification" ? "stretch" : "pad")
 })
 
+/** Validation is the source's own split where it has one, otherwise cut from train; none at fraction 0. */
+const readSplits = Effect.fnUntraced(function* <X extends ShardImage, A, E>(
+  data: TaskData<X, A, E>,
+  dataset: ImageDatasetValue,
+  target: Target,
+  params: Params,
+  bounds: ShardBounds
+) {
+  const job = yield* JobContext
+  const { limit, maxUnreadable, seed } = params
+  const readingOf = (name: string, split: Split) => ({
+    ...{ data, name, split, target, limit, maxUnreadable, seed },
+    onProgress: (done: number) =>
+      job.report({ phase: name, done, total: split.numExamples, unit: "images", facts: {} })
+  })
+  const isLarge = (split: Split) => exceedsWindow(capacityOf(split, limit), target, bounds)
+  const own = params.validation === 0 ? undefined : dataset.splits.validation
+  const cut = {
+    given: givenNormalization(params),
+    validation: own === undefined ? params.validation : 0
+  }
+  const trainReading = readingOf("train", yield* splitNamed(dataset, "train"))
+  const { quarantined, statistics, train, validation } =
+    isLabelled(data) && isLarge(trainReading.split)
+      ? yield* trainInShards({ ...trainReading, data }, bounds, cut)
+      : yield* trainInMemory(trainReading, cut)
+  const readOther = Effect.fnUntraced(function* (name: string, split: Split) {
+    const reading = readingOf(name, split)
+    return isLabelled(data) && isLarge(split)
+      ? yield* inShards({ ...reading, data }, bounds, statistics.mean)
+      : yield* inMemory(reading)
+  })
+  const ownRead = own === undefined ? undefined : yield* readOther("validation", own)
+  const test = yield* readOther("test", yield* splitNamed(dataset, "test"))
+  return {
+    splits: { train, validation: ownRead?.split ?? validation, test: test.split } satisfies Record<
+      string,
+      Made<A> | undefined
+    >,
+    statistics,
+    unusable: [...quarantined, ...(ownRead?.quarantined ?? []), ...test.quarantined]
+  }
+})
+
 const preprocess = Effect.fnUntraced(function* <X extends ShardImage, A, E>(
   data: TaskData<X, A, E>,
   dataset: ImageDatasetValue,
-  params: Params
+  params: Params,
+  bounds = usualBounds
 ) {
   const store = yield* BlobStore
   const target = targetOf(params, dataset.task)
   const { margin = 0 } = params
   const stored: Target = { ...target, height: target.height + margin, width: target.width + margin }
   yield* checkIngested(dataset, params)
-  const read = (name: string, split: Split) => readSplit(data, name, split, stored, params)
-  const { train, validation, quarantined } = yield* trainAndValidation(data, dataset, params, read)
-  const test = yield* read("test", yield* splitNamed(dataset, "test"))
-  const unusable = [...quarantined, ...test.quarantined]
+  const { splits, statistics, unusable } = yield* readSplits(data, dataset, stored, params, bounds)
+  const { test, train, validation } = splits
   if (unusable.length > 0) {
     yield* (yield* JobContext).note(`${unusable.length} unusable images were left out: see "quarantined"`)
   }
-  const statistics =
-    givenNormalization(params) ?? imageStatistics({ images: train.images, ...stored }, train.extents)
-  const write = Effect.fnUntraced(function* (split: PreparedImages<A>) {
+  const written = Effect.fnUntraced(function* (split: Made<A>) {
+    if ("shards" in split) return split
     split.fillPadding(paddingColour(statistics.mean))
     return { numExamples: split.about.length, tensors: yield* store.put(data.encode(split)) }
   })
   return {
-    about: [train, ...(validation === undefined ? [] : [validation]), test.split].flatMap((one) => one.about),
+    about: [train, validation, test].flatMap((one) =>
+      one === undefined || "shards" in one ? [] : one.about
+    ),
     dataset: {
       _tag: "PreparedDataset",
       classes: dataset.classes,
       preprocessing: { ...target, ...statistics },
-      train: yield* write(train),
-      validation: validation === undefined ? null : yield* write(validation),
-      test: yield* write(test.split),
+      train: yield* written(train),
+      validation: validation === undefined ? null : yield* written(validation),
+      test: yield* written(test),
       quarantined: [...dataset.quarantined, ...unusable]
     } as const
   }
 })
-
-/** All examples weigh alike where they have no class of their own. */
-const oneStratum = (about: ReadonlyArray<unknown>) => new Int32Array(about.length)
 
 const preprocessBoxes = Effect.fnUntraced(function* (
   dataset: ImageDatasetValue<"detection">,
@@ -182,7 +188,6 @@ const preprocessBoxes = Effect.fnUntraced(function* (
     {
       read: ({ blob }, bytes) => readBoxShard(blob, bytes),
       prepare: prepareBoxed,
-      strata: oneStratum,
       encode: (split) => encodeBoxedImages(boxedOf(split))
     },
     dataset,
@@ -222,7 +227,6 @@ const preprocessMasks = Effect.fnUntraced(function* (
     {
       read: ({ blob }, bytes) => readMaskShard(blob, bytes),
       prepare,
-      strata: oneStratum,
       encode: (split) => encodeMaskedImages(maskedOf(split))
     },
     dataset,
@@ -233,34 +237,42 @@ const preprocessMasks = Effect.fnUntraced(function* (
 
 const preprocessLabels = Effect.fnUntraced(function* (
   dataset: ImageDatasetValue<"classification">,
-  params: Params
+  params: Params,
+  bounds: ShardBounds
 ) {
   const made = yield* preprocess(
     {
       read: ({ blob, single }, bytes) =>
         single === undefined ? readShard(blob, bytes) : Effect.succeed([{ ...single, bytes }]),
       prepare: prepareLabelled,
-      strata: (labels) => labels,
+      labelOf: (label) => label,
       encode: (split) => encodeLabelledImages(labelledOf(split))
     },
     dataset,
-    params
+    params,
+    bounds
   )
   return { ...made.dataset, task: "classification", counts: {} } as const
 })
 
-export const run = Effect.fn("preprocess")(function* ({
-  params,
-  inputs: { dataset }
-}: {
+interface Args {
   readonly params: Params
   readonly inputs: { readonly dataset: ImageDatasetValue }
-}) {
-  const made: PreparedDatasetValue =
+}
+
+const preprocessWithin = Effect.fn("preprocess")(function* (bounds: ShardBounds, { inputs, params }: Args) {
+  const { dataset } = inputs
+  const made =
     dataset.task === "classification"
-      ? yield* preprocessLabels(dataset, params)
+      ? yield* preprocessLabels(dataset, params, bounds)
       : dataset.task === "detection"
         ? yield* preprocessBoxes(dataset, params)
         : yield* preprocessMasks(dataset, params)
-  return made
+  // Only labelled images are ever shards.
+  return made as PreparedDatasetValue
 })
+
+/** The body with other bounds than the usual, for tests. */
+export const runWithin = (bounds: ShardBounds) => (args: Args) => preprocessWithin(bounds, args)
+
+export const run = runWithin(usualBounds)

@@ -1,8 +1,7 @@
 /** The body of `pretrain`. */
 import { Effect } from "effect"
-import { decodeLabelledImages } from "../lib/data/labelled-images.ts"
+import { openSplit } from "../lib/data/open-split.ts"
 import { loadClassifier } from "../lib/models/Classifier.ts"
-import { BlobStore } from "../lib/storage/BlobStore.ts"
 import { fitClassifier } from "../lib/train/fit-classifier.ts"
 import { classificationTask } from "../lib/train/tasks/classification.ts"
 import { JobContext } from "../lib/workflow/JobContext.ts"
@@ -18,23 +17,19 @@ export const run = Effect.fn("pretrain")(function* (args: {
   const { training, ...acting } = args.params
   const { architecture } = acting
   const { classes, preprocessing, train, validation } = args.inputs.dataset
-  const blobs = yield* BlobStore
   const classifier = yield* loadClassifier({
     architecture,
     imageChannels: preprocessing.channels,
     numClasses: classes.length
   })
-  const images = yield* Effect.flatMap(blobs.get(train.tensors), decodeLabelledImages)
+  const images = yield* openSplit(train)
   const result = yield* fitClassifier({
     classifier,
     task: classificationTask(classifier, training),
     params: training,
     acting,
     dataset: images,
-    validation:
-      validation === null
-        ? undefined
-        : yield* Effect.flatMap(blobs.get(validation.tensors), decodeLabelledImages),
+    validation: validation === null ? undefined : yield* openSplit(validation),
     normalization: preprocessing,
     inputSize: preprocessing,
     host: yield* JobContext
@@ -51,4 +46,4 @@ export const run = Effect.fn("pretrain")(function* (args: {
     numParams: classifier.parameters,
     macs: classifier.macs(preprocessing.height, preprocessing.width)
   } satisfies ClassifierValue
-})
+}, Effect.scoped)

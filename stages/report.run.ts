@@ -87,7 +87,7 @@ const confusionReport = ({ confusion, perClass }: EvaluationValue<"classificatio
 
 const nothingShown: ShownImages<never> = { examples: [], pictures: [], samples: [] }
 
-/** The bytes of test split and predictions, for the `show…` of the task. */
+/** Test split and predictions, for the `show…` of the task. */
 const showOptions = Effect.fnUntraced(function* (
   { name, evaluation }: Named,
   dataset: PreparedDatasetValue,
@@ -96,7 +96,7 @@ const showOptions = Effect.fnUntraced(function* (
   const blobs = yield* BlobStore
   return {
     evaluation: name,
-    test: yield* blobs.get(dataset.test.tensors),
+    test: dataset.test,
     predictions: yield* blobs.get(evaluation.predictions),
     classes: dataset.classes,
     examples: params.examples,

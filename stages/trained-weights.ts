@@ -1,6 +1,7 @@
 /** The end of every training stage: trained weights into the store, or a stop that keeps the state. */
 import { Effect } from "effect"
 import type { LabelledImages } from "../lib/data/batches.ts"
+import type { ShardedImages } from "../lib/data/ShardedImages.ts"
 import type { Classifier } from "../lib/models/Classifier.ts"
 import { decodeWeights, encodeWeights } from "../lib/models/weights.ts"
 import { type BlobRef, BlobStore } from "../lib/storage/BlobStore.ts"
@@ -34,14 +35,14 @@ export const trainingScore = Effect.fn("trainingScore")(function* (options: {
   readonly classifier: Classifier
   readonly weights: BlobRef
   readonly dataset: PreparedDatasetValue<"classification">
-  readonly train: LabelledImages
+  readonly train: LabelledImages | ShardedImages
 }) {
   const { classifier } = options
   const { preprocessing, validation } = options.dataset
   if (validation !== null) return {}
   const bytes = yield* (yield* BlobStore).get(options.weights)
   const weights = yield* decodeWeights(bytes, classifier.weights)
-  const dataset = scoringSample(options.train)
+  const dataset = yield* scoringSample(options.train)
   const asSeen = { dataset, normalization: preprocessing, inputSize: preprocessing }
   const top1 = yield* classifierTop1({ classifier, weights, ...asSeen })
   return { trainingScore: { numExamples: dataset.labels.length, top1 } }

@@ -74,7 +74,7 @@ const project = temporaryFolder()
 const mark = "// refused:"
 
 const source = `import { Artifact, BlobStore, Pipeline, Stage } from "distillery"
-import { decodeLabelledImages } from "distillery/data"
+import { blobsOfSplit, decodeLabelledImages } from "distillery/data"
 import { PreparedDataset } from "distillery/stages/artifacts"
 import { Evaluate } from "distillery/stages/evaluate"
 import { Ingest } from "distillery/stages/ingest"
@@ -99,7 +99,7 @@ const CountImages = Stage.make("count-images", {
   run: () =>
     Promise.resolve({
       run: Effect.fn("count-images")(function* (args: { readonly inputs: Stage.ValuesOf<typeof inputs> }) {
-        const bytes = yield* (yield* BlobStore).get(args.inputs.dataset.train.tensors)
+        const bytes = yield* (yield* BlobStore).get(blobsOfSplit(args.inputs.dataset.train)[0]!)
         return { count: (yield* decodeLabelledImages(bytes)).labels.length }
       })
     })

@@ -1,8 +1,9 @@
 /** Images of a test split as pictures in a page: cut out, not larger than is seen, as PNG in base64. */
 import { Effect } from "effect"
 import { encode as encodeBase64 } from "effect/encoding/Base64"
-import type { Images } from "../data/batches.ts"
+import type { Images, LabelledImages } from "../data/batches.ts"
 import { ImageCodec, type ImageUnreadable, type RawImage } from "../data/ImageCodec.ts"
+import type { ImagesError, ShardedImages } from "../data/ShardedImages.ts"
 
 /** The longer side of a picture in pixels, at most: what a page of many of them can hold. */
 const sideMax = 288
@@ -33,6 +34,18 @@ export const imageAt = (
   }
   return { pixels, height: rows, width: columns, channels: channels === 1 ? 1 : 3 }
 }
+
+/** The images of a split that have these numbers, each by its number; of shards only those are read. */
+export const imagesAt = (
+  images: LabelledImages | ShardedImages,
+  indices: ReadonlyArray<number>
+): Effect.Effect<(index: number) => RawImage, ImagesError> =>
+  "images" in images
+    ? Effect.succeed((index) => imageAt(images, index))
+    : Effect.map(images.copyOf(indices), (copied) => {
+        const slots = new Map(indices.map((index, slot) => [index, slot]))
+        return (index) => imageAt(copied, slots.get(index)!)
+      })
 
 export const pictureOf = Effect.fnUntraced(function* (
   image: RawImage

@@ -5,9 +5,10 @@ import { type BoxedImages, boxesOfImage } from "../data/boxed-images.ts"
 import type { ImageCodec, ImageUnreadable } from "../data/ImageCodec.ts"
 import type { MaskedImages } from "../data/masked-images.ts"
 import type { BoxPredictions, ClassPredictions, MaskPredictions } from "../data/predictions.ts"
+import type { ImagesError, ShardedImages } from "../data/ShardedImages.ts"
 import type { ChosenImage } from "./choose-examples.ts"
 import { maskColours } from "./class-colours.ts"
-import { imageAt, type Picture, pictureOf } from "./example-pictures.ts"
+import { imageAt, imagesAt, type Picture, pictureOf } from "./example-pictures.ts"
 import { maskShares } from "./example-words.ts"
 import { drawMask } from "./overlay.ts"
 import type { BoxExample, ClassExample, MaskExample } from "./ReportDocument.ts"
@@ -30,14 +31,18 @@ export interface Example<E> {
   readonly pictures: ReadonlyArray<Picture>
 }
 
-type Examples<E> = Effect.Effect<ReadonlyArray<Example<E>>, ImageUnreadable, ImageCodec>
+type Examples<E> = Effect.Effect<ReadonlyArray<Example<E>>, ImageUnreadable | ImagesError, ImageCodec>
 
-export const classExamples = (
-  options: ExamplesOf<LabelledImages, ClassPredictions>
-): Examples<ClassExample> => {
+export const classExamples = Effect.fnUntraced(function* (
+  options: ExamplesOf<LabelledImages | ShardedImages, ClassPredictions>
+) {
   const { test, predictions, classes, chosen } = options
-  return Effect.forEach(chosen, ({ choice, image }) => {
-    const example = {
+  const imageOf = yield* imagesAt(
+    test,
+    chosen.map(({ image }) => image)
+  )
+  return yield* Effect.forEach(chosen, ({ choice, image }) => {
+    const example: ClassExample = {
       choice,
       image,
       quality: predictions.quality[image]!,
@@ -45,9 +50,9 @@ export const classExamples = (
       prediction: classes[predictions.classes[image]!]!,
       probability: predictions.probabilities[image]!
     }
-    return Effect.map(pictureOf(imageAt(test, image)), (picture) => ({ example, pictures: [picture] }))
+    return Effect.map(pictureOf(imageOf(image)), (picture) => ({ example, pictures: [picture] }))
   })
-}
+})
 
 const cornersAt = (boxes: Float32Array, index: number) => {
   const [y1, x1, y2, x2] = boxes.subarray(4 * index, 4 * index + 4)

@@ -1,10 +1,12 @@
 /** Images of a test split that a person may try a model on: some of every class, in a fixed order. */
+import { Effect } from "effect"
 import type { LabelledImages } from "../data/batches.ts"
 import { type BoxedImages, boxesOfImage } from "../data/boxed-images.ts"
 import type { RawImage } from "../data/ImageCodec.ts"
 import type { MaskedImages } from "../data/masked-images.ts"
+import type { ShardedImages } from "../data/ShardedImages.ts"
 import { maskColours } from "./class-colours.ts"
-import { imageAt } from "./example-pictures.ts"
+import { imageAt, imagesAt } from "./example-pictures.ts"
 import { boxesText, maskShares, sharesText } from "./example-words.ts"
 
 export interface Sample {
@@ -42,15 +44,18 @@ export interface SampleOptions<Test> {
   readonly count: number
 }
 
-export const classSamples = ({
+export const classSamples = Effect.fnUntraced(function* ({
   test,
   classes,
   count
-}: SampleOptions<LabelledImages>): ReadonlyArray<Sample> =>
-  takingTurns(Array.from(test.labels), classes.length, count).map((index) => {
+}: SampleOptions<LabelledImages | ShardedImages>) {
+  const chosen = takingTurns(Array.from(test.labels), classes.length, count)
+  const imageOf = yield* imagesAt(test, chosen)
+  return chosen.map((index): Sample => {
     const label = classes[test.labels[index]!]!
-    return { name: nameOf(index, label), label, image: imageAt(test, index) }
+    return { name: nameOf(index, label), label, image: imageOf(index) }
   })
+})
 
 /** An image stands for the class of its first box. */
 export const boxSamples = ({ test, classes, count }: SampleOptions<BoxedImages>): ReadonlyArray<Sample> => {

@@ -1,11 +1,14 @@
 /** The images of a test split that a report shows and keeps, by task. */
-import { Effect, Schema } from "effect"
+import { Effect, Schema, type Scope } from "effect"
 import { decodeBoxedImages } from "../data/boxed-images.ts"
 import type { ImageCodec, ImageUnreadable } from "../data/ImageCodec.ts"
-import { decodeLabelledImages } from "../data/labelled-images.ts"
 import { decodeMaskedImages } from "../data/masked-images.ts"
+import { openSplit } from "../data/open-split.ts"
+import { blobsOfSplit, type LabelledSplit } from "../data/PreparedSplit.ts"
 import { decodeBoxPredictions, decodeClassPredictions, decodeMaskPredictions } from "../data/predictions.ts"
+import type { ImagesError } from "../data/ShardedImages.ts"
 import type { SafetensorsError } from "../models/safetensors.ts"
+import { BlobStore } from "../storage/BlobStore.ts"
 import { chooseExamples, type ExampleChoice } from "./choose-examples.ts"
 import type { Picture } from "./example-pictures.ts"
 import { boxExamples, classExamples, type Example, type ExamplesOf, maskExamples } from "./examples.ts"
@@ -33,8 +36,8 @@ export interface ShownImages<E> {
 
 export interface ShowOptions {
   readonly evaluation: string
-  /** The test split and the predictions, as they are stored. */
-  readonly test: Uint8Array
+  readonly test: LabelledSplit
+  /** As they are stored. */
   readonly predictions: Uint8Array
   readonly classes: ReadonlyArray<string>
   readonly examples: ExampleChoice
@@ -43,13 +46,13 @@ export interface ShowOptions {
 }
 
 interface Parts<Test, Predictions, E> {
-  readonly decodeTest: (bytes: Uint8Array) => Effect.Effect<Test, SafetensorsError>
+  readonly open: (split: LabelledSplit) => Effect.Effect<Test, ImagesError, BlobStore | Scope.Scope>
   readonly decodePredictions: (bytes: Uint8Array) => Effect.Effect<Predictions, SafetensorsError>
   readonly numImages: (test: Test) => number
   readonly examples: (
     options: ExamplesOf<Test, Predictions>
-  ) => Effect.Effect<ReadonlyArray<Example<E>>, ImageUnreadable, ImageCodec>
-  readonly samples: (options: SampleOptions<Test>) => ReadonlyArray<Sample>
+  ) => Effect.Effect<ReadonlyArray<Example<E>>, ImageUnreadable | ImagesError, ImageCodec>
+  readonly samples: (options: SampleOptions<Test>) => Effect.Effect<ReadonlyArray<Sample>, ImagesError>
 }
 
 const showWith = <Test, Predictions extends { readonly quality: Float32Array }, E>(
@@ -57,7 +60,7 @@ const showWith = <Test, Predictions extends { readonly quality: Float32Array }, 
 ) =>
   Effect.fn("showImages")(function* (options: ShowOptions) {
     const { classes, evaluation } = options
-    const test = yield* parts.decodeTest(options.test)
+    const test = yield* parts.open(options.test)
     const predictions = yield* parts.decodePredictions(options.predictions)
     const [evaluated, there] = [predictions.quality.length, parts.numImages(test)]
     if (evaluated !== there) {
@@ -69,12 +72,18 @@ const showWith = <Test, Predictions extends { readonly quality: Float32Array }, 
     return {
       examples: shown.map(({ example }) => example),
       pictures: shown.map(({ pictures }) => pictures),
-      samples: parts.samples({ test, classes, count: options.samples })
+      samples: yield* parts.samples({ test, classes, count: options.samples })
     } satisfies ShownImages<E> as ShownImages<E>
-  })
+  }, Effect.scoped)
+
+/** Of images with boxes or masks a split is always whole. */
+const opening =
+  <Test>(decode: (bytes: Uint8Array) => Effect.Effect<Test, SafetensorsError>) =>
+  (split: LabelledSplit) =>
+    Effect.flatMap(BlobStore, (blobs) => Effect.flatMap(blobs.get(blobsOfSplit(split)[0]!), decode))
 
 export const showClassified = showWith({
-  decodeTest: decodeLabelledImages,
+  open: openSplit,
   decodePredictions: decodeClassPredictions,
   numImages: ({ labels }) => labels.length,
   examples: classExamples,
@@ -82,17 +91,17 @@ export const showClassified = showWith({
 })
 
 export const showDetected = showWith({
-  decodeTest: decodeBoxedImages,
+  open: opening(decodeBoxedImages),
   decodePredictions: decodeBoxPredictions,
   numImages: ({ offsets }) => offsets.length - 1,
   examples: boxExamples,
-  samples: boxSamples
+  samples: (options) => Effect.succeed(boxSamples(options))
 })
 
 export const showSegmented = showWith({
-  decodeTest: decodeMaskedImages,
+  open: opening(decodeMaskedImages),
   decodePredictions: decodeMaskPredictions,
   numImages: ({ masks, height, width }) => masks.length / (height * width),
   examples: maskExamples,
-  samples: maskSamples
+  samples: (options) => Effect.succeed(maskSamples(options))
 })

@@ -22,6 +22,12 @@ export class PreparedImages<A> {
     this.about.push(about)
   }
 
+  /** Makes room for others. */
+  clear(): void {
+    this.about.length = 0
+    this.extentList.length = 0
+  }
+
   /** `[N, H, W, C]` */
   get images(): Uint8Array {
     return this.buffer.subarray(0, this.about.length * this.sizePerImage)

@@ -1,7 +1,9 @@
 /**
- * Batches from a dataset in memory. Order and augmentation are functions of (seed, epoch, example) alone: any
- * batch can be made at any time, by anyone, so resuming in the middle of an epoch changes nothing.
+ * Batches from a dataset in memory or in shards. Order and augmentation are functions of (seed, epoch,
+ * example) alone: any batch can be made at any time, by anyone, so resuming in the middle of an epoch changes
+ * nothing.
  */
+import type { Effect } from "effect"
 import { type LabelSmoothing, writeTargets } from "../losses/targets.ts"
 import type { Feeds, TensorSpec } from "../tensor/Runtime.ts"
 import { RandomStream } from "../tensor/random.ts"
@@ -10,9 +12,10 @@ import { imageAugmenter } from "./augment/augment-image.ts"
 import { type Normalization, normalizeInto } from "./augment/normalization.ts"
 import type { FrameSize } from "./augment/pad-crop-flip.ts"
 import { type Dropout, writeKept } from "./dropout.ts"
-import { epochOrder } from "./epoch-order.ts"
 import { type ImageSizes, largestSize, sizeInEpoch } from "./image-sizes.ts"
 import { type Mixing, makeMixer } from "./mixing.ts"
+import type { ImagesError, ShardedImages } from "./ShardedImages.ts"
+import { shardedOrder, shardSequence } from "./sharded-order.ts"
 import { type StochasticDepth, writeKeptBlocks } from "./stochastic-depth.ts"
 
 /** Images of one size, whatever is known of them besides. */
@@ -29,6 +32,12 @@ export interface LabelledImages extends Images {
   readonly labels: Int32Array
 }
 
+/** What a step's batch is for. */
+export interface BatchPosition {
+  readonly epoch: number
+  readonly step: number
+}
+
 /** What a training loop needs to know of its data: how many steps, and how to make any batch. */
 export interface TrainingBatches<I extends string> {
   readonly numExamples: number
@@ -40,12 +49,14 @@ export interface TrainingBatches<I extends string> {
    * arrays.
    */
   readonly shapesIn?: (epoch: number) => { readonly [K in I]?: ReadonlyArray<number> }
+  /** Brings here what the batch of a step is made of, and asks for what follows; absent: all is here. */
+  readonly ready?: (position: BatchPosition) => Effect.Effect<void, ImagesError>
   /** Writes the batch of a step into `feeds` (arrays of the inputs' sizes); pure but for that. */
-  readonly fill: (position: { readonly epoch: number; readonly step: number }, feeds: Feeds<I>) => void
+  readonly fill: (position: BatchPosition, feeds: Feeds<I>) => void
 }
 
 export interface ClassificationBatchesOptions extends LabelSmoothing {
-  readonly dataset: LabelledImages
+  readonly dataset: LabelledImages | ShardedImages
   readonly normalization: Normalization
   readonly numClasses: number
   readonly batchSize: number
@@ -75,7 +86,8 @@ export const classificationBatches = (
   const { channels } = dataset
   const frame = options.inputSize ?? dataset
   const largest = largestSize(imageSizes, frame)
-  const orderOf = epochOrder(dataset.labels.length, seed)
+  const sizes = "shardSizes" in dataset ? dataset.shardSizes : [dataset.labels.length]
+  const orderOf = shardedOrder(sizes, seed)
   const labels = new Int32Array(batchSize)
   const augmenterOf = augmenters(options, frame)
   const dropping = RandomStream.make(seed, "dropout")
@@ -95,8 +107,9 @@ export const classificationBatches = (
     ...(imageSizes && {
       shapesIn: (epoch: number) => ({ images: shapeOf(sizeInEpoch(imageSizes, frame, epoch)) })
     }),
+    ...("shardSizes" in dataset && { ready: holding(dataset, orderOf, options) }),
     fill: ({ epoch, step }, feeds: Feeds<"images" | "targets"> & Partial<Feeds<"kept" | "keptBlocks">>) => {
-      const examples = orderOf(epoch).subarray(step * batchSize, (step + 1) * batchSize)
+      const examples = orderOf(epoch).examples.subarray(step * batchSize, (step + 1) * batchSize)
       const { height, width } = sizeInEpoch(imageSizes, frame, epoch)
       const valuesPerImage = height * width * channels
       const augment = augmenterOf({ height, width })(epoch)
@@ -113,6 +126,25 @@ export const classificationBatches = (
     }
   }
 }
+
+/** Shards that are read before they are needed: one while another is hashed. */
+const shardsAhead = 2
+
+/** Holds the window of a step's batch, and asks for what comes behind it, in the next epoch too. */
+const holding =
+  (
+    dataset: ShardedImages,
+    orderOf: ReturnType<typeof shardedOrder>,
+    { batchSize, seed }: ClassificationBatchesOptions
+  ): Required<TrainingBatches<never>>["ready"] =>
+  ({ epoch, step }) => {
+    const { shards, windowOf } = orderOf(epoch)
+    const { end, first } = windowOf(step * batchSize, (step + 1) * batchSize)
+    const ahead = [...shards.subarray(end, end + shardsAhead)]
+    const isLast = ahead.length < shardsAhead && end - first < shards.length
+    const following = isLast ? shardSequence(shards.length, seed, epoch + 1) : []
+    return dataset.hold(shards.subarray(first, end), [...ahead, ...following].slice(0, shardsAhead))
+  }
 
 /** One for each size that is asked for. */
 const augmenters = (options: ClassificationBatchesOptions, frame: FrameSize) => {

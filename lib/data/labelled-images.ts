@@ -17,6 +17,17 @@ export const encodeLabelledImages = (split: LabelledImages): Uint8Array<ArrayBuf
   })
 }
 
+/** The labels of a sharded split. */
+export const encodeLabels = (labels: Int32Array): Uint8Array<ArrayBuffer> =>
+  encodeSafetensors({ arrays: { labels: { shape: [labels.length], values: labels } }, metadata: {} })
+
+/** Fails as {@link decodeLabelledImages} does. */
+export const decodeLabels = Effect.fn("decodeLabels")(function* (bytes: Uint8Array) {
+  const { labels } = (yield* decodeSafetensors(bytes)).arrays
+  if (labels?.values instanceof Int32Array) return labels.values
+  return yield* new SafetensorsError({ reason: "it does not hold `labels` [N]" })
+})
+
 /** Fails with `SafetensorsError` where the bytes are broken or hold something else. */
 export const decodeLabelledImages = Effect.fn("decodeLabelledImages")(function* (bytes: Uint8Array) {
   const { arrays } = yield* decodeSafetensors(bytes)

@@ -6,6 +6,9 @@ export interface IndexSplit {
   readonly taken: Int32Array
 }
 
+const shareOf = (count: number, fraction: number): number =>
+  fraction === 0 ? 0 : Math.max(1, Math.floor(count * fraction + 0.5))
+
 /**
  * Takes `fraction` of each class, at random by `seed`: rounded to a whole number, but at least one example
  * stays and, of a class with two or more, at least one is taken (unless the fraction is 0).
@@ -19,7 +22,7 @@ export const stratifiedSplit = (labels: ArrayLike<number>, fraction: number, see
   }
   const isTaken = new Uint8Array(labels.length)
   for (const [label, members] of byClass) {
-    const wanted = fraction === 0 ? 0 : Math.max(1, Math.floor(members.length * fraction + 0.5))
+    const wanted = shareOf(members.length, fraction)
     const order = RandomStream.make(seed, "split", label).permutation(members.length)
     for (const at of order.subarray(0, Math.min(wanted, members.length - 1))) isTaken[members[at]!] = 1
   }
@@ -27,5 +30,21 @@ export const stratifiedSplit = (labels: ArrayLike<number>, fraction: number, see
   return {
     kept: indices.filter((index) => isTaken[index] === 0),
     taken: indices.filter((index) => isTaken[index] === 1)
+  }
+}
+
+/**
+ * The same shares of every class from images that come one after another: whether this one, of this class, is
+ * taken. Which ones these are follows from the order alone.
+ */
+export const stratifiedCut = (fraction: number): ((label: number) => boolean) => {
+  const classes = new Map<number, { members: number; taken: number }>()
+  return (label) => {
+    const seen = classes.get(label) ?? { members: 0, taken: 0 }
+    classes.set(label, seen)
+    seen.members += 1
+    const isTaken = seen.taken < Math.min(shareOf(seen.members, fraction), seen.members - 1)
+    if (isTaken) seen.taken += 1
+    return isTaken
   }
 }

@@ -3,13 +3,9 @@
  * The time steps wait for their batch is measured, so that a starving machine shows.
  */
 import { Clock, Effect, Fiber } from "effect"
-import type { TrainingBatches } from "../data/batches.ts"
+import type { BatchPosition, TrainingBatches } from "../data/batches.ts"
+import type { ImagesError } from "../data/ShardedImages.ts"
 import type { Feeds } from "../tensor/Runtime.ts"
-
-export interface Position {
-  readonly epoch: number
-  readonly step: number
-}
 
 export class Prefetch<I extends string> {
   readonly #batches: TrainingBatches<I>
@@ -32,7 +28,7 @@ export class Prefetch<I extends string> {
   }
 
   /** Makes the very first batch ready; nothing runs meanwhile, so all of it is waiting. */
-  begin(position: Position): Effect.Effect<void> {
+  begin(position: BatchPosition): Effect.Effect<void, ImagesError> {
     return Effect.map(this.#prepare(position), (nanos) => {
       this.#nanos.waiting += nanos
       this.#swap()
@@ -45,8 +41,8 @@ export class Prefetch<I extends string> {
    */
   overlap<A, E, R>(
     step: (feeds: Feeds<I>) => Effect.Effect<A, E, R>,
-    next: Position | undefined
-  ): Effect.Effect<A, E, R> {
+    next: BatchPosition | undefined
+  ): Effect.Effect<A, E | ImagesError, R> {
     return Effect.gen({ self: this }, function* () {
       const running = yield* Effect.forkChild(step(this.#ready), {
         startImmediately: true,
@@ -69,9 +65,10 @@ export class Prefetch<I extends string> {
     return { preparing: Number(this.#nanos.preparing) / 1e9, waiting: Number(this.#nanos.waiting) / 1e9 }
   }
 
-  #prepare(position: Position): Effect.Effect<bigint> {
+  #prepare(position: BatchPosition): Effect.Effect<bigint, ImagesError> {
     return Effect.gen({ self: this }, function* () {
       const began = yield* Clock.monotonicTimeNanos
+      yield* this.#batches.ready?.(position) ?? Effect.void
       this.#batches.fill(position, this.#spare)
       const nanos = (yield* Clock.monotonicTimeNanos) - began
       this.#nanos.preparing += nanos

@@ -3,13 +3,14 @@
  * starts from one of those reaches the same bytes as if nothing had happened in between.
  */
 import { Clock, Effect, Schema, type Scope } from "effect"
-import type { TrainingBatches } from "../data/batches.ts"
+import type { BatchPosition, TrainingBatches } from "../data/batches.ts"
+import type { ImagesError } from "../data/ShardedImages.ts"
 import type { TensorError, TensorRuntime } from "../tensor/Runtime.ts"
 import { DivergedError } from "./DivergedError.ts"
 import type { EpochRecord } from "./EpochRecord.ts"
 import { added, type EpochSums, means, noSums, skippedSteps, withUpdate } from "./epoch-sums.ts"
 import { type LrScheduleOptions, learningRateAt } from "./lr-schedules.ts"
-import { type Position, Prefetch } from "./Prefetch.ts"
+import { Prefetch } from "./Prefetch.ts"
 import { type OnProgress, throttled } from "./Progress.ts"
 import type { ResumePoint } from "./ResumePoint.ts"
 import type { Task } from "./Task.ts"
@@ -36,7 +37,11 @@ export type Validation = Readonly<Record<string, number>>
 /** Made once, run after every epoch on the weights as they then are. */
 export type MakeValidation = (
   weights: Variables
-) => Effect.Effect<Effect.Effect<Validation, TensorError>, TensorError, TensorRuntime | Scope.Scope>
+) => Effect.Effect<
+  Effect.Effect<Validation, TensorError | ImagesError>,
+  TensorError,
+  TensorRuntime | Scope.Scope
+>
 
 export type SaveReason = "epoch" | "interval" | "stop"
 
@@ -68,7 +73,11 @@ type Cursor = Pick<ResumePoint, "epoch" | "step" | "sums" | "history">
 /** Trains until `params.epochs` epochs are done or a stop is asked for. */
 export const train = <I extends string, O extends string, E = never, R = never>(
   options: TrainOptions<I, O, E, R>
-): Effect.Effect<TrainResult, E | TensorError | DivergedError | TooFewExamples, R | TensorRuntime> =>
+): Effect.Effect<
+  TrainResult,
+  E | TensorError | ImagesError | DivergedError | TooFewExamples,
+  R | TensorRuntime
+> =>
   Effect.scoped(
     Effect.gen(function* () {
       const { params, batches, save = () => Effect.void, stopRequested = Effect.succeed(false) } = options
@@ -116,7 +125,7 @@ interface Running<I extends string> {
   readonly batches: TrainingBatches<I>
   readonly params: LrScheduleOptions & Pick<OptimizationParams, "lossScale">
   readonly session: TrainingSession<I>
-  readonly validate: Effect.Effect<Validation, TensorError> | undefined
+  readonly validate: Effect.Effect<Validation, TensorError | ImagesError> | undefined
   readonly prefetch: Prefetch<I>
   readonly tell: Effect.Success<ReturnType<typeof throttled>>
 }
@@ -188,16 +197,16 @@ const whatDiverged = <I extends string>(
 }
 
 /** Where a part of a step's batch is found among all parts. */
-const partPosition = <P extends Position | undefined>(
+const partPosition = <P extends BatchPosition | undefined>(
   { numParts }: { readonly numParts: number },
   position: P,
   part = 0
 ) => position && { epoch: position.epoch, step: position.step * numParts + part }
 
 const positionAfter = (
-  { epoch, step }: Position,
+  { epoch, step }: BatchPosition,
   { epochs, stepsPerEpoch }: LrScheduleOptions
-): Position | undefined => {
+): BatchPosition | undefined => {
   if (step + 1 < stepsPerEpoch) return { epoch, step: step + 1 }
   return epoch + 1 < epochs ? { epoch: epoch + 1, step: 0 } : undefined
 }

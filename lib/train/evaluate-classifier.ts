@@ -6,6 +6,7 @@ import { Effect } from "effect"
 import type { Normalization } from "../data/augment/normalization.ts"
 import type { FrameSize } from "../data/augment/pad-crop-flip.ts"
 import type { EvaluationBatch, LabelledImages } from "../data/batches.ts"
+import type { ImagesError, ShardedImages } from "../data/ShardedImages.ts"
 import { meanCrossEntropy } from "../metrics/cross-entropy.ts"
 import { topK } from "../metrics/top-k.ts"
 import type { Classifier } from "../models/Classifier.ts"
@@ -18,7 +19,7 @@ import { makeVariables, type Variables } from "./variables.ts"
 
 export interface EvaluationOptions {
   readonly classifier: Classifier
-  readonly dataset: LabelledImages
+  readonly dataset: LabelledImages | ShardedImages
   readonly normalization: Normalization
   /** Of the network's input; that of the images where left out. Of larger images the middle is taken. */
   readonly inputSize?: FrameSize | undefined
@@ -58,7 +59,7 @@ const compileLogits = Effect.fnUntraced(function* (
 /** Logits `[N, K]` of a classifier with these weights, in the order of the dataset. */
 export const classifierLogits = (
   options: EvaluationOptions & { readonly weights: Weights }
-): Effect.Effect<Float32Array, TensorError, TensorRuntime> =>
+): Effect.Effect<Float32Array, TensorError | ImagesError, TensorRuntime> =>
   Effect.scoped(
     Effect.gen(function* () {
       const variables = yield* makeVariables(options.weights)

@@ -9,6 +9,7 @@ import { type Detection, selectDetections } from "../boxes/nms.ts"
 import type { Normalization } from "../data/augment/normalization.ts"
 import type { EvaluationBatch } from "../data/batches.ts"
 import { type BoxedImages, boxesOfImage } from "../data/boxed-images.ts"
+import type { ImagesError } from "../data/ShardedImages.ts"
 import { vocAveragePrecision } from "../metrics/voc-average-precision.ts"
 import type { Detector } from "../models/Detector.ts"
 import { evaluation } from "../nn/Mode.ts"
@@ -73,7 +74,7 @@ const compileDetections = Effect.fnUntraced(function* (options: DetectorOptions,
 /** The detections of every image, best first: boxes in pixels of the prepared image, inside of its extent. */
 export const detect = (
   options: DetectorOptions & { readonly weights: Weights }
-): Effect.Effect<ReadonlyArray<ReadonlyArray<Detection>>, TensorError, TensorRuntime> =>
+): Effect.Effect<ReadonlyArray<ReadonlyArray<Detection>>, TensorError | ImagesError, TensorRuntime> =>
   Effect.scoped(
     Effect.gen(function* () {
       const variables = yield* makeVariables(options.weights)

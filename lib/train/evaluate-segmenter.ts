@@ -3,6 +3,7 @@ import { Effect } from "effect"
 import type { Normalization } from "../data/augment/normalization.ts"
 import type { EvaluationBatch, Images } from "../data/batches.ts"
 import type { MaskedImages } from "../data/masked-images.ts"
+import type { ImagesError } from "../data/ShardedImages.ts"
 import { countPixels, emptyPixelCounts, segmentationMetrics } from "../metrics/segmentation.ts"
 import type { Segmenter } from "../models/Segmenter.ts"
 import { evaluation } from "../nn/Mode.ts"
@@ -47,7 +48,7 @@ const compileMasks = Effect.fnUntraced(function* (options: SegmenterOptions, var
 /** The likeliest class of every pixel, `[N, H, W]`. */
 export const segment = (
   options: SegmenterOptions & { readonly weights: Weights }
-): Effect.Effect<Uint8Array, TensorError, TensorRuntime> =>
+): Effect.Effect<Uint8Array, TensorError | ImagesError, TensorRuntime> =>
   Effect.scoped(
     Effect.gen(function* () {
       const variables = yield* makeVariables(options.weights)

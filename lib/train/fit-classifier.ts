@@ -5,6 +5,7 @@ import type { FrameSize } from "../data/augment/pad-crop-flip.ts"
 import { classificationBatches, type LabelledImages, type TrainingBatches } from "../data/batches.ts"
 import { actingSize, type ImageSizes } from "../data/image-sizes.ts"
 import type { Mixing } from "../data/mixing.ts"
+import type { ShardedImages } from "../data/ShardedImages.ts"
 import type { StochasticDepth } from "../data/stochastic-depth.ts"
 import type { Classifier } from "../models/Classifier.ts"
 import { requireImageSize } from "../models/requireImageSize.ts"
@@ -25,8 +26,8 @@ export interface FitClassifierOptions<E> {
   readonly params: TrainingParams
   /** What acts on the training besides `params`: of the job's own params, the architecture, ... */
   readonly acting: Schema.Json
-  readonly dataset: LabelledImages
-  readonly validation: LabelledImages | undefined
+  readonly dataset: LabelledImages | ShardedImages
+  readonly validation: LabelledImages | ShardedImages | undefined
   readonly normalization: Normalization
   /** Of the network's input; that of the images where left out. */
   readonly inputSize?: FrameSize | undefined

@@ -97,7 +97,7 @@ const startingPoint = Effect.fn("startingPoint")(function* <E>(
 /**
  * Trains until the last epoch or until a stop is asked for: a fold over epochs, whose states are saved after
  * each. Within an epoch the state is saved every few minutes and before stopping. Fails with `DivergedError`,
- * `TooFewExamples`, tensor errors, or the host's own.
+ * `TooFewExamples`, `ImagesError`, tensor errors, or the host's own.
  */
 export const fitTask = Effect.fn("fitTask")(function* <I extends string, O extends string, E>(
   options: FitOptions<I, O, E>

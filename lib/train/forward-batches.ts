@@ -3,11 +3,12 @@ import { Effect, type Scope } from "effect"
 import { type Normalization, normalizationTable } from "../data/augment/normalization.ts"
 import type { FrameSize } from "../data/augment/pad-crop-flip.ts"
 import { type EvaluationBatch, evaluationBatches, fillEvaluationBatch, type Images } from "../data/batches.ts"
+import type { ImagesError, ImagesPart, ShardedImages } from "../data/ShardedImages.ts"
 import { type Fetches, type Precision, type TensorError, TensorRuntime } from "../tensor/Runtime.ts"
 import type { tf } from "../tensor/tf.ts"
 
 export interface ForwardOptions<O extends string> {
-  readonly images: Images
+  readonly images: Images | ShardedImages
   /** Of the network's input; that of the images where left out. Of larger images the middle is taken. */
   readonly inputSize?: FrameSize | undefined
   /** How many of the images there are. */
@@ -25,7 +26,9 @@ export interface ForwardOptions<O extends string> {
 export const compileForward = <O extends string>(
   options: ForwardOptions<O>
 ): Effect.Effect<
-  (use: (batch: EvaluationBatch, outputs: Fetches<O>) => void) => Effect.Effect<void, TensorError>,
+  (
+    use: (batch: EvaluationBatch, outputs: Fetches<O>) => void
+  ) => Effect.Effect<void, TensorError | ImagesError>,
   TensorError,
   TensorRuntime | Scope.Scope
 > =>
@@ -41,14 +44,17 @@ export const compileForward = <O extends string>(
     })
     const table = normalizationTable(normalization)
     const feed = new Float32Array(batchSize * height * width * channels)
-    return (use) =>
-      Effect.forEach(
-        evaluationBatches(numImages, batchSize),
-        (batch) =>
-          Effect.suspend(() => {
-            fillEvaluationBatch(images, batch, table, feed, { height, width })
-            return Effect.map(compiled.run({ images: feed }), (outputs) => use(batch, outputs))
-          }),
-        { discard: true }
-      )
+    return Effect.fnUntraced(function* (use) {
+      for (const part of partsOf(images, numImages)) {
+        const held = yield* part.images
+        for (const { count, start } of evaluationBatches(part.count, batchSize)) {
+          fillEvaluationBatch(held, { start, count }, table, feed, { height, width })
+          use({ start: part.first + start, count }, yield* compiled.run({ images: feed }))
+        }
+      }
+    })
   })
+
+/** What lies in memory is one part. */
+const partsOf = (images: Images | ShardedImages, count: number): ReadonlyArray<ImagesPart> =>
+  "images" in images ? [{ first: 0, count, images: Effect.succeed(images) }] : images.parts

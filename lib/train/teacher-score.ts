@@ -4,6 +4,8 @@
  */
 import { Effect, Schema } from "effect"
 import type { LabelledImages } from "../data/batches.ts"
+import type { ImagesError, ShardedImages } from "../data/ShardedImages.ts"
+import { shardStarts, windowShards } from "../data/sharded-order.ts"
 import { topK } from "../metrics/top-k.ts"
 import type { Weights } from "../nn/Weights.ts"
 import { classifierLogits, type EvaluationOptions } from "./evaluate-classifier.ts"
@@ -47,12 +49,32 @@ export class TeacherBelowScore extends Schema.TaggedError<TeacherBelowScore>()("
 /** At most so many training images are scored, evenly spaced: files may be in the order of classes. */
 const sampleSize = 2000
 
+/** So many of `count` things, evenly spaced. */
+const evenlySpaced = (count: number, size: number): ReadonlyArray<number> =>
+  Array.from({ length: Math.min(count, size) }, (_, at) => Math.floor((at * count) / Math.min(count, size)))
+
+/** The same of images in shards, as far as they need not all be read for it: each shard is a mixture. */
+const sampleOfShards = (images: ShardedImages, size: number): Effect.Effect<LabelledImages, ImagesError> => {
+  const { shardSizes } = images
+  const starts = shardStarts(shardSizes)
+  const seen = evenlySpaced(shardSizes.length, windowShards).flatMap((shard) =>
+    Array.from({ length: shardSizes[shard]! }, (_, at) => starts[shard]! + at)
+  )
+  return images.copyOf(evenlySpaced(seen.length, size).map((at) => seen[at]!))
+}
+
 /** Every n-th image, so that there are at most `sampleSize`. */
-export const scoringSample = (images: LabelledImages, size = sampleSize): LabelledImages => {
+export const scoringSample = (
+  images: LabelledImages | ShardedImages,
+  size = sampleSize
+): Effect.Effect<LabelledImages, ImagesError> =>
+  "images" in images ? Effect.succeed(sampleInMemory(images, size)) : sampleOfShards(images, size)
+
+const sampleInMemory = (images: LabelledImages, size: number): LabelledImages => {
   const numExamples = images.labels.length
   if (numExamples <= size) return images
   const valuesPerImage = images.images.length / numExamples
-  const chosen = Array.from({ length: size }, (_, at) => Math.floor((at * numExamples) / size))
+  const chosen = evenlySpaced(numExamples, size)
   const pixels = new Uint8Array(size * valuesPerImage)
   for (const [slot, example] of chosen.entries()) {
     const from = example * valuesPerImage
@@ -112,7 +134,7 @@ const otherNormalizations = [
 
 /** Tries on a sample what is usually mistaken: the order of the channels, and mean and std. */
 const suspectsOf = Effect.fnUntraced(function* (options: TeacherScoreOptions, least: number) {
-  const dataset = scoringSample(options.dataset, 500)
+  const dataset = yield* scoringSample(options.dataset, 500)
   const { mean, std } = options.normalization
   const normalized = otherNormalizations.map(({ value, ...own }) => ({
     field: "mean and std",

@@ -6,15 +6,11 @@ import { read } from "../../infra/settings.ts"
 import { storageLayer } from "../../infra/storageLayers.ts"
 import { cacheFolder } from "../../infra/userFolders.ts"
 import { decodeLabelledImages } from "../../lib/data/labelled-images.ts"
+import { blobsOfSplit, type LabelledSplit } from "../../lib/data/PreparedSplit.ts"
 import { BlobStore } from "../../lib/storage/BlobStore.ts"
 import type { Manifest } from "../../lib/workflow/Manifest.ts"
 import type { Pipeline } from "../../lib/workflow/Pipeline.ts"
-import {
-  ClassificationEvaluation,
-  ClassifierValue,
-  PreparedDataset,
-  type PreparedSplit
-} from "../../stages/artifacts.ts"
+import { ClassificationEvaluation, ClassifierValue, PreparedDataset } from "../../stages/artifacts.ts"
 import type { Outcome } from "./Experiment.ts"
 
 /** For what is not a result of the engine: states of peers. */
@@ -53,9 +49,9 @@ export const outcomeOf = (model: Manifest, evaluation: Manifest): Outcome => {
   }
 }
 
-const split = (part: typeof PreparedSplit.Type) =>
+const split = (part: LabelledSplit) =>
   Effect.gen(function* () {
-    return yield* decodeLabelledImages(yield* (yield* BlobStore).get(part.tensors))
+    return yield* decodeLabelledImages(yield* (yield* BlobStore).get(blobsOfSplit(part)[0]!))
   })
 
 /** The images of a prepared dataset. */

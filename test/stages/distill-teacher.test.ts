@@ -186,9 +186,9 @@ describe("the sample that is scored", () => {
     const images = Uint8Array.from({ length: 10 }, (_, at) => at)
     const labels = Int32Array.from(images)
     const all = { images, labels, height: 1, width: 1, channels: 1 }
-    const sample = scoringSample(all, 4)
+    const sample = Effect.runSync(scoringSample(all, 4))
     assert.deepStrictEqual([...sample.labels], [0, 2, 5, 7])
     assert.deepStrictEqual([...sample.images], [0, 2, 5, 7])
-    assert.strictEqual(scoringSample(all, 10), all)
+    assert.strictEqual(Effect.runSync(scoringSample(all, 10)), all)
   })
 })

@@ -1,9 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { decodeMaskedImages } from "../../lib/data/masked-images.ts"
+import { blobsOfSplit, type LabelledSplit } from "../../lib/data/PreparedSplit.ts"
 import { readMaskShard } from "../../lib/data/shards.ts"
 import { BlobStore } from "../../lib/storage/BlobStore.ts"
-import type { ImageDatasetValue, PreparedSplit, Split } from "../../stages/artifacts.ts"
+import type { ImageDatasetValue, Split } from "../../stages/artifacts.ts"
 import { encodeIndexPng, encodeOnes, pngChunk, pngHeader, pngOf } from "../support/indexPng.ts"
 import {
   digestAsked,
@@ -40,8 +41,10 @@ const files: Files = {
 /** As somebody would use it: without a digest first, then with the one that the error names. */
 const ingested = Effect.flatMap(digestAsked(maskSource(otherDigest)), (digest) => ingest(maskSource(digest)))
 
-const load = (split: PreparedSplit) =>
-  Effect.flatMap(BlobStore, (store) => Effect.flatMap(store.get(split.tensors), decodeMaskedImages))
+const blobOf = (split: LabelledSplit | null) => blobsOfSplit(split!)[0]!.blob
+
+const load = (split: LabelledSplit) =>
+  Effect.flatMap(BlobStore, (store) => Effect.flatMap(store.get(blobsOfSplit(split)[0]!), decodeMaskedImages))
 
 const origins = Effect.fnUntraced(function* (split: Split) {
   const shard = yield* (yield* BlobStore).get(split.shards[0]!)
@@ -97,9 +100,7 @@ describe("masks of class indices", () => {
       assert.deepStrictEqual([first.train.numExamples, first.validation?.numExamples], [2, 1])
       assert.deepStrictEqual(yield* cut(0), first)
       const others = yield* Effect.forEach([1, 2, 3, 4], cut)
-      assert.isTrue(
-        others.some(({ validation }) => validation!.tensors.blob !== first.validation!.tensors.blob)
-      )
+      assert.isTrue(others.some(({ validation }) => blobOf(validation) !== blobOf(first.validation)))
     }).pipe(Effect.provide(services(files)))
   )
 })

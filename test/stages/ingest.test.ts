@@ -7,6 +7,7 @@ import { layer as codecLayer } from "../../infra/images/SharpImageCodec.ts"
 import { layer as sourcesLayer } from "../../infra/sources/VerifiedSourceFiles.ts"
 import { encodeNetpbm } from "../../lib/data/formats/netpbm.ts"
 import { decodeLabelledImages } from "../../lib/data/labelled-images.ts"
+import { blobsOfSplit } from "../../lib/data/PreparedSplit.ts"
 import { type SourceFile, SourceFiles, SourceUnavailable } from "../../lib/data/SourceFiles.ts"
 import { readShard } from "../../lib/data/shards.ts"
 import { BlobStore } from "../../lib/storage/BlobStore.ts"
@@ -203,7 +204,7 @@ describe("image folder", () => {
           params: Schema.decodeSync(PreprocessParams)(params),
           inputs: { dataset }
         })
-        const tensors = yield* (yield* BlobStore).get(prepared.train.tensors)
+        const tensors = yield* (yield* BlobStore).get(blobsOfSplit(prepared.train)[0]!)
         const { images, labels } = yield* decodeLabelledImages(tensors)
         assert.deepStrictEqual([...labels], [0, 0, 0, 1])
         assert.deepStrictEqual(

@@ -5,9 +5,10 @@ import { normalizationTable } from "../../lib/data/augment/normalization.ts"
 import { fillEvaluationBatch } from "../../lib/data/batches.ts"
 import { encodeNetpbm } from "../../lib/data/formats/netpbm.ts"
 import { decodeLabelledImages } from "../../lib/data/labelled-images.ts"
+import { blobsOfSplit, type LabelledSplit } from "../../lib/data/PreparedSplit.ts"
 import { type LabelledImage, ShardWriter } from "../../lib/data/shards.ts"
 import { BlobStore } from "../../lib/storage/BlobStore.ts"
-import type { ImageDatasetValue, PreparedSplit } from "../../stages/artifacts.ts"
+import type { ImageDatasetValue } from "../../stages/artifacts.ts"
 import { run } from "../../stages/preprocess.run.ts"
 import { givenNormalization, PreprocessParams } from "../../stages/preprocess.ts"
 import { assertClose } from "../support/golden.ts"
@@ -61,8 +62,10 @@ const preprocess = (dataset: ImageDatasetValue, params: Partial<typeof Preproces
     inputs: { dataset }
   })
 
-const load = (split: PreparedSplit | null) =>
-  Effect.flatMap(BlobStore, (store) => Effect.flatMap(store.get(split!.tensors), decodeLabelledImages))
+const load = (split: LabelledSplit | null) =>
+  Effect.flatMap(BlobStore, (store) =>
+    Effect.flatMap(store.get(blobsOfSplit(split!)[0]!), decodeLabelledImages)
+  )
 
 const train = Array.from({ length: 40 }, (_, index) => flat(index, index % 2))
 const test = [flat(200, 0), flat(201, 1)]
@@ -140,7 +143,7 @@ it.layer(services)("preprocess, choices", (it) => {
       const prepared = yield* preprocess(dataset, { validation: 0, limit: 10 })
       assert.deepStrictEqual([prepared.train.numExamples, prepared.test.numExamples], [10, 2])
       const other = yield* preprocess(dataset, { validation: 0, limit: 10, seed: 1 })
-      assert.notDeepEqual(other.train.tensors, prepared.train.tensors)
+      assert.notDeepEqual(other.train, prepared.train)
     })
   )
 })
@@ -221,13 +224,15 @@ it.layer(services)("for random crops", (it) => {
   )
 })
 
-it.effect("images that no memory holds are refused before any is read", () =>
+it.effect("images with boxes that no memory holds are refused before any is read", () =>
   Effect.gen(function* () {
-    const dataset = yield* storeDataset({ train: [flat(1, 0)], test: [flat(2, 1)] })
-    const splits = { ...dataset.splits, train: { ...dataset.splits.train!, numExamples: 1_281_167 } }
-    const error = yield* Effect.flip(
-      preprocess({ ...dataset, splits }, { height: 256, width: 256, channels: 3 })
-    )
+    const { splits } = yield* storeDataset({ train: [flat(1, 0)], test: [flat(2, 1)] })
+    const train = { ...splits.train!, numExamples: 1_281_167 }
+    const boxed: ImageDatasetValue<"detection"> = {
+      ...{ _tag: "ImageDataset", task: "detection", classes: ["a"], quarantined: [] },
+      splits: { ...splits, train }
+    }
+    const error = yield* Effect.flip(preprocess(boxed, { height: 256, width: 256, channels: 3 }))
     assert.include(error.message, "its 1281167 images take 252 GB at 256 × 256")
   }).pipe(Effect.provide(services))
 )

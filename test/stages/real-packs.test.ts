@@ -11,8 +11,8 @@ import { layer as codecLayer } from "../../infra/images/SharpImageCodec.ts"
 import { layer as sourcesLayer } from "../../infra/sources/VerifiedSourceFiles.ts"
 import { decodeBoxedImages } from "../../lib/data/boxed-images.ts"
 import { decodeMaskedImages } from "../../lib/data/masked-images.ts"
+import { blobsOfSplit, type LabelledSplit } from "../../lib/data/PreparedSplit.ts"
 import { BlobStore } from "../../lib/storage/BlobStore.ts"
-import type { PreparedSplit } from "../../stages/artifacts.ts"
 import { ingest, preprocess } from "../support/listedDatasets.ts"
 import { blobsLayer, jobLayer } from "../support/stageServices.ts"
 
@@ -25,7 +25,8 @@ const sources = sourcesLayer({
 }).pipe(Layer.provide(hasherLayer))
 const services = Layer.mergeAll(blobsLayer, jobLayer(), codecLayer, sources)
 
-const bytesOf = (split: PreparedSplit) => Effect.flatMap(BlobStore, (store) => store.get(split.tensors))
+const bytesOf = (split: LabelledSplit) =>
+  Effect.flatMap(BlobStore, (store) => store.get(blobsOfSplit(split)[0]!))
 
 const histogram = (values: Iterable<number>): Readonly<Record<number, number>> => {
   const counts: Record<number, number> = {}

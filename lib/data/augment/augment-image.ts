@@ -4,6 +4,8 @@
  */
 import { RandomStream } from "../../tensor/random.ts"
 import type { Images } from "../batches.ts"
+import { type PixelsOf, pixelsOf } from "../pixels.ts"
+import type { ShardedImages } from "../ShardedImages.ts"
 import type { Augment } from "./Augment.ts"
 import { type AutoAugment, autoAugmenter } from "./auto-augment.ts"
 import { noColourShift, pcaNoise, randomColourShift } from "./colour-shift.ts"
@@ -21,7 +23,7 @@ import { recolour } from "./recolour.ts"
 import { resizeWindow } from "./resize-window.ts"
 
 export interface ImageAugmenterOptions {
-  readonly dataset: Images
+  readonly dataset: Images | ShardedImages
   /** Of the network's input, which crops have: at most that of the images. */
   readonly frame: FrameSize
   /** Of what is made of a crop: the frame's, or another that it is resized to. */
@@ -94,19 +96,18 @@ const valuesPerImage = ({ channels, height, width }: ImageSize): number => heigh
 /** Straight from bytes to normalised values. */
 const copied = (options: ImageAugmenterOptions): Write => {
   const table = normalizationTable(options.normalization)
-  return ({ cropFlip, example }, image) => crop(options, table, example, cropFlip, image)
+  const locate = pixelsOf(options.dataset)
+  return ({ cropFlip, example }, image) => crop(options, table, locate(example), cropFlip, image)
 }
 
 const crop = (
   { augment: { pad }, dataset, frame }: ImageAugmenterOptions,
   table: Float32Array,
-  example: number,
+  place: ReturnType<PixelsOf>,
   cropFlip: CropFlip,
   output: Float32Array
 ): void => {
-  const from = example * valuesPerImage(dataset)
-  const { images: pixels } = dataset
-  writeCropFlip({ output, to: 0, pixels, from, size: dataset, frame, pad, crop: cropFlip, table })
+  writeCropFlip({ output, to: 0, ...place, size: dataset, frame, pad, crop: cropFlip, table })
 }
 
 /** By way of values in 0…255, in float32. */
@@ -151,6 +152,7 @@ const operated = (options: ImageAugmenterOptions, params: AutoAugment): Write =>
 const viewer = (options: ImageAugmenterOptions): Write => {
   const { augment, dataset, frame, normalization, size } = options
   const { resizedCrop = null } = augment
+  const locate = pixelsOf(dataset)
   if (resizedCrop === null) {
     const view = centredViewer(options, normalization.mean)
     const isKept = size.height === frame.height && size.width === frame.width
@@ -158,16 +160,16 @@ const viewer = (options: ImageAugmenterOptions): Write => {
   }
   return ({ cropFlip: { flip }, example, streams }, output) => {
     const window = randomWindow(streams.resizing.derive(example), dataset, resizedCrop)
-    const from = example * valuesPerImage(dataset)
-    resizeWindow({ output, ...size, pixels: dataset.images, from, size: dataset, window, flip })
+    resizeWindow({ output, ...size, ...locate(example), size: dataset, window, flip })
   }
 }
 
 /** Beyond the image lies the mean colour. */
 const centredViewer = (options: ImageAugmenterOptions, mean: ReadonlyArray<number>): Write => {
   const centred = normalizationTable({ mean, std: mean.map(() => 1 / 255) })
+  const locate = pixelsOf(options.dataset)
   return ({ cropFlip, example }, image) => {
-    crop(options, centred, example, cropFlip, image)
+    crop(options, centred, locate(example), cropFlip, image)
     for (let channel = 0; channel < mean.length; channel++) {
       const value = 255 * mean[channel]!
       for (let at = channel; at < image.length; at += mean.length) image[at] = image[at]! + value

@@ -3,6 +3,7 @@ import { Effect, Schema } from "effect"
 import { assert, describe, it } from "vitest"
 import { makeMemoryStore, runPipeline, runStage } from "../../../infra/entries/testing.ts"
 import { decodeLabelledImages, encodeLabelledImages } from "../../../lib/data/labelled-images.ts"
+import { blobsOfSplit } from "../../../lib/data/PreparedSplit.ts"
 import { BlobStore } from "../../../lib/storage/BlobStore.ts"
 import * as Artifact from "../../../lib/workflow/Artifact.ts"
 import { JobContext, JobStopped } from "../../../lib/workflow/JobContext.ts"
@@ -32,7 +33,7 @@ const ClassBalance = Stage.make("class-balance", {
       run: Effect.fn("class-balance")(function* ({ inputs: { dataset }, params }: Args) {
         const job = yield* JobContext
         if (yield* job.stopRequested) return yield* new JobStopped({ message: "stopped" })
-        const bytes = yield* (yield* BlobStore).get(dataset.train.tensors)
+        const bytes = yield* (yield* BlobStore).get(blobsOfSplit(dataset.train)[0]!)
         const { labels } = yield* decodeLabelledImages(bytes)
         const counts = dataset.classes.map((_, index) => labels.filter((label) => label === index).length)
         if (Math.min(...counts) < params.atLeast) return yield* new TooFew({ message: `only ${counts}` })

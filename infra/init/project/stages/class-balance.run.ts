@@ -1,41 +1,49 @@
 /** The body of `class-balance`. */
-import { type BlobRef, BlobStore, JobContext, type Stage } from "distillery"
-import { decodeLabelledImages, type LabelledImages } from "distillery/data"
+import { BlobStore, JobContext, type Stage } from "distillery"
+import { blobsOfSplit, decodeLabelledImages, type LabelledSplit } from "distillery/data"
 import { Effect } from "effect"
 import type { BalanceParams, balanceInputs } from "./class-balance.ts"
 
-const countOf = ({ labels }: LabelledImages, label: number): number =>
-  labels.filter((one) => one === label).length
-
-/** Mean of all pixels, 0 to 1. */
-const brightnessOf = (split: LabelledImages, label: number): number => {
-  const size = split.height * split.width * split.channels
-  let sum = 0
-  split.labels.forEach((one, index) => {
-    if (one !== label) return
-    for (const value of split.images.subarray(index * size, (index + 1) * size)) sum += value
-  })
-  return sum / 255 / Math.max(1, countOf(split, label) * size)
+interface Tally {
+  readonly numImages: number
+  readonly numValues: number
+  /** Of all values of its pixels. */
+  readonly sum: number
 }
 
-const readSplit = Effect.fn("readSplit")(function* (tensors: BlobRef) {
+/** Mean of all pixels, 0 to 1. */
+const brightnessOf = ({ numValues, sum }: Tally): number => sum / 255 / Math.max(1, numValues)
+
+/** Class by class. A large split is many blobs, of which one at a time is held. */
+const tallySplit = Effect.fn("tallySplit")(function* (split: LabelledSplit, classes: ReadonlyArray<string>) {
   const blobs = yield* BlobStore
-  return yield* decodeLabelledImages(yield* blobs.get(tensors))
+  const tallies = classes.map(() => ({ numImages: 0, numValues: 0, sum: 0 }))
+  for (const blob of blobsOfSplit(split)) {
+    const { images, labels } = yield* decodeLabelledImages(yield* blobs.get(blob))
+    const size = images.length / labels.length
+    labels.forEach((label, index) => {
+      const tally = tallies[label]!
+      tally.numImages += 1
+      tally.numValues += size
+      for (const value of images.subarray(index * size, (index + 1) * size)) tally.sum += value
+    })
+  }
+  return tallies
 })
 
 export const run = Effect.fn("class-balance")(function* (args: {
   readonly params: typeof BalanceParams.Type
   readonly inputs: Stage.ValuesOf<typeof balanceInputs>
 }) {
-  const { dataset } = args.inputs
+  const { classes, test: testSplit, train: trainSplit } = args.inputs.dataset
   const job = yield* JobContext
-  const train = yield* readSplit(dataset.train.tensors)
-  const test = yield* readSplit(dataset.test.tensors)
-  const rows = dataset.classes.map((name, label) => ({
+  const train = yield* tallySplit(trainSplit, classes)
+  const test = yield* tallySplit(testSplit, classes)
+  const rows = classes.map((name, label) => ({
     name,
-    numTrain: countOf(train, label),
-    numTest: countOf(test, label),
-    brightness: brightnessOf(train, label)
+    numTrain: train[label]!.numImages,
+    numTest: test[label]!.numImages,
+    brightness: brightnessOf(train[label]!)
   }))
   for (const { name, numTrain } of rows) {
     if (numTrain < args.params.warnBelow) yield* job.note(`only ${numTrain} images to learn "${name}" from`)
