@@ -10,9 +10,9 @@
  *
  * Published, top-1 and top-5: ResNet-50-D 0.7929, 0.9463; MobileNet-V1 0.7251, 0.9102; Inception-V3 0.7834,
  * 0.9416 (the last two learn more without a teacher: 0.7328, 0.7877). It was not run here at full size: 200
- * epochs of ResNet-50-D alone are 6.7e18 floating-point operations. Prepared images take 262 and 459 GB of disk
- * beside the archives and their copy (`limit` of `prepared` and `prepared-299` takes fewer), and up to 3 GiB
- * of memory while they are trained on.
+ * epochs of ResNet-50-D alone are 6.7e18 floating-point operations. Prepared images take 262 and 459 GB of
+ * disk beside the archives and their copy (`limit` of `prepared` and `prepared-299` takes fewer), and about
+ * 3 GiB of memory while they are trained on.
  */
 import * as Pipeline from "../lib/workflow/Pipeline.ts"
 import { Distill } from "../stages/distill.ts"
