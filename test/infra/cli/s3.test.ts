@@ -90,7 +90,6 @@ const wrongs: ReadonlyArray<
     { AWS_ENDPOINT_URL: server?.url.replace("http:", "https:") ?? "" },
     /TLS.*http:\/\//
   ],
-  ["a wrong region", { AWS_REGION: "eu-west-1" }, /in the region us-east-1; set AWS_REGION=us-east-1/],
   ["no region", { AWS_REGION: "" }, /no usable region is set; set AWS_REGION/]
 ]
 
@@ -111,6 +110,16 @@ describe.skipIf(server === undefined)(`a store on S3 that cannot be used${skipNo
     },
     20_000
   )
+})
+
+describe.skipIf(server === undefined)(`a bucket in another region${skipNote}`, () => {
+  it("is followed there", async () => {
+    const { code, stderr, stdout } = await distillery(["plan", "./toy.ts"], {
+      environment: { ...environment, AWS_REGION: "eu-west-1" }
+    })
+    assert.strictEqual(code, 0, stderr)
+    assert.match(stdout, /scenes/)
+  })
 })
 
 const second = temporaryFolder()
