@@ -19,7 +19,7 @@ import { Ingest } from "${packageRoot}/stages/ingest.ts"
 import { Preprocess } from "${packageRoot}/stages/preprocess.ts"
 import { Pretrain } from "${packageRoot}/stages/pretrain.ts"
 const scenes = Ingest({
-  params: { source: { _tag: "Scenes", seed: 7, size: 32, numTrain: 2000, numTest: 16 } }, inputs: {}
+  params: { source: { _tag: "Scenes", seed: 7, size: 32, numTrain: 4000, numTest: 16 } }, inputs: {}
 })
 const prepared = Preprocess({
   params: { height: 32, width: 32, channels: 3, validation: 0 }, inputs: { dataset: scenes }

@@ -4,6 +4,7 @@ import { defineConfig } from "vitest/config"
 export default defineConfig({
   test: {
     include: ["test/soak/**/*.soak.ts"],
+    globalSetup: ["test/soak/globalSetup.ts"],
     testTimeout: 300_000,
     // They measure, or use what the machine has once.
     fileParallelism: false

@@ -4,6 +4,7 @@ import { rm } from "node:fs/promises"
 import { dirname, join } from "node:path"
 import type { TestProject } from "vitest/node"
 import { packPackage } from "./packedPackage.ts"
+import { buildShared, removeShared } from "./sharedProgram.ts"
 import { installVersitygw } from "./versitygwBinary.ts"
 
 /** Arguments that name test files; like vitest, by any part of their path. */
@@ -18,10 +19,14 @@ const isAnyNamed = (pattern: string): boolean =>
   )
 
 /** Resolves to what is to be done at the end. */
-export const setup = async (project: TestProject): Promise<(() => Promise<void>) | undefined> => {
+export const setup = async (project: TestProject): Promise<() => Promise<void>> => {
   if (isAnyNamed("test/**/*{s3,S3}*.test.ts")) await installVersitygw()
-  if (!isAnyNamed("test/{package,infra/cli/firstHour}.test.ts")) return undefined
+  if (isAnyNamed("test/infra/{cli,deploy}/**/*.test.ts")) project.provide("program", await buildShared())
+  if (!isAnyNamed("test/{package,infra/cli/firstHour}.test.ts")) return removeShared
   const tarball = await packPackage()
   project.provide("tarball", tarball)
-  return () => rm(dirname(tarball), { recursive: true })
+  return async () => {
+    await removeShared()
+    await rm(dirname(tarball), { recursive: true })
+  }
 }

@@ -1,14 +1,9 @@
 /** Code of the user's own changes: explained with file and line, adopted, shown as such; a clean start. */
-import { rm } from "node:fs/promises"
 import { join } from "node:path"
-import { afterAll, assert, beforeAll, describe, it } from "vitest"
-import { buildProgram } from "../../../infra/build.ts"
-import { packageRootOf } from "../../../infra/code/packageRoot.ts"
+import { assert, beforeAll, describe, inject, it } from "vitest"
 import { makeUserProject } from "../../support/userProject.ts"
 
-const packageRoot = packageRootOf(import.meta.url)
-const built = join(packageRoot, "node_modules", ".cache", `distillery-adopt-test-${process.pid}`)
-const { program, read, run, write } = makeUserProject(join(built, "main.js"))
+const { program, read, run, write } = makeUserProject(join(inject("program"), "main.js"))
 
 const adopt = (...args: ReadonlyArray<string>) => program(["adopt", "./pipeline.ts", ...args])
 const edit = (path: string, from: string, to: string): void => {
@@ -17,12 +12,10 @@ const edit = (path: string, from: string, to: string): void => {
 }
 
 beforeAll(async () => {
-  await buildProgram(built)
   edit("stages/page.run.ts", "  const blobs =", '  console.log("printed by page")\n  const blobs =')
   const first = await run()
   assert.strictEqual(first.ran, "AB", first.stderr)
 }, 60_000)
-afterAll(() => rm(built, { recursive: true, force: true }))
 
 describe("a change of code", () => {
   it("is explained with file and line, and with what would make a hit", async () => {

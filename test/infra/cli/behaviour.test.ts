@@ -3,17 +3,12 @@
  * of a user's own, the real program as a process; a body that runs leaves a mark that nothing else leaves.
  */
 import { readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs"
-import { rm } from "node:fs/promises"
 import { join } from "node:path"
-import { afterAll, assert, beforeAll, describe, it } from "vitest"
-import { buildProgram } from "../../../infra/build.ts"
-import { packageRootOf } from "../../../infra/code/packageRoot.ts"
+import { assert, beforeAll, describe, inject, it } from "vitest"
 import { sleep, until } from "../../support/processes.ts"
 import { makeUserProject, type Run } from "../../support/userProject.ts"
 
-const packageRoot = packageRootOf(import.meta.url)
-const built = join(packageRoot, "node_modules", ".cache", `distillery-behaviour-test-${process.pid}`)
-const project = makeUserProject(join(built, "main.js"))
+const project = makeUserProject(join(inject("program"), "main.js"))
 
 const ran = ({ code, ran, stderr }: Run, expected: string): void => {
   assert.strictEqual(code, 0, stderr)
@@ -36,11 +31,9 @@ const blobsHolding = (text: string): ReadonlyArray<string> => {
 
 describe("what runs when", () => {
   beforeAll(async () => {
-    await buildProgram(built)
     ran(await project.run(), "AB")
     assert.strictEqual(page(), "* lines\n* onenone\n")
   }, 60_000)
-  afterAll(() => rm(built, { recursive: true, force: true }))
 
   it("T1: nothing changed, nothing runs", async () => ran(await project.run(), ""))
 

@@ -1,15 +1,12 @@
 /** The built program, run as a process of its own in a project of its own, and pipelines to run it on. */
 import { spawn } from "node:child_process"
 import { writeFileSync } from "node:fs"
-import { rm } from "node:fs/promises"
 import { join } from "node:path"
-import { afterAll, beforeAll } from "vitest"
-import { buildProgram } from "../../../infra/build.ts"
+import { beforeAll, inject } from "vitest"
 import { temporaryFolder } from "../../support/temporaryFolder.ts"
 
 export const packageRoot = join(import.meta.dirname, "../../..")
-// Inside the package, so that the program finds its packages and the stages' sources.
-export const built = join(packageRoot, "node_modules", ".cache", `distillery-program-test-${process.pid}`)
+export const built = inject("program")
 export const project = temporaryFolder()
 /** Where the user's key is made. */
 const home = temporaryFolder()
@@ -93,8 +90,7 @@ ${refs}
 `
   )
 
-beforeAll(async () => {
-  await buildProgram(built)
+beforeAll(() => {
   pipelineFile(
     "toy",
     `const teacher = model(1)
@@ -127,5 +123,4 @@ export const pipeline = Pipeline.make("miswired", "a toy", { scenes, prepared, e
 export const pipeline = Pipeline.make("twisted", "a toy", { scenes, prepared, teacher })
 prepared.inputs.dataset = teacher`
   )
-}, 60_000)
-afterAll(() => rm(built, { recursive: true, force: true }))
+})

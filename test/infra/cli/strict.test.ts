@@ -1,15 +1,12 @@
 /** Twelve planted leaks, each in a job of its own: `run --strict` names them all, and no clean job. */
 import { appendFileSync, cpSync, readFileSync } from "node:fs"
-import { rm } from "node:fs/promises"
 import { join } from "node:path"
-import { afterAll, assert, beforeAll, describe, it } from "vitest"
-import { buildProgram } from "../../../infra/build.ts"
+import { assert, beforeAll, describe, inject, it } from "vitest"
 import { packageRootOf } from "../../../infra/code/packageRoot.ts"
 import { makeUserProject } from "../../support/userProject.ts"
 
 const packageRoot = packageRootOf(import.meta.url)
-const built = join(packageRoot, "node_modules", ".cache", `distillery-strict-test-${process.pid}`)
-const project = makeUserProject(join(built, "main.js"))
+const project = makeUserProject(join(inject("program"), "main.js"))
 
 /** By the job's name: what the body does, and what is to be told. */
 const leaks: ReadonlyArray<readonly [job: string, expression: string, told: RegExp]> = [
@@ -76,7 +73,6 @@ describe("run --strict", () => {
   let told = ""
 
   beforeAll(async () => {
-    await buildProgram(built)
     patchPackage()
     project.write("secret.txt", "s")
     for (const [job, expression] of leaks) project.write(`stages/leak-${job}.run.ts`, body(expression))
@@ -97,7 +93,6 @@ describe("run --strict", () => {
     const document: { readonly jobs: ReadonlyArray<JobDocument> } = JSON.parse(run.stdout)
     found = new Map(document.jobs.map((job) => [job.name, job]))
   }, 120_000)
-  afterAll(() => rm(built, { recursive: true, force: true }))
 
   it.each(leaks)("refuses a result that depends on %s: %s", (job, _, line) => {
     const error = found.get(job)!.error!
