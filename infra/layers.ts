@@ -107,6 +107,7 @@ const sourceFilesLayer = (
         mirror: settings.mirrorDir,
         cacheFolder: join(settings.cacheDir, "sources"),
         inputs: indexOptions(settings),
+        environment: settings.environment,
         note
       })
     })

@@ -1,6 +1,6 @@
 /**
  * Puts a detection head on a classifier's backbone and trains both on boxes: RetinaNet (Lin et al. 2017)
- * in the place of the paper's Faster R-CNN (He et al. 2018 §5.1), since all its shapes are known
+ * in the place of the paper's Faster R-CNN (He et al. 2018 §6.1), since all its shapes are known
  * beforehand.
  */
 import { Schema } from "effect"

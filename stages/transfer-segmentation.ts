@@ -1,4 +1,4 @@
-/** Puts an FCN head on a classifier's backbone and trains both on masks: He et al. 2018 §5.2. */
+/** Puts an FCN head on a classifier's backbone and trains both on masks: He et al. 2018 §6.2. */
 import { Schema } from "effect"
 import { OutputStride } from "../lib/models/Architecture.ts"
 import { SegmenterHead } from "../lib/models/HeadParams.ts"

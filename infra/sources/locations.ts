@@ -5,7 +5,7 @@ import type { IndexOptions } from "../files/IndexedExternalInputs.ts"
 import { filesBelow } from "./archive.ts"
 import { readDebian } from "./debian.ts"
 import { gunzip } from "./gunzip.ts"
-import { readHttps } from "./https.ts"
+import { type HttpsOptions, readHttps } from "./https.ts"
 import type { LocationFailed } from "./LocationFailed.ts"
 import { readMirror } from "./mirror.ts"
 
@@ -16,6 +16,8 @@ export interface SourceFilesOptions {
   readonly cacheFolder: string
   /** The user's own folders. */
   readonly inputs: IndexOptions
+  /** Names the proxies that `Https` locations are asked through. None where it is absent. */
+  readonly environment?: HttpsOptions["environment"]
   /** Told of every location that is asked or fails, and of the progress of downloads. */
   readonly note?: (line: string) => void
   /** Longest wait for a server, and for apt as a whole (defaults 20 s and 120 s). */
@@ -71,6 +73,7 @@ const read = (
         idleTimeoutMillis: options.idleTimeoutMillis ?? 20_000,
         retries: options.retries ?? 3,
         maxBytes,
+        environment: options.environment ?? {},
         onProgress: progressNotes(name, options.note ?? (() => {}))
       })
   }

@@ -18,11 +18,11 @@ import type {
   UploadPartCommandOutput
 } from "@aws-sdk/client-s3"
 import { ObjectTooLarge } from "../../lib/storage/ObjectStore.ts"
+import type { ProxyFor } from "../network/proxies.ts"
 import { type AnswerHead, type Landing, UnknownForm } from "./s3Answer.ts"
 import { badAnswer, failure } from "./s3Line.ts"
 import { type Answered, Lines, type LinesOptions, type Question } from "./s3Lines.ts"
 import { LineThread } from "./s3LineThread.ts"
-import type { ProxyFor } from "./s3Proxies.ts"
 import { type PlainRequest, type SignedRequest, signedHead, type Way, wayFrom } from "./s3Signing.ts"
 
 /** What is looked at of an answer. */

@@ -3,10 +3,10 @@
  * passed on: a server may repeat what it was sent, and that is signed with a secret.
  */
 import { type StoreError, StoreFull, StoreUnavailable, StoreUnusable } from "../../lib/storage/ObjectStore.ts"
+import type { HttpProxy } from "../network/proxies.ts"
+import { wrongSetUp } from "../network/setUpWrongly.ts"
 import { badAnswer } from "./s3Line.ts"
-import type { HttpProxy } from "./s3Proxies.ts"
 import { proxyRefuses } from "./s3Tunnel.ts"
-import { wrongSetUp } from "./setUpWrongly.ts"
 
 /** An error of the SDK as far as it is looked at here. */
 export interface S3Failure {

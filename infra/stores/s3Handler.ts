@@ -4,7 +4,7 @@ import { Agent as SecureAgent } from "node:https"
 import type { SecureContext } from "node:tls"
 import { HttpRequest } from "@smithy/core/protocols"
 import { NodeHttpHandler, type NodeHttpHandlerOptions } from "@smithy/node-http-handler"
-import type { HttpProxy, ProxyFor } from "./s3Proxies.ts"
+import type { HttpProxy, ProxyFor } from "../network/proxies.ts"
 import { credentials, TunnelAgent } from "./s3Tunnel.ts"
 
 type Request = Parameters<NodeHttpHandler["handle"]>[0]

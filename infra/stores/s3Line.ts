@@ -5,7 +5,7 @@
  */
 import { connect as connectPlain, isIP, type Socket } from "node:net"
 import { type ConnectionOptions, connect as connectSecure } from "node:tls"
-import type { HttpProxy } from "./s3Proxies.ts"
+import type { HttpProxy } from "../network/proxies.ts"
 
 export interface Origin {
   readonly protocol: string

@@ -3,9 +3,9 @@
  * certificates that it signed itself. The SDK asks for neither.
  */
 import { loadConfig } from "@smithy/core/config"
-import { type ProxyFor, proxiesIn } from "./s3Proxies.ts"
+import { type ProxyFor, proxiesIn } from "../network/proxies.ts"
+import { setUpWrongly } from "../network/setUpWrongly.ts"
 import { type Bundle, type Certificates, certificatesIn } from "./s3Trust.ts"
-import { setUpWrongly } from "./setUpWrongly.ts"
 import { addressings, type S3Addressing } from "./storePlace.ts"
 
 const bundleVariable = "AWS_CA_BUNDLE"

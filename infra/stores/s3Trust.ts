@@ -2,7 +2,7 @@
 import { X509Certificate } from "node:crypto"
 import { readFileSync } from "node:fs"
 import { createSecureContext, getCACertificates, type SecureContext } from "node:tls"
-import { setUpWrongly } from "./setUpWrongly.ts"
+import { setUpWrongly } from "../network/setUpWrongly.ts"
 
 export interface Bundle {
   readonly file: string

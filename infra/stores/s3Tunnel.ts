@@ -4,7 +4,7 @@ import { Agent, type AgentOptions, request as requestSecure } from "node:https"
 import type { Socket } from "node:net"
 import type { Duplex } from "node:stream"
 import type { SecureContext } from "node:tls"
-import type { HttpProxy, Target } from "./s3Proxies.ts"
+import type { HttpProxy, Target } from "../network/proxies.ts"
 
 /** The code of a proxy that lets nobody through to the server. */
 export const proxyRefuses = "ERR_PROXY_TUNNEL"

@@ -2,7 +2,7 @@
 
 /**
  * Label smoothing by ε over K classes:
- * - `paper` (He et al. 2018, eq. 5): 1 - ε at the label, ε / (K - 1) elsewhere
+ * - `paper` (He et al. 2018, §5.2): 1 - ε at the label, ε / (K - 1) elsewhere
  * - `szegedy` (Szegedy et al. 2016; GluonCV): 1 - ε + ε / K at the label, ε / K elsewhere
  */
 export type LabelSmoothingForm = "paper" | "szegedy"

@@ -1,6 +1,6 @@
 /**
  * Pixel accuracy and mean IoU from counts summed over a whole set (MIT's protocol for ADE20K, as GluonCV
- * evaluates: paper-facts §5.2). Means over images would give another figure.
+ * evaluates). Means over images would give another figure.
  */
 
 /** Rows are labels, columns predictions; `[K, K]` flat, in pixels. Grows with `countPixels`. */

@@ -7,7 +7,7 @@ import { inRange, integerInRange } from "./ranges.ts"
 export const TargetParams = Schema.Struct({
   /** How much of a target is taken from the label and given to the classes; 0: none. */
   labelSmoothing: withDefault(inRange("labelSmoothing", 0, 1), 0),
-  /** Given to the other classes (the paper's eq. 5), or to all of them (Szegedy et al. 2016; GluonCV). */
+  /** Given to the other classes (the paper's §5.2), or to all of them (Szegedy et al. 2016; GluonCV). */
   labelSmoothingForm: leftOut(Schema.Literals(["paper", "szegedy"]), "paper"),
   /**
    * Against the softmax of the logits, or of a sigmoid for each class (Wightman et al. 2021, "ResNet strikes

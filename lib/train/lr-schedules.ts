@@ -27,7 +27,7 @@ export const peakLearningRate = ({
 
 /**
  * Linear warm-up over m steps, then the schedule over the T steps that are left, t = 0 … T - 1. The paper's
- * form: (t + 1) / m of the peak (§3.1), then peak / 2 (1 + cos(π t / T)) (eq. 4). GluonCV's form, which the
+ * form: (t + 1) / m of the peak (§3.1), then peak / 2 (1 + cos(π t / T)) (§5.1). GluonCV's form, which the
  * published weights were trained in, goes from end to end of a piece: t / (m - 1), so that the first step of
  * all moves nothing, and cos(π t / (T - 1)), which ends at 0. A step's milestones count from the first epoch
  * in both (GluonCV takes the warm-up off them, and starts their piece as much later).

@@ -68,6 +68,7 @@ const importRules: ReadonlyArray<ImportRule> = [
       "koffi",
       "oxc-parser",
       "sharp",
+      "undici",
       "yaml",
       "node:"
     ]
@@ -81,7 +82,8 @@ const homes: ReadonlyArray<readonly [pattern: RegExp, home: string]> = [
   [/^koffi$/, "infra/tensorflow/"],
   [/^@tensorflow\/tfjs-backend-wasm/, "infra/tensorflow/"],
   [/^(oxc-parser|eslint-scope|estree)$/, "infra/code/"],
-  [/^@(aws-sdk|smithy)\//, "infra/stores/"]
+  [/^@(aws-sdk|smithy)\//, "infra/stores/"],
+  [/^undici$/, "infra/sources/"]
 ]
 
 export interface Import {

@@ -1,6 +1,6 @@
 /** Which proxy is asked for what, as the AWS tools read the variables. */
 import { assert, describe, it } from "@effect/vitest"
-import { proxiesIn } from "../../../infra/stores/s3Proxies.ts"
+import { proxiesIn } from "../../../infra/network/proxies.ts"
 
 type Environment = { readonly [name: string]: string }
 
