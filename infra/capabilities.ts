@@ -29,6 +29,8 @@ export interface RuntimeNotices {
   readonly portable: (reason: string) => void
   /** The CPU will compute though a GPU is here, and why. */
   readonly gpuIdle: (reason: string) => void
+  /** Our kernels are being compiled. */
+  readonly compiling: () => void
   /** TensorFlow's kernels will serve in the place of ours, and why. */
   readonly stockKernels: (reason: string) => void
   /** The store is away and waited for, or back again. */
@@ -73,7 +75,8 @@ const prepareRuntime = (
   const { gpuIdle } = found
   if (gpuIdle !== undefined) notices.gpuIdle(gpuIdle)
   if (kernels === "stock") return Effect.void
-  return Effect.map(resolveCpuLibrary({ cacheDirectory: cacheDir }), (compiled) => {
+  const resolved = resolveCpuLibrary({ cacheDirectory: cacheDir, onCompile: notices.compiling })
+  return Effect.map(resolved, (compiled) => {
     if (compiled.kind === "absent") notices.stockKernels(compiled.reason)
   })
 }

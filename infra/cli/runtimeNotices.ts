@@ -44,6 +44,7 @@ export const runtimeNotices = (announce: (line: string) => Effect.Effect<void>):
   return {
     portable: (reason) => tell(`the portable runtime trains, ${portableSlowdown}, because ${reason}`),
     gpuIdle: (reason) => tell(`the CPU computes though there is an NVIDIA GPU, because ${reason}`),
+    compiling: () => tell("compiling the kernels for this machine's processor, once: a minute or less"),
     stockKernels: (reason) => tell(`TensorFlow's own kernels serve, which is slower, because ${reason}`),
     storeAbsence: tell,
     progress: progressNotices(announce)

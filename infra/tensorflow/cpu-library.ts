@@ -20,6 +20,8 @@ import { type Compiler, fetchZig } from "./zig-compiler.ts"
 export interface CpuLibraryOptions {
   /** The user's cache; the object goes into a folder `kernels` in it. */
   readonly cacheDirectory: string
+  /** Called before this process compiles, which takes every core half a minute. */
+  readonly onCompile?: () => void
 }
 
 /** A compiled library, or a clause fit to follow "because". */
@@ -35,7 +37,7 @@ export const locateCpuLibrary = (options: CpuLibraryOptions): CpuLibrary => {
     : { kind: "absent", reason: "our kernels have not been compiled yet" }
 }
 
-/** Compiles the kernels if that was not done before: some seconds, once. Never fails. */
+/** Compiles the kernels if that was not done before: half a minute, once. Never fails. */
 export const resolveCpuLibrary = (options: CpuLibraryOptions): Effect.Effect<CpuLibrary> =>
   stoppable(async (signal): Promise<CpuLibrary> => {
     const located = locateCpuLibrary(options)
@@ -46,7 +48,7 @@ export const resolveCpuLibrary = (options: CpuLibraryOptions): Effect.Effect<Cpu
     try {
       await makeFolder(path.dirname(file))
       const lock = { file: `${file}.lock`, signal, onWait: () => undefined }
-      return await withInstallLock(lock, () => compile(file, signal))
+      return await withInstallLock(lock, () => compile(file, signal, options.onCompile))
     } catch (cause) {
       return { kind: "absent", reason: `our kernels could not be compiled: ${messageOf(cause)}` }
     }
@@ -100,8 +102,13 @@ export const compilersAtHand: ReadonlyArray<Compiler> = ["cc", "gcc", "clang"].m
   environment: {}
 }))
 
-const compile = async (file: string, signal: AbortSignal): Promise<CpuLibrary> => {
+const compile = async (
+  file: string,
+  signal: AbortSignal,
+  onCompile: CpuLibraryOptions["onCompile"]
+): Promise<CpuLibrary> => {
   if (existsSync(file)) return { kind: "compiled", file }
+  onCompile?.()
   await removeLeftovers(file)
   const staging = await fs.mkdtemp(`${file}-`)
   const failures: Array<string> = []
