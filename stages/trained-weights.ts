@@ -20,7 +20,10 @@ export const trainedWeights = Effect.fn("trainedWeights")(function* ({
 }: TrainResult) {
   if (status === "stopped") return yield* new JobStopped({ message: `stopped in epoch ${state.epoch + 1}` })
   const { numerics } = yield* TensorRuntime
-  yield* (yield* JobContext).provenance({ numerics: { ...numerics }, dataSeconds })
+  const earlier = state.computedWith.map((one) => ({ ...one }))
+  const last = earlier.pop() ?? { ...numerics }
+  const facts = { numerics: last, dataSeconds, ...(earlier.length > 0 && { earlierNumerics: earlier }) }
+  yield* (yield* JobContext).provenance(facts)
   return {
     weights: yield* (yield* BlobStore).put(encodeWeights(resultingWeights(state))),
     history: state.history

@@ -74,11 +74,12 @@ export interface TraceCounters {
 }
 
 /** What decides bits (see "Identity" in ARCHITECTURE.md); provenance, never part of a key. */
-export interface Numerics {
-  readonly backend: string
-  readonly library: string
-  readonly threads: number
-}
+export const Numerics = Schema.Struct({
+  backend: Schema.String,
+  library: Schema.String,
+  threads: Schema.Int
+})
+export type Numerics = typeof Numerics.Type
 
 export interface JitOptions<I extends string> {
   /** For which inputs it is made ready at once; feeds of other shapes are welcome later. */

@@ -7,17 +7,19 @@ import type { NamedArray } from "../models/safetensors.ts"
 import { decodeSafetensors, encodeSafetensors, SafetensorsError } from "../models/safetensors.ts"
 import { checkWeights } from "../models/weights.ts"
 import { isTrainable, type Weight, type WeightSpec, type Weights, zeroWeights } from "../nn/Weights.ts"
+import { Numerics } from "../tensor/Runtime.ts"
 import { EpochRecord } from "./EpochRecord.ts"
 import { EpochSums, noSums } from "./epoch-sums.ts"
 import { LossScale } from "./loss-scaling.ts"
 
 const Position = Schema.Struct({
-  schemaVersion: Schema.Literal(2),
+  schemaVersion: Schema.Literal(3),
   epoch: Schema.Int,
   step: Schema.Int,
   sums: EpochSums,
   history: Schema.Array(EpochRecord),
-  lossScale: Schema.optionalKey(LossScale)
+  lossScale: Schema.optionalKey(LossScale),
+  computedWith: Schema.Array(Numerics)
 })
 const PositionJson = Schema.fromJsonString(Position)
 
@@ -28,6 +30,8 @@ export interface ResumePoint {
   readonly step: number
   readonly sums: EpochSums
   readonly history: ReadonlyArray<EpochRecord>
+  /** What its steps were computed with, from the first on, each where it took over: mostly one alone. */
+  readonly computedWith: ReadonlyArray<Numerics>
   readonly weights: Weights
   /** The optimizer's velocity of every trainable weight. */
   readonly velocities: Weights
@@ -47,14 +51,22 @@ export const beginning = (weights: Weights, specs: ReadonlyArray<WeightSpec>): R
   step: 0,
   sums: noSums,
   history: [],
+  computedWith: [],
   weights,
   velocities: zeroWeights(specs.filter(isTrainable))
 })
 
+const isSame = (one: Numerics | undefined, { backend, library, threads }: Numerics): boolean =>
+  one?.backend === backend && one.library === library && one.threads === threads
+
+/** What has computed so far, and what computes from now on. */
+export const goingOnWith = (sofar: ReadonlyArray<Numerics>, numerics: Numerics): ReadonlyArray<Numerics> =>
+  isSame(sofar.at(-1), numerics) ? sofar : [...sofar, numerics]
+
 /** Equal resume points give equal bytes. */
 export const encodeResumePoint = (point: ResumePoint): Uint8Array<ArrayBuffer> => {
   const { weights: _, velocities: __, averages = {}, ...rest } = point
-  const position = Schema.encodeSync(PositionJson)({ schemaVersion: 2, ...rest })
+  const position = Schema.encodeSync(PositionJson)({ schemaVersion: 3, ...rest })
   return encodeSafetensors({
     arrays: {
       ...prefixed("weights/", point.weights),

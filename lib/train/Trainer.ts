@@ -5,14 +5,14 @@
 import { Clock, Effect, Schema, type Scope } from "effect"
 import type { BatchPosition, TrainingBatches } from "../data/batches.ts"
 import type { ImagesError } from "../data/ShardedImages.ts"
-import type { TensorError, TensorRuntime } from "../tensor/Runtime.ts"
+import { type Numerics, type TensorError, TensorRuntime } from "../tensor/Runtime.ts"
 import { DivergedError } from "./DivergedError.ts"
 import type { EpochRecord } from "./EpochRecord.ts"
 import { added, type EpochSums, means, noSums, skippedSteps, withUpdate } from "./epoch-sums.ts"
 import { type LrScheduleOptions, learningRateAt } from "./lr-schedules.ts"
 import { Prefetch } from "./Prefetch.ts"
 import { type OnProgress, throttled } from "./Progress.ts"
-import type { ResumePoint } from "./ResumePoint.ts"
+import { goingOnWith, type ResumePoint } from "./ResumePoint.ts"
 import type { Task } from "./Task.ts"
 import type { OptimizationParams } from "./TrainingParams.ts"
 import { openSession, type PartOutcome, type TrainingSession } from "./TrainingSession.ts"
@@ -128,13 +128,15 @@ interface Running<I extends string> {
   readonly validate: Effect.Effect<Validation, TensorError | ImagesError> | undefined
   readonly prefetch: Prefetch<I>
   readonly tell: Effect.Success<ReturnType<typeof throttled>>
+  readonly computedWith: ReadonlyArray<Numerics>
 }
 
 const begin = Effect.fn("Trainer.begin")(function* <I extends string, O extends string, E, R>(
   options: TrainOptions<I, O, E, R>,
   stepsPerEpoch: number
 ) {
-  const { batches, params } = options
+  const { batches, params, start } = options
+  const { numerics } = yield* TensorRuntime
   const session = yield* openSession(options)
   const validate = options.validation === undefined ? undefined : yield* options.validation(session.resulting)
   const tell = yield* throttled(options.onProgress ?? (() => Effect.void), batches.batchSize)
@@ -145,7 +147,9 @@ const begin = Effect.fn("Trainer.begin")(function* <I extends string, O extends 
     session,
     validate,
     prefetch,
-    tell
+    tell,
+    // Nothing is computed where no epoch is left.
+    computedWith: start.epoch < params.epochs ? goingOnWith(start.computedWith, numerics) : start.computedWith
   } satisfies Running<I>
 })
 
@@ -228,5 +232,8 @@ const endEpoch = Effect.fnUntraced(function* <I extends string>(
   return { epoch: epoch + 1, step: 0, sums: noSums, history: [...history, record] }
 })
 
-const stateOf = <I extends string>({ session }: Running<I>, { epoch, step, sums, history }: Cursor) =>
-  Effect.map(session.read, (arrays): ResumePoint => ({ epoch, step, sums, history, ...arrays }))
+const stateOf = <I extends string>(
+  { computedWith, session }: Running<I>,
+  { epoch, step, sums, history }: Cursor
+) =>
+  Effect.map(session.read, (arrays): ResumePoint => ({ epoch, step, sums, history, computedWith, ...arrays }))

@@ -5,8 +5,15 @@
 import { Effect, Option, type Schema } from "effect"
 import type { TrainingBatches } from "../data/batches.ts"
 import type { WeightSpec, Weights } from "../nn/Weights.ts"
+import { type Numerics, TensorRuntime } from "../tensor/Runtime.ts"
 import { type ActingIn, actingAlways, epochElements, turningPoints } from "./epoch-elements.ts"
-import { beginning, decodeResumePoint, encodeResumePoint, type ResumePoint } from "./ResumePoint.ts"
+import {
+  beginning,
+  decodeResumePoint,
+  encodeResumePoint,
+  goingOnWith,
+  type ResumePoint
+} from "./ResumePoint.ts"
 import type { Task } from "./Task.ts"
 import { type MakeValidation, stepsOfEpoch, train } from "./Trainer.ts"
 import type { OptimizationParams } from "./TrainingParams.ts"
@@ -77,6 +84,17 @@ const withinEpoch = Effect.fn("withinEpoch")(function* <E>(
   return point
 })
 
+const inWords = ({ backend, library, threads }: Numerics): string =>
+  `${backend} (${library}), threads ${threads}`
+
+/** Another machine goes on, or another version: as good a training, but not the bytes of either alone. */
+const noteChange = Effect.fn("noteChange")(function* <E>(host: TrainingHost<E>, point: ResumePoint) {
+  const { numerics } = yield* TensorRuntime
+  const before = point.computedWith.at(-1)
+  if (before === undefined || goingOnWith([before], numerics).length === 1) return
+  yield* host.note(`it was computed with ${inWords(before)} so far, and goes on with ${inWords(numerics)}`)
+})
+
 /** The state to start from: the one furthest on, or first weights where there is none that fits. */
 const startingPoint = Effect.fn("startingPoint")(function* <E>(
   host: TrainingHost<E>,
@@ -109,6 +127,7 @@ export const fitTask = Effect.fn("fitTask")(function* <I extends string, O exten
     forkPoints: [...new Set([...turningPoints(params), ...(turns?.points ?? [])])]
   })
   const start = yield* startingPoint(host, states, task.weights, firstWeights)
+  if (start.epoch < params.epochs) yield* noteChange(host, start)
   return yield* train({
     task,
     batches,

@@ -7,6 +7,7 @@ import { Effect, Layer, Option, Ref, Schema } from "effect"
 import { encodeLabelledImages } from "../../lib/data/labelled-images.ts"
 import { decodeSafetensors } from "../../lib/models/safetensors.ts"
 import { BlobStore } from "../../lib/storage/BlobStore.ts"
+import { TensorRuntime } from "../../lib/tensor/Runtime.ts"
 import { TrainingParams } from "../../lib/train/TrainingParams.ts"
 import { JobContext } from "../../lib/workflow/JobContext.ts"
 import type { ClassifierValue } from "../../stages/artifacts.ts"
@@ -14,7 +15,7 @@ import { run as distill } from "../../stages/distill.run.ts"
 import { DistillParams } from "../../stages/distill.ts"
 import { run as pretrain } from "../../stages/pretrain.run.ts"
 import { toyDataset } from "../suites/trainer.ts"
-import { portable } from "../support/runtimes.ts"
+import { type NamedRuntime, portable } from "../support/runtimes.ts"
 import { blobsLayer, foldingJob, jobLayer } from "../support/stageServices.ts"
 
 const storage = Layer.fresh(blobsLayer)
@@ -54,13 +55,20 @@ const trainingOf = (changes: Changes) =>
   })
 
 /** Trains on the store around it. Jobs with other params have other keys, as in the engine. */
-const trained = Effect.fnUntraced(function* (changes: Changes) {
-  const record = { executed: [], notes: [] }
+const trained = Effect.fnUntraced(function* (
+  changes: Changes,
+  runtime: NamedRuntime["layer"] = portable.layer
+) {
+  const record = {
+    executed: [] as number[],
+    notes: [] as string[],
+    provenance: [] as Schema.JsonObject[]
+  }
   const job = foldingJob(JSON.stringify(changes), record)
   const params = { architecture, training: trainingOf(changes) }
   const classifier = yield* pretrain({ params, inputs: { dataset: yield* dataset } }).pipe(
     Effect.provideServiceEffect(JobContext, job),
-    Effect.provide(services)
+    Effect.provide(Layer.merge(jobLayer(), runtime))
   )
   return { classifier, ...record }
 })
@@ -161,6 +169,39 @@ describe("training after another run", () => {
       const counts = []
       for (const tail of tails) counts.push((yield* trained(tail)).executed.length)
       assert.deepStrictEqual(counts, [5, 1, 1])
+    }).pipe(Effect.provide(storage))
+  )
+})
+
+/** Computes the same, and says that it is something else. */
+const renamed = Layer.effect(
+  TensorRuntime,
+  Effect.map(TensorRuntime, (runtime) => ({
+    ...runtime,
+    numerics: { backend: "other", library: "library 2", threads: 4 }
+  }))
+).pipe(Layer.provide(portable.layer))
+
+describe("training that goes on elsewhere", () => {
+  it.effect("says so, and its result names all that it was computed with", () =>
+    Effect.gen(function* () {
+      const numericsOf = ({ provenance }: { readonly provenance: ReadonlyArray<Schema.JsonObject> }) =>
+        provenance.map(({ earlierNumerics, numerics }) => ({ earlierNumerics, numerics }))
+      const first = yield* trained({})
+      const { numerics } = yield* Effect.provide(TensorRuntime, portable.layer)
+      assert.deepStrictEqual(numericsOf(first), [{ earlierNumerics: undefined, numerics }])
+      const further = yield* trained({ epochs: 5 }, renamed)
+      const other = { backend: "other", library: "library 2", threads: 4 }
+      assert.deepStrictEqual(numericsOf(further), [{ earlierNumerics: [numerics], numerics: other }])
+      assert.deepStrictEqual(further.notes, [
+        "resumes after epoch 4",
+        `it was computed with ${numerics.backend} (${numerics.library}), threads ${numerics.threads} so far, ` +
+          "and goes on with other (library 2), threads 4"
+      ])
+      // All its epochs are stored: nothing is computed, so nothing goes on.
+      const whole = yield* trained({ epochs: 5 })
+      assert.deepStrictEqual(whole.notes, ["resumes after epoch 5"])
+      assert.deepStrictEqual(numericsOf(whole), numericsOf(further))
     }).pipe(Effect.provide(storage))
   )
 })

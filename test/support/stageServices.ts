@@ -1,6 +1,6 @@
 /** The services a stage's body needs, in memory: a blob store, and a job that records what it is told. */
 
-import { Effect, Layer, Option } from "effect"
+import { Effect, Layer, Option, type Schema } from "effect"
 import { digestOf, hasherLayer } from "../../infra/hashing.ts"
 import { blobStoreLayer } from "../../lib/storage/blobs.ts"
 import type { Hasher } from "../../lib/storage/Digest.ts"
@@ -42,12 +42,14 @@ export const blobsLayer = blobStoreLayer.pipe(
 export interface FoldRecord {
   readonly executed: Array<number>
   readonly notes: Array<string>
+  /** What goes into its manifest. */
+  readonly provenance?: Array<Schema.JsonObject>
 }
 
 /** A job whose folds keep their states in the store around it; jobs of one stage, code and inputs. */
 export const foldingJob = Effect.fnUntraced(function* (
   name: string,
-  { executed, notes }: FoldRecord = { executed: [], notes: [] }
+  { executed, notes, provenance }: FoldRecord = { executed: [], notes: [] }
 ) {
   const services = yield* Effect.context<ObjectStore | Hasher>()
   const note = (line: string) => Effect.sync(() => void notes.push(line))
@@ -63,6 +65,7 @@ export const foldingJob = Effect.fnUntraced(function* (
   return JobContext.of({
     ...(yield* JobContext),
     note,
+    provenance: (facts) => Effect.sync(() => void provenance?.push(facts)),
     fold: Effect.fnUntraced(function* (options) {
       const { latest, save } = yield* Fold.make(job, options).pipe(
         Effect.provide(services),
