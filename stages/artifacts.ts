@@ -4,6 +4,7 @@
 import { Schema } from "effect"
 import { Fit } from "../lib/data/Fit.ts"
 import { LabelledSplit, WholeSplit } from "../lib/data/PreparedSplit.ts"
+import { SetAside } from "../lib/data/set-aside.ts"
 import { Architecture } from "../lib/models/Architecture.ts"
 import { DetectorHead, SegmenterHead } from "../lib/models/HeadParams.ts"
 import { LoadReport } from "../lib/models/published/LoadReport.ts"
@@ -30,7 +31,7 @@ export type Split = typeof Split.Type
 export const TaskName = Schema.Literals(["classification", "detection", "segmentation"])
 export type TaskName = typeof TaskName.Type
 
-const quarantine = Schema.Array(Schema.Struct({ file: Schema.String, reason: Schema.String }))
+const quarantine = Schema.Array(SetAside)
 
 const imageDataset = <T extends TaskName>(task: T) =>
   Schema.TaggedStruct("ImageDataset", {

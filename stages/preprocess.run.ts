@@ -31,6 +31,7 @@ import { stratifiedSplit } from "../lib/data/stratified-split.ts"
 import { BlobStore } from "../lib/storage/BlobStore.ts"
 import { JobContext } from "../lib/workflow/JobContext.ts"
 import type { ImageDatasetValue, PreparedDatasetValue, Split, TaskName } from "./artifacts.ts"
+import { preparingKeeper, usualIntervalMillis } from "./preparing-keeper.ts"
 import { givenNormalization, type PreprocessParams } from "./preprocess.ts"
 
 type Params = typeof PreprocessParams.Type
@@ -99,15 +100,22 @@ const targetOf = ({ channels, fit, height, width }: Params, task: TaskName): Tar
   fit: fit ?? (task === "classification" ? "stretch" : "pad")
 })
 
+/** How large splits are written. */
+interface Bounds extends ShardBounds {
+  /** Between two states that are saved. */
+  readonly intervalMillis: number
+}
+
 /** Validation is the source's own split where it has one, otherwise cut from train; none at fraction 0. */
 const readSplits = Effect.fnUntraced(function* <X extends ShardImage, A, E>(
   data: TaskData<X, A, E>,
   dataset: ImageDatasetValue,
   target: Target,
   params: Params,
-  bounds: ShardBounds
+  bounds: Bounds
 ) {
   const job = yield* JobContext
+  const keeper = yield* Effect.cached(preparingKeeper(bounds.intervalMillis))
   const { limit, maxUnreadable, seed } = params
   const readingOf = (name: string, split: Split) => ({
     ...{ data, name, split, target, limit, maxUnreadable, seed },
@@ -123,12 +131,12 @@ const readSplits = Effect.fnUntraced(function* <X extends ShardImage, A, E>(
   const trainReading = readingOf("train", yield* splitNamed(dataset, "train"))
   const { quarantined, statistics, train, validation } =
     isLabelled(data) && isLarge(trainReading.split)
-      ? yield* trainInShards({ ...trainReading, data }, bounds, cut)
+      ? yield* trainInShards({ ...trainReading, data }, { bounds, keeper: yield* keeper }, cut)
       : yield* trainInMemory(trainReading, cut)
   const readOther = Effect.fnUntraced(function* (name: string, split: Split) {
     const reading = readingOf(name, split)
     return isLabelled(data) && isLarge(split)
-      ? yield* inShards({ ...reading, data }, bounds, statistics.mean)
+      ? yield* inShards({ ...reading, data }, { bounds, keeper: yield* keeper }, statistics.mean)
       : yield* inMemory(reading)
   })
   const ownRead = own === undefined ? undefined : yield* readOther("validation", own)
@@ -147,7 +155,7 @@ const preprocess = Effect.fnUntraced(function* <X extends ShardImage, A, E>(
   data: TaskData<X, A, E>,
   dataset: ImageDatasetValue,
   params: Params,
-  bounds = usualBounds
+  bounds: Bounds
 ) {
   const store = yield* BlobStore
   const target = targetOf(params, dataset.task)
@@ -191,7 +199,8 @@ const preprocessBoxes = Effect.fnUntraced(function* (
       encode: (split) => encodeBoxedImages(boxedOf(split))
     },
     dataset,
-    params
+    params,
+    usual
   )
   const boxesClipped = yield* countBoxes(made.about, "numClipped")
   const boxesDropped = yield* countBoxes(made.about, "numDropped")
@@ -230,7 +239,8 @@ const preprocessMasks = Effect.fnUntraced(function* (
       encode: (split) => encodeMaskedImages(maskedOf(split))
     },
     dataset,
-    params
+    params,
+    usual
   )
   return { ...made.dataset, task: "segmentation", counts: {} } as const
 })
@@ -238,7 +248,7 @@ const preprocessMasks = Effect.fnUntraced(function* (
 const preprocessLabels = Effect.fnUntraced(function* (
   dataset: ImageDatasetValue<"classification">,
   params: Params,
-  bounds: ShardBounds
+  bounds: Bounds
 ) {
   const made = yield* preprocess(
     {
@@ -260,7 +270,7 @@ interface Args {
   readonly inputs: { readonly dataset: ImageDatasetValue }
 }
 
-const preprocessWithin = Effect.fn("preprocess")(function* (bounds: ShardBounds, { inputs, params }: Args) {
+const preprocessWithin = Effect.fn("preprocess")(function* (bounds: Bounds, { inputs, params }: Args) {
   const { dataset } = inputs
   const made =
     dataset.task === "classification"
@@ -272,7 +282,9 @@ const preprocessWithin = Effect.fn("preprocess")(function* (bounds: ShardBounds,
   return made as PreparedDatasetValue
 })
 
-/** The body with other bounds than the usual, for tests. */
-export const runWithin = (bounds: ShardBounds) => (args: Args) => preprocessWithin(bounds, args)
+const usual: Bounds = { ...usualBounds, intervalMillis: usualIntervalMillis }
 
-export const run = runWithin(usualBounds)
+/** The body with other bounds than the usual, for tests. */
+export const runWithin = (bounds: Bounds) => (args: Args) => preprocessWithin(bounds, args)
+
+export const run = runWithin(usual)

@@ -1,42 +1,54 @@
-/** Prepared images of a split as shards, written while they come: no more than one shard of them is held. */
+/** Labelled images of a split as shards, written while they come: no more than one shard of them is held. */
 import { Effect } from "effect"
 import type { BlobStore } from "../storage/BlobStore.ts"
-import { encodeLabels } from "./labelled-images.ts"
-import { PreparedImages } from "./PreparedImages.ts"
+import type { FittedImage, Target } from "./fit-image.ts"
+import { encodeLabelledImages, encodeLabels } from "./labelled-images.ts"
+import { labelledOf, PreparedImages } from "./PreparedImages.ts"
 import type { ShardedSplit } from "./PreparedSplit.ts"
-import type { Prepared } from "./prepare-example.ts"
 
-export interface ShardedWriterOptions<A> {
+export interface ShardedWriterOptions {
   readonly store: BlobStore["Service"]
   /** Of every image. */
-  readonly size: PreparedImages<A>["size"]
+  readonly size: Pick<Target, "height" | "width" | "channels">
   /** Of the images of a shard, at most; one image at least. */
   readonly shardBytes: number
-  readonly labelOf: (about: A) => number
-  readonly encode: (images: PreparedImages<A>) => Uint8Array
   /** Per channel, 0…255. */
   readonly paddingColour: ReadonlyArray<number>
 }
 
-export class ShardedWriter<A> {
-  readonly #options: ShardedWriterOptions<A>
+/** What a writer goes on from. */
+export interface WriterState {
+  readonly shards: ShardedSplit["shards"]
+  /** Of all images so far, `[N]`. */
+  readonly labels: Int32Array
+  /** The last of them, whose shard is not full yet: `[n, H, W, C]`, flat, with their padding filled. */
+  readonly waiting: Uint8Array
+}
+
+export class ShardedWriter {
+  readonly #options: ShardedWriterOptions
   readonly #capacity: number
   readonly #labels: Array<number> = []
   readonly #shards: Array<ShardedSplit["shards"][number]> = []
-  #open: PreparedImages<A> | undefined
+  #open: PreparedImages<number> | undefined
 
-  constructor(options: ShardedWriterOptions<A>) {
-    const { height, width, channels } = options.size
+  constructor(options: ShardedWriterOptions, from?: WriterState) {
     this.#options = options
-    this.#capacity = Math.max(1, Math.floor(options.shardBytes / (height * width * channels)))
+    this.#capacity = Math.max(1, Math.floor(options.shardBytes / this.#imageBytes))
+    if (from !== undefined) this.#restore(from)
   }
 
-  readonly add = Effect.fnUntraced({ self: this }, function* (example: Prepared<A>) {
-    this.#open ??= new PreparedImages<A>(this.#capacity, this.#options.size)
-    this.#open.add(example)
-    this.#labels.push(this.#options.labelOf(example.about))
-    if (this.#open.about.length === this.#capacity) yield* this.#put(this.#open)
+  readonly add = Effect.fnUntraced({ self: this }, function* (image: FittedImage, label: number) {
+    const open = this.#hold(image, label)
+    if (open.about.length === this.#capacity) yield* this.#put(open)
   })
+
+  /** Between two images. */
+  get state(): WriterState {
+    this.#open?.fillPadding(this.#options.paddingColour)
+    const waiting = this.#open?.images ?? new Uint8Array()
+    return { shards: [...this.#shards], labels: Int32Array.from(this.#labels), waiting }
+  }
 
   /** The split, when all have been added. */
   readonly finish = Effect.fnUntraced({ self: this }, function* () {
@@ -48,11 +60,35 @@ export class ShardedWriter<A> {
     return { numExamples, height, width, channels, labels, shards: this.#shards } satisfies ShardedSplit
   })
 
-  readonly #put = Effect.fnUntraced({ self: this }, function* (images: PreparedImages<A>) {
-    const { encode, paddingColour, store } = this.#options
+  get #imageBytes(): number {
+    const { height, width, channels } = this.#options.size
+    return height * width * channels
+  }
+
+  #restore({ labels, shards, waiting }: WriterState): void {
+    const { height, width } = this.#options.size
+    const extent = { rows: height, columns: width }
+    const first = labels.length - waiting.length / this.#imageBytes
+    this.#shards.push(...shards)
+    for (const [at, label] of labels.entries()) {
+      const start = (at - first) * this.#imageBytes
+      if (at < first) this.#labels.push(label)
+      else this.#hold({ extent, pixels: waiting.subarray(start, start + this.#imageBytes) }, label)
+    }
+  }
+
+  #hold(image: FittedImage, label: number): PreparedImages<number> {
+    this.#open ??= new PreparedImages<number>(this.#capacity, this.#options.size)
+    this.#open.add({ ...image, about: label })
+    this.#labels.push(label)
+    return this.#open
+  }
+
+  readonly #put = Effect.fnUntraced({ self: this }, function* (images: PreparedImages<number>) {
+    const { paddingColour, store } = this.#options
     images.fillPadding(paddingColour)
     const numExamples = images.about.length
-    this.#shards.push({ ...(yield* store.put(encode(images))), numExamples })
+    this.#shards.push({ ...(yield* store.put(encodeLabelledImages(labelledOf(images)))), numExamples })
     images.clear()
   })
 }

@@ -12,8 +12,16 @@ export interface ChannelStatistics {
 export class ChannelHistograms {
   private readonly counts: ReadonlyArray<Float64Array>
 
-  constructor(channels: number) {
-    this.counts = Array.from({ length: channels }, () => new Float64Array(256))
+  /** `from` are the `values` of another. */
+  constructor(channels: number, from?: ReadonlyArray<ReadonlyArray<number>>) {
+    this.counts = Array.from({ length: channels }, (_, channel) =>
+      from === undefined ? new Float64Array(256) : Float64Array.from(from[channel]!)
+    )
+  }
+
+  /** `[C][256]` */
+  get values(): ReadonlyArray<ReadonlyArray<number>> {
+    return this.counts.map((histogram) => Array.from(histogram))
   }
 
   /** Whole pixels, from the first value up to, not including, the last. */

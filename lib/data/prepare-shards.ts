@@ -5,11 +5,12 @@ import type { Normalization } from "./augment/normalization.ts"
 import { ChannelHistograms } from "./channel-statistics.ts"
 import { paddingColour, type Target } from "./fit-image.ts"
 import type { Prepared } from "./prepare-example.ts"
-import { type Reading, readExamples, type TaskData } from "./read-examples.ts"
+import type { FinishedSplit, Keeper, StartedSplit } from "./preparing-state.ts"
+import { type Reading, type ReadingPosition, readExamples, type TaskData } from "./read-examples.ts"
 import { ShardedWriter } from "./ShardedWriter.ts"
 import { windowShards } from "./sharded-order.ts"
 import type { ShardImage } from "./shards.ts"
-import { stratifiedCut } from "./stratified-split.ts"
+import { StratifiedCut } from "./stratified-split.ts"
 
 /**
  * What is in memory at a time. No param: it shapes what is written, so it is a constant of the code, which
@@ -41,34 +42,85 @@ export const exceedsWindow = (count: number, target: Target, { shardBytes }: Sha
 
 type LabelledReading<X extends ShardImage, A, E> = Reading<X, A, E> & { readonly data: Labelled<X, A, E> }
 
-const writerOf = Effect.fnUntraced(function* <X extends ShardImage, A, E>(
-  { data, target }: LabelledReading<X, A, E>,
-  { shardBytes }: ShardBounds,
-  mean: ReadonlyArray<number>
+export interface Sharding<E, R> {
+  readonly bounds: ShardBounds
+  readonly keeper: Keeper<E, R>
+}
+
+interface Writing {
+  /** Per channel, 0…1: the colour of padding. */
+  readonly mean: ReadonlyArray<number>
+  /** The fraction of each class that is set aside. */
+  readonly validation: number
+  readonly isMeasured: boolean
+}
+
+/** Writes a split, or what an earlier attempt has left of it. */
+const writeSplit = Effect.fnUntraced(function* <X extends ShardImage, A, E, E2, R>(
+  reading: LabelledReading<X, A, E>,
+  { bounds, keeper }: Sharding<E2, R>,
+  { isMeasured, mean, validation }: Writing
 ) {
-  const { encode, labelOf } = data
+  const { data, name, target } = reading
   const store = yield* BlobStore
-  const { height, width, channels } = target
-  const size = { height, width, channels }
-  return new ShardedWriter<A>({
-    store,
-    size,
-    shardBytes,
-    labelOf,
-    encode,
-    paddingColour: paddingColour(mean)
+  const { shardBytes } = bounds
+  const from = keeper.started(name)
+  const cut = new StratifiedCut(validation, from?.cut)
+  const histograms = new ChannelHistograms(target.channels, from?.histograms)
+  const [kept, taken] = [0, 1].map((at) => {
+    const options = { store, size: target, shardBytes, paddingColour: paddingColour(mean) }
+    return new ShardedWriter(options, from?.writers[at])
+  }) as [ShardedWriter, ShardedWriter]
+  const use = (example: Prepared<A>) => {
+    const label = data.labelOf(example.about)
+    if (cut.takes(label)) return taken.add(example, label)
+    if (isMeasured) histograms.countImage(example, target.width)
+    return kept.add(example, label)
+  }
+  const stateAt = (position: ReadingPosition): StartedSplit => ({
+    ...{ name, position, mean, histograms: histograms.values, cut: cut.state },
+    writers: [kept.state, taken.state]
   })
+  const stops = {
+    from: from?.position,
+    between: (position: ReadingPosition) => keeper.keep(() => stateAt(position))
+  }
+  const quarantined = yield* readExamples(reading, use, stops)
+  const made: FinishedSplit = {
+    split: yield* kept.finish(),
+    taken: validation === 0 ? null : yield* taken.finish(),
+    statistics: isMeasured ? histograms.statistics : null,
+    quarantined
+  }
+  yield* keeper.finish(name, made)
+  return made
 })
 
 /** A split in the order of its images. */
-export const inShards = Effect.fnUntraced(function* <X extends ShardImage, A, E>(
+export const inShards = Effect.fnUntraced(function* <X extends ShardImage, A, E, E2, R>(
   reading: LabelledReading<X, A, E>,
-  bounds: ShardBounds,
+  sharding: Sharding<E2, R>,
   mean: ReadonlyArray<number>
 ) {
-  const writer = yield* writerOf(reading, bounds, mean)
-  const quarantined = yield* readExamples(reading, writer.add)
-  return { split: yield* writer.finish(), quarantined }
+  const writing = { mean, validation: 0, isMeasured: false }
+  return sharding.keeper.finished(reading.name) ?? (yield* writeSplit(reading, sharding, writing))
+})
+
+/** Of the images that `writeSplit` keeps. */
+const meanOf = Effect.fnUntraced(function* <X extends ShardImage, A, E, E2, R>(
+  reading: LabelledReading<X, A, E>,
+  { keeper }: Sharding<E2, R>,
+  validation: number
+) {
+  const { data, target } = reading
+  const cut = new StratifiedCut(validation)
+  const histograms = new ChannelHistograms(target.channels)
+  const use = (example: Prepared<A>) =>
+    Effect.sync(() => {
+      if (!cut.takes(data.labelOf(example.about))) histograms.countImage(example, target.width)
+    })
+  yield* readExamples(reading, use, { between: () => keeper.keep(undefined) })
+  return histograms.statistics.mean
 })
 
 /**
@@ -76,34 +128,27 @@ export const inShards = Effect.fnUntraced(function* <X extends ShardImage, A, E>
  * at a time. So many of each class are set aside for validation; the rest is measured. Padding has the mean
  * colour, so where it is neither given nor to be known beforehand, all images are read twice.
  */
-export const trainInShards = Effect.fnUntraced(function* <X extends ShardImage, A, E>(
+export const trainInShards = Effect.fnUntraced(function* <X extends ShardImage, A, E, E2, R>(
   reading: LabelledReading<X, A, E>,
-  bounds: ShardBounds,
+  sharding: Sharding<E2, R>,
   { given, validation }: { readonly given: Normalization | undefined; readonly validation: number }
 ) {
-  const { data, target } = reading
+  const { name, target } = reading
+  const { bounds, keeper } = sharding
   const mixed = { ...reading, mixedBytes: bounds.mixedBytes }
-  const pass = Effect.fnUntraced(function* (
-    writers?: Readonly<Record<"train" | "validation", ShardedWriter<A>>>
-  ) {
-    const isTaken = stratifiedCut(validation)
-    const histograms = new ChannelHistograms(target.channels)
-    const quarantined = yield* readExamples(mixed, (example: Prepared<A>) => {
-      const taken = isTaken(data.labelOf(example.about))
-      if (!taken) histograms.countImage(example, target.width)
-      return writers?.[taken ? "validation" : "train"].add(example) ?? Effect.void
-    })
-    return { statistics: given ?? histograms.statistics, quarantined }
-  })
   const black = Array.from({ length: target.channels }, () => 0)
-  const mean = given?.mean ?? (target.fit === "pad" ? (yield* pass()).statistics.mean : black)
-  const writers = {
-    train: yield* writerOf(reading, bounds, mean),
-    validation: yield* writerOf(reading, bounds, mean)
-  }
+  const isUnknown = given === undefined && target.fit === "pad"
+  const known = keeper.started(name)?.mean ?? given?.mean
+  const writing = Effect.fnUntraced(function* () {
+    const mean = known ?? (isUnknown ? yield* meanOf(mixed, sharding, validation) : black)
+    return yield* writeSplit(mixed, sharding, { mean, validation, isMeasured: given === undefined })
+  })
+  const made = keeper.finished(name) ?? (yield* writing())
+  const { quarantined, split, statistics, taken } = made
   return {
-    ...(yield* pass(writers)),
-    train: yield* writers.train.finish(),
-    validation: validation === 0 ? undefined : yield* writers.validation.finish()
+    statistics: given ?? statistics!,
+    quarantined,
+    train: split,
+    validation: taken ?? undefined
   }
 })

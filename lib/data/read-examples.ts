@@ -51,6 +51,21 @@ export interface Reading<X extends ShardImage, A, E> {
   readonly mixedBytes?: number | undefined
 }
 
+/** Between two groups of shards: what was handed out, and what is the same whoever reads on from here. */
+export interface ReadingPosition {
+  /** Groups that are done. */
+  readonly groups: number
+  /** Examples in them. */
+  readonly seen: number
+  readonly quarantined: ReadonlyArray<SetAside>
+}
+
+export interface ReadingStops<E, R> {
+  readonly from?: ReadingPosition | undefined
+  /** Called between groups. */
+  readonly between: (position: ReadingPosition) => Effect.Effect<void, E, R>
+}
+
 /** Decodes in flight at once: enough to keep a few decoding threads busy. */
 const decodesAtOnce = 8
 
@@ -100,15 +115,24 @@ const chunksOf = <X>(examples: ReadonlyArray<X>, { channels, height, width }: Ta
 }
 
 /** Hands each usable example to `use`; what cannot be used is left out and returned. */
-export const readExamples = Effect.fnUntraced(function* <X extends ShardImage, A, E, E2, R>(
+export const readExamples = Effect.fnUntraced(function* <
+  X extends ShardImage,
+  A,
+  E,
+  E2,
+  R,
+  E3 = never,
+  R3 = never
+>(
   reading: Reading<X, A, E>,
-  use: (prepared: Prepared<A>) => Effect.Effect<void, E2, R>
+  use: (prepared: Prepared<A>) => Effect.Effect<void, E2, R>,
+  { between, from }: ReadingStops<E3, R3> = { between: () => Effect.void }
 ) {
   const { data, limit, name, split, target } = reading
   const store = yield* BlobStore
   const { firsts, groups, mixing } = yield* planReading(reading)
   const isSelected = limitExamples(name, split.numExamples, reading)
-  const quarantined: Array<SetAside> = []
+  const quarantined: Array<SetAside> = [...(from?.quarantined ?? [])]
   const prepareAll = Effect.fnUntraced(function* (examples: ReadonlyArray<X>) {
     const outcomes = yield* Effect.forEach(examples, (one) => Effect.result(data.prepare(one, target)), {
       concurrency: decodesAtOnce
@@ -119,8 +143,9 @@ export const readExamples = Effect.fnUntraced(function* <X extends ShardImage, A
       else quarantined.push({ file: origin, reason: outcome.failure.reason })
     }
   })
-  let seen = 0
+  let seen = from?.seen ?? 0
   for (const [index, group] of groups.entries()) {
+    if (index < (from?.groups ?? 0)) continue
     const selected: Array<X> = []
     for (const at of group) {
       const shard = split.shards[at]!
@@ -133,6 +158,7 @@ export const readExamples = Effect.fnUntraced(function* <X extends ShardImage, A
     const examples = order === undefined ? selected : Array.from(order, (at) => selected[at]!)
     for (const chunk of chunksOf(examples, target)) yield* prepareAll(chunk)
     yield* reading.onProgress(seen)
+    if (index + 1 < groups.length) yield* between({ groups: index + 1, seen, quarantined: [...quarantined] })
   }
   yield* checkSetAside(name, capacityOf(split, limit), quarantined, reading.maxUnreadable)
   return quarantined as ReadonlyArray<SetAside>

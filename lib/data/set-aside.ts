@@ -1,12 +1,10 @@
 /** Files that cannot be used: they are listed with the reason, and too many of them are an error. */
-import { Effect } from "effect"
+import { Effect, Schema } from "effect"
 import { DatasetInvalid } from "./DatasetInvalid.ts"
 
 /** A file that cannot be used, and why. */
-export interface SetAside {
-  readonly file: string
-  readonly reason: string
-}
+export const SetAside = Schema.Struct({ file: Schema.String, reason: Schema.String })
+export type SetAside = typeof SetAside.Type
 
 /**
  * Fails with `DatasetInvalid` where nothing is left of `count` images, or more than the fraction

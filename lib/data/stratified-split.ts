@@ -37,14 +37,33 @@ export const stratifiedSplit = (labels: ArrayLike<number>, fraction: number, see
  * The same shares of every class from images that come one after another: whether this one, of this class, is
  * taken. Which ones these are follows from the order alone.
  */
-export const stratifiedCut = (fraction: number): ((label: number) => boolean) => {
-  const classes = new Map<number, { members: number; taken: number }>()
-  return (label) => {
-    const seen = classes.get(label) ?? { members: 0, taken: 0 }
-    classes.set(label, seen)
+export class StratifiedCut {
+  readonly #fraction: number
+  readonly #classes: Map<number, SeenOfClass>
+
+  constructor(fraction: number, from: CutState = []) {
+    this.#fraction = fraction
+    this.#classes = new Map(from.map(([label, members, taken]) => [label, { members, taken }]))
+  }
+
+  takes(label: number): boolean {
+    const seen = this.#classes.get(label) ?? { members: 0, taken: 0 }
+    this.#classes.set(label, seen)
     seen.members += 1
-    const isTaken = seen.taken < Math.min(shareOf(seen.members, fraction), seen.members - 1)
+    const isTaken = seen.taken < Math.min(shareOf(seen.members, this.#fraction), seen.members - 1)
     if (isTaken) seen.taken += 1
     return isTaken
   }
+
+  get state(): CutState {
+    return Array.from(this.#classes, ([label, { members, taken }]) => [label, members, taken])
+  }
 }
+
+interface SeenOfClass {
+  members: number
+  taken: number
+}
+
+/** Of each class that was seen. */
+export type CutState = ReadonlyArray<readonly [label: number, members: number, taken: number]>

@@ -5,7 +5,7 @@
 import { mkdirSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Schema } from "effect"
+import { Effect, Exit, Layer, Option, Ref, Result, Schema } from "effect"
 import { hasherLayer } from "../../infra/hashing.ts"
 import { layer as codecLayer } from "../../infra/images/SharpImageCodec.ts"
 import { cachedBlobStoreLayer } from "../../infra/stores/cachedBlobStore.ts"
@@ -20,6 +20,7 @@ import { type LabelledImage, ShardWriter } from "../../lib/data/shards.ts"
 import { BlobStore } from "../../lib/storage/BlobStore.ts"
 import { blobStoreLayer } from "../../lib/storage/blobs.ts"
 import { TrainingParams } from "../../lib/train/TrainingParams.ts"
+import { JobContext } from "../../lib/workflow/JobContext.ts"
 import type { ImageDatasetValue } from "../../stages/artifacts.ts"
 import { run as distill } from "../../stages/distill.run.ts"
 import { DistillParams } from "../../stages/distill.ts"
@@ -36,7 +37,7 @@ import { skipNote, startVersitygw, versitygwMissing } from "../support/versitygw
 
 const side = 8
 /** Bytes of four images: what is more than 32 of them is in shards. */
-const bounds = { shardBytes: 4 * side * side, mixedBytes: 40 * 1024 }
+const bounds = { shardBytes: 4 * side * side, mixedBytes: 40 * 1024, intervalMillis: 0 }
 
 /** Its first pixel tells it apart; the upper or the lower half is bright. */
 const image = (index: number): LabelledImage => {
@@ -157,6 +158,98 @@ describe("preprocess of more images than a window of shards", () => {
         assert.deepStrictEqual(yield* prepare(dataset, params), yield* run(argsOf(dataset, params)))
       }
     }).pipe(Effect.provide(memory))
+  )
+})
+
+/** An attempt of a job whose state is in `saved`; it is killed where it reports for the n-th time. */
+const attempt = (saved: Ref.Ref<Option.Option<Uint8Array>>, notes: Array<string> = []) => {
+  const job = (killedAt: number, stopsAt: number) =>
+    Effect.gen(function* () {
+      const reported = yield* Ref.make(0)
+      const asked = yield* Ref.make(0)
+      return JobContext.of({
+        ...(yield* JobContext),
+        note: (line) => Effect.sync(() => void notes.push(line)),
+        report: () =>
+          Effect.flatMap(
+            Ref.updateAndGet(reported, (count) => count + 1),
+            (count) => (count === killedAt ? Effect.die("killed") : Effect.void)
+          ),
+        stopRequested: Ref.modify(asked, (count) => [count + 1 >= stopsAt, count + 1] as const),
+        loadResumePoint: Ref.get(saved),
+        saveResumePoint: (bytes) => Ref.set(saved, Option.some(bytes))
+      })
+    })
+  return <A, E, R>(
+    effect: Effect.Effect<A, E, R>,
+    { killedAt = Number.POSITIVE_INFINITY, stopsAt = Number.POSITIVE_INFINITY } = {}
+  ) => Effect.provideServiceEffect(effect, JobContext, job(killedAt, stopsAt))
+}
+
+describe("preparing that was cut off", () => {
+  const many: ReadonlyArray<Partial<typeof PreprocessParams.Encoded>> = [
+    { validation: 0 },
+    { validation: 0.2, limit: 70 },
+    { validation: 0.2, fit: "pad", height: side + 2 }
+  ]
+  it.effect.each(many)("by a kill anywhere, %o, goes on to the same bytes", (params) =>
+    Effect.gen(function* () {
+      const dataset = yield* storeDataset(90, 40)
+      const whole = yield* prepare(dataset, params)
+      let numKills = 0
+      for (let killedAt = 1; ; killedAt++) {
+        const notes: Array<string> = []
+        const saved = yield* Ref.make(Option.none<Uint8Array>())
+        const run = attempt(saved, notes)
+        const first = yield* Effect.exit(run(prepare(dataset, params), { killedAt }))
+        if (Exit.isSuccess(first)) break
+        numKills++
+        assert.deepStrictEqual(yield* run(prepare(dataset, params)), whole)
+        const isSaved = Option.isSome(yield* Ref.get(saved)) && notes.length > 0
+        if (killedAt > 9) assert.isTrue(isSaved, notes.join())
+        assert.isTrue(notes.every((line) => line.startsWith("goes on after the images of ")))
+      }
+      assert.isAbove(numKills, 12)
+    }).pipe(Effect.provide(memory))
+  )
+
+  it.effect("by a stop, reads no group twice", () =>
+    Effect.gen(function* () {
+      const dataset = yield* storeDataset(90, 40)
+      const whole = yield* prepare(dataset, { validation: 0.2 })
+      const notes: Array<string> = []
+      const run = attempt(yield* Ref.make(Option.none<Uint8Array>()), notes)
+      let numStops = 0
+      for (;;) {
+        const exit = yield* Effect.result(run(prepare(dataset, { validation: 0.2 }), { stopsAt: 1 }))
+        if (Result.isSuccess(exit)) {
+          assert.deepStrictEqual(exit.success, whole)
+          break
+        }
+        assert.strictEqual((exit.failure as { readonly _tag: string })._tag, "JobStopped")
+        numStops++
+      }
+      // Between any two groups once.
+      assert.strictEqual(numStops, notes.length)
+      assert.strictEqual(new Set(notes).size, notes.length)
+      assert.match(notes[0]!, /^goes on after the images of \d+ of train$/)
+      assert.match(notes.at(-1)!, /^goes on after the images of train, 3\d of test$/)
+    }).pipe(Effect.provide(memory))
+  )
+
+  it.effect("starts anew where a shard that was written is gone", () =>
+    Effect.gen(function* () {
+      const saved = yield* Ref.make(Option.none<Uint8Array>())
+      const notes: Array<string> = []
+      const run = attempt(saved, notes)
+      const prepareAnew = Effect.gen(function* () {
+        return yield* prepare(yield* storeDataset(90, 40), { validation: 0 })
+      })
+      yield* Effect.exit(Effect.provide(run(prepareAnew, { killedAt: 12 }), memory))
+      const whole = yield* Effect.provide(prepareAnew, memory)
+      assert.deepStrictEqual(yield* Effect.provide(run(prepareAnew), memory), whole)
+      assert.deepStrictEqual(notes, ["what an earlier attempt has prepared cannot be used: it starts anew"])
+    }).pipe(Effect.provide(services))
   )
 })
 

@@ -195,8 +195,8 @@ describe("training that goes on elsewhere", () => {
       assert.deepStrictEqual(numericsOf(further), [{ earlierNumerics: [numerics], numerics: other }])
       assert.deepStrictEqual(further.notes, [
         "resumes after epoch 4",
-        `it was computed with ${numerics.backend} (${numerics.library}), threads ${numerics.threads} so far, ` +
-          "and goes on with other (library 2), threads 4"
+        `it was computed with ${numerics.backend} (${numerics.library}), threads ${numerics.threads} ` +
+          "so far, and goes on with other (library 2), threads 4"
       ])
       // All its epochs are stored: nothing is computed, so nothing goes on.
       const whole = yield* trained({ epochs: 5 })

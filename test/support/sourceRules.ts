@@ -20,7 +20,7 @@ const importRules: ReadonlyArray<ImportRule> = [
   { from: "stages/artifacts.ts", own: ["lib/"], packages: ["effect"] },
   {
     from: "stages/",
-    own: ["stages/artifacts.ts", "stages/trained-weights.ts", "lib/"],
+    own: ["stages/artifacts.ts", "stages/preparing-keeper.ts", "stages/trained-weights.ts", "lib/"],
     packages: ["effect"]
   },
   { from: "lib/workflow/", own: ["lib/workflow/", "lib/storage/"], packages: ["effect"] },
