@@ -1,13 +1,11 @@
 /** The body of `preprocess`: the tasks differ in how one example is prepared and how a split is written. */
 import { Effect } from "effect"
-import type { Normalization } from "../lib/data/augment/normalization.ts"
 import { encodeBoxedImages } from "../lib/data/boxed-images.ts"
-import { imageStatistics } from "../lib/data/channel-statistics.ts"
 import { DatasetInvalid } from "../lib/data/DatasetInvalid.ts"
 import { paddingColour, type Target } from "../lib/data/fit-image.ts"
 import { encodeLabelledImages } from "../lib/data/labelled-images.ts"
 import { encodeMaskedImages } from "../lib/data/masked-images.ts"
-import { boxedOf, labelledOf, maskedOf, PreparedImages } from "../lib/data/PreparedImages.ts"
+import { boxedOf, labelledOf, maskedOf, type PreparedImages } from "../lib/data/PreparedImages.ts"
 import type { ShardedSplit } from "../lib/data/PreparedSplit.ts"
 import {
   type PreparedBoxes,
@@ -15,19 +13,18 @@ import {
   prepareLabelled,
   prepareMasked
 } from "../lib/data/prepare-example.ts"
+import { inMemory, trainInMemory } from "../lib/data/prepare-memory.ts"
 import {
   exceedsWindow,
-  imageBytes,
   inShards,
   isLabelled,
   type ShardBounds,
   trainInShards,
   usualBounds
 } from "../lib/data/prepare-shards.ts"
-import { capacityOf, type Reading, readExamples, type TaskData } from "../lib/data/read-examples.ts"
+import { capacityOf, type TaskData } from "../lib/data/read-examples.ts"
 import { checkSetAside } from "../lib/data/set-aside.ts"
 import { readBoxShard, readMaskShard, readShard, type ShardImage } from "../lib/data/shards.ts"
-import { stratifiedSplit } from "../lib/data/stratified-split.ts"
 import { BlobStore } from "../lib/storage/BlobStore.ts"
 import { JobContext } from "../lib/workflow/JobContext.ts"
 import type { ImageDatasetValue, PreparedDatasetValue, Split, TaskName } from "./artifacts.ts"
@@ -35,28 +32,6 @@ import { preparingKeeper, usualIntervalMillis } from "./preparing-keeper.ts"
 import { givenNormalization, type PreprocessParams } from "./preprocess.ts"
 
 type Params = typeof PreprocessParams.Type
-
-/** A split with boxes or masks is held until it is written: 64 GiB are more than most machines have. */
-const heldBytesMax = 2 ** 36
-
-const checkFits = (name: string, count: number, target: Target) => {
-  const sizeBytes = count * imageBytes(target)
-  if (sizeBytes <= heldBytesMax) return Effect.void
-  const gigabytes = (sizeBytes / 1e9).toFixed(0)
-  const reason =
-    `its ${count} images take ${gigabytes} GB at ${target.height} × ${target.width}, and where they have ` +
-    "boxes or masks all of them are held in memory: set `limit`, or a smaller size"
-  return Effect.fail(new DatasetInvalid({ dataset: `split "${name}"`, reason }))
-}
-
-const inMemory = Effect.fnUntraced(function* <X extends ShardImage, A, E>(reading: Reading<X, A, E>) {
-  const { limit, name, split, target } = reading
-  const capacity = capacityOf(split, limit)
-  yield* checkFits(name, capacity, target)
-  const prepared = new PreparedImages<A>(capacity, target)
-  const quarantined = yield* readExamples(reading, (example) => Effect.sync(() => prepared.add(example)))
-  return { split: prepared, quarantined }
-})
 
 /** What `ingest` set aside counts too: a class nobody listed would otherwise cost half the data unnoticed. */
 const checkIngested = ({ quarantined, splits }: ImageDatasetValue, { maxUnreadable }: Params) => {
@@ -74,24 +49,6 @@ const splitNamed = (dataset: ImageDatasetValue, name: string) => {
 
 /** A split that is read: held, or written as shards already. */
 type Made<A> = PreparedImages<A> | ShardedSplit
-
-/** The fraction `validation` is cut off; the rest is measured unless params say by what to normalise. */
-const trainInMemory = Effect.fnUntraced(function* <X extends ShardImage, A, E>(
-  reading: Reading<X, A, E>,
-  { given, validation }: { readonly given: Normalization | undefined; readonly validation: number }
-) {
-  const { labelOf = () => 0 } = reading.data
-  const { quarantined, split } = yield* inMemory(reading)
-  const { kept, taken } = stratifiedSplit(split.about.map(labelOf), validation, reading.seed)
-  const train = validation === 0 ? split : split.pick(kept)
-  const { images, extents } = train
-  return {
-    train,
-    validation: validation === 0 ? undefined : split.pick(taken),
-    statistics: given ?? imageStatistics({ images, ...reading.target }, extents),
-    quarantined
-  }
-})
 
 const targetOf = ({ channels, fit, height, width }: Params, task: TaskName): Target => ({
   channels,

@@ -1,7 +1,7 @@
 /** Labelled images of a split as shards, written while they come: no more than one shard of them is held. */
 import { Effect } from "effect"
 import type { BlobStore } from "../storage/BlobStore.ts"
-import type { FittedImage, Target } from "./fit-image.ts"
+import { type FittedImage, imageBytes, type Target } from "./fit-image.ts"
 import { encodeLabelledImages, encodeLabels } from "./labelled-images.ts"
 import { labelledOf, PreparedImages } from "./PreparedImages.ts"
 import type { ShardedSplit } from "./PreparedSplit.ts"
@@ -34,7 +34,7 @@ export class ShardedWriter {
 
   constructor(options: ShardedWriterOptions, from?: WriterState) {
     this.#options = options
-    this.#capacity = Math.max(1, Math.floor(options.shardBytes / this.#imageBytes))
+    this.#capacity = Math.max(1, Math.floor(options.shardBytes / imageBytes(this.#options.size)))
     if (from !== undefined) this.#restore(from)
   }
 
@@ -60,20 +60,16 @@ export class ShardedWriter {
     return { numExamples, height, width, channels, labels, shards: this.#shards } satisfies ShardedSplit
   })
 
-  get #imageBytes(): number {
-    const { height, width, channels } = this.#options.size
-    return height * width * channels
-  }
-
   #restore({ labels, shards, waiting }: WriterState): void {
     const { height, width } = this.#options.size
     const extent = { rows: height, columns: width }
-    const first = labels.length - waiting.length / this.#imageBytes
+    const sizeBytes = imageBytes(this.#options.size)
+    const first = labels.length - waiting.length / sizeBytes
     this.#shards.push(...shards)
     for (const [at, label] of labels.entries()) {
-      const start = (at - first) * this.#imageBytes
+      const start = (at - first) * sizeBytes
       if (at < first) this.#labels.push(label)
-      else this.#hold({ extent, pixels: waiting.subarray(start, start + this.#imageBytes) }, label)
+      else this.#hold({ extent, pixels: waiting.subarray(start, start + sizeBytes) }, label)
     }
   }
 

@@ -14,6 +14,10 @@ export interface Target {
   readonly fit: Fit
 }
 
+/** Raw, of one image. */
+export const imageBytes = ({ channels, height, width }: Omit<Target, "fit">): number =>
+  height * width * channels
+
 /** So many rows and columns, from the top left, are image; the rest is padding. */
 export interface Extent {
   readonly rows: number

@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import { BlobStore } from "../storage/BlobStore.ts"
 import type { Normalization } from "./augment/normalization.ts"
 import { ChannelHistograms } from "./channel-statistics.ts"
-import { paddingColour, type Target } from "./fit-image.ts"
+import { imageBytes, paddingColour, type Target } from "./fit-image.ts"
 import type { Prepared } from "./prepare-example.ts"
 import type { FinishedSplit, Keeper, StartedSplit } from "./preparing-state.ts"
 import { type Reading, type ReadingPosition, readExamples, type TaskData } from "./read-examples.ts"
@@ -33,8 +33,6 @@ type Labelled<X extends ShardImage, A, E> = TaskData<X, A, E> & Required<Pick<Ta
 
 export const isLabelled = <X extends ShardImage, A, E>(data: TaskData<X, A, E>): data is Labelled<X, A, E> =>
   data.labelOf !== undefined
-
-export const imageBytes = ({ channels, height, width }: Target): number => height * width * channels
 
 /** Whether so many images are more than a window of shards. What is not lies in memory, as one blob. */
 export const exceedsWindow = (count: number, target: Target, { shardBytes }: ShardBounds): boolean =>
