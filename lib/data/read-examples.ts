@@ -144,8 +144,7 @@ export const readExamples = Effect.fnUntraced(function* <
     }
   })
   let seen = from?.seen ?? 0
-  for (const [index, group] of groups.entries()) {
-    if (index < (from?.groups ?? 0)) continue
+  const readGroup = Effect.fnUntraced(function* (index: number, group: ReadonlyArray<number>) {
     const selected: Array<X> = []
     for (const at of group) {
       const shard = split.shards[at]!
@@ -157,6 +156,10 @@ export const readExamples = Effect.fnUntraced(function* <
     const order = mixing?.derive("group", index).permutation(selected.length)
     const examples = order === undefined ? selected : Array.from(order, (at) => selected[at]!)
     for (const chunk of chunksOf(examples, target)) yield* prepareAll(chunk)
+  })
+  for (const [index, group] of groups.entries()) {
+    if (index < (from?.groups ?? 0)) continue
+    yield* readGroup(index, group)
     yield* reading.onProgress(seen)
     if (index + 1 < groups.length) yield* between({ groups: index + 1, seen, quarantined: [...quarantined] })
   }

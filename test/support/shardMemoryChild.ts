@@ -10,6 +10,7 @@ import { layer as codecLayer } from "../../infra/images/SharpImageCodec.ts"
 import { fileObjectStoreLayer } from "../../infra/stores/FileObjectStore.ts"
 import { encodeNetpbm } from "../../lib/data/formats/netpbm.ts"
 import { openSplit } from "../../lib/data/open-split.ts"
+import { usualBounds } from "../../lib/data/prepare-shards.ts"
 import { ShardWriter } from "../../lib/data/shards.ts"
 import { loadClassifier } from "../../lib/models/Classifier.ts"
 import { BlobStore } from "../../lib/storage/BlobStore.ts"
@@ -20,7 +21,7 @@ import { TrainingParams } from "../../lib/train/TrainingParams.ts"
 import { classificationTask } from "../../lib/train/tasks/classification.ts"
 import { JobContext } from "../../lib/workflow/JobContext.ts"
 import { PreparedDataset } from "../../stages/artifacts.ts"
-import { run as preprocess } from "../../stages/preprocess.run.ts"
+import { runWithin } from "../../stages/preprocess.run.ts"
 import { PreprocessParams } from "../../stages/preprocess.ts"
 import { native } from "./runtimes.ts"
 import { jobLayer } from "./stageServices.ts"
@@ -43,14 +44,14 @@ const ingestedShard = Effect.gen(function* () {
   return yield* (yield* BlobStore).put(writer.finish()!)
 })
 
-/** The same shard again and again: what is prepared of them differs, since it is mixed. */
+/** States are saved, and not kept. The same shard again and again: what is prepared of them differs, since it is mixed. */
 const prepare = Effect.gen(function* () {
   const shard = yield* ingestedShard
   const splitOf = (numShards: number) => ({
     numExamples: numShards * perIngested,
     shards: Array.from({ length: numShards }, () => shard)
   })
-  const prepared = yield* preprocess({
+  const prepared = yield* runWithin({ ...usualBounds, intervalMillis: 10_000 })({
     params: Schema.decodeSync(PreprocessParams)({ height: side, width: side, channels: 3, validation: 0.02 }),
     inputs: {
       dataset: {
