@@ -141,16 +141,32 @@ const ablationLines = ({ name }: Experiment, measured: ReadonlyArray<MeasuredRow
   return [...head, ...rows.map(gainLine), ...sums]
 }
 
+/** In the corner that falling curves leave free: what is drawn, and whose it is. */
+const legend = (what: string, variants: ReadonlyArray<string>): string => {
+  const lines = [`${what}, each seed`, ...variants].map((text, line) => {
+    const y = 24 + 16 * line
+    const [colour, dashes] = [colours[line - 1], line === 1 ? ' stroke-dasharray="5 3"' : ""]
+    const mark = `<path d="M270 ${y - 4}h24" fill="none" stroke="${colour}" stroke-width="2"${dashes}/>`
+    const words = `<text x="${line === 0 ? 270 : 300}" y="${y}" fill="${greys.text}">${text}</text>`
+    return line === 0 ? words : `${mark}${words}`
+  })
+  return `<g font-family="sans-serif" font-size="12">${lines.join("")}</g>`
+}
+
 const writeCurves = (
   { figure, name, variants }: Experiment,
   records: ReadonlyArray<ExperimentRecord>
 ): void => {
+  const isLoss = records.every(({ curves }) => curves["training loss"] !== undefined)
+  const what = isLoss ? "training loss" : figure
   const curves = records.flatMap(({ curves, variant }) => {
-    const values = curves["training loss"] ?? curves[figure]
+    const values = curves[what]
     const colour = variants.indexOf(variant)
     return values === undefined ? [] : [{ colour, dashed: colour === 0, values }]
   })
-  writePicture(name, trainingCurves(name, curves))
+  const charted = trainingCurves(name, curves)
+  const drawn = isLoss ? charted : charted.replace(">epoch<", ">step<")
+  writePicture(name, drawn.replace("</svg>", `${legend(what, variants)}</svg>`))
 }
 
 /** Its table, or its largest differences; draws what there is to draw. */
