@@ -44,7 +44,10 @@ const ingestedShard = Effect.gen(function* () {
   return yield* (yield* BlobStore).put(writer.finish()!)
 })
 
-/** States are saved, and not kept. The same shard again and again: what is prepared of them differs, since it is mixed. */
+/**
+ * The same shard again and again: what is prepared of them differs, since it is mixed. States to go on from
+ * are made, and not kept.
+ */
 const prepare = Effect.gen(function* () {
   const shard = yield* ingestedShard
   const splitOf = (numShards: number) => ({
