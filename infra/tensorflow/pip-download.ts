@@ -11,6 +11,9 @@ export class NotFetched extends Error {
   override readonly name = "NotFetched"
 }
 
+/** pip knows one patience for the first byte and for the next: longer than both of ours, which judge. */
+const PIP_TIMEOUT_SECONDS = 60
+
 const DOWNLOAD = [
   "download",
   "--quiet",
@@ -18,7 +21,7 @@ const DOWNLOAD = [
   "--disable-pip-version-check",
   "--no-cache-dir",
   "--no-deps",
-  "--timeout=3",
+  `--timeout=${PIP_TIMEOUT_SECONDS}`,
   "--retries=0",
   "--only-binary=:all:",
   "--python-version=3.12",

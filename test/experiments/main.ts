@@ -8,21 +8,35 @@ import { parseArgs } from "node:util"
 import { experiments } from "./Experiment.ts"
 import { isRecorded, writeRecord } from "./ExperimentRecord.ts"
 
-const { positionals, values } = parseArgs({
-  allowPositionals: true,
-  options: { only: { type: "string" }, seeds: { type: "string" } }
-})
+const refuse = (message: string): never => {
+  console.error(message)
+  process.exit(2)
+}
+
+const argumentsOf = () => {
+  try {
+    return parseArgs({
+      allowPositionals: true,
+      options: { only: { type: "string" }, seeds: { type: "string" }, help: { type: "boolean" } }
+    })
+  } catch (cause) {
+    return refuse((cause as Error).message)
+  }
+}
+
+const { positionals, values } = argumentsOf()
+const names = ["summary", ...Object.keys(experiments)].join(", ")
+const usage = `usage: npm run experiment -- NAME [--only VARIANT,…] [--seeds 0,1,…]   (names: ${names})`
+if (values.help === true) {
+  console.log(usage)
+  process.exit(0)
+}
 const [name = ""] = positionals
 if (name === "summary") {
   await import("./summary.ts")
   process.exit(0)
 }
-const load = experiments[name]
-if (load === undefined) {
-  const names = ["summary", ...Object.keys(experiments)]
-  console.error(`usage: npm run experiment -- NAME   (names: ${names.join(", ")})`)
-  process.exit(2)
-}
+const load = experiments[name] ?? refuse(usage)
 const { experiment } = await load()
 const wanted = values.only?.split(",") ?? experiment.variants
 const seeds = values.seeds?.split(",").map(Number) ?? experiment.seeds
@@ -30,11 +44,9 @@ const isKnown =
   wanted.every((one) => experiment.variants.includes(one)) &&
   seeds.every((one) => experiment.seeds.includes(one))
 if (!isKnown) {
-  const { variants } = experiment
-  console.error(
-    `${name} has the variants ${variants.join(", ")} and the seeds ${experiment.seeds.join(", ")}`
+  refuse(
+    `${name} has the variants ${experiment.variants.join(", ")} and the seeds ${experiment.seeds.join(", ")}`
   )
-  process.exit(2)
 }
 const commit = execFileSync("git", ["rev-parse", "--short", "HEAD"], { encoding: "utf8" }).trim()
 

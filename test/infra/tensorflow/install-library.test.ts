@@ -3,6 +3,7 @@ import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_pr
 import * as fs from "node:fs/promises"
 import * as path from "node:path"
 import { createInterface } from "node:readline"
+import { setTimeout as sleep } from "node:timers/promises"
 import { Effect, Fiber } from "effect"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import type { FetchProgress } from "../../../infra/tensorflow/install-library.ts"
@@ -131,6 +132,20 @@ describe(`with pip, in a fresh home${skipped}`, () => {
       index.behave("honest")
       expect((await resolving().answer).kind).toBe("native")
       expect(await fs.readdir(rootOf(home))).toEqual([toyReleases.cpu.folder])
+    },
+    30_000
+  )
+
+  it.skipIf(!hasPip)(
+    "a network that stalls for some seconds half-way costs nothing but the seconds",
+    async () => {
+      index.behave({ stallAt: toyCpuWheels[0]!.file })
+      const stalled = resolving()
+      await index.halfway()
+      await sleep(5_000)
+      index.goOn()
+      expect(await stalled.answer).toMatchObject({ kind: "native" })
+      expect(index.asked).toHaveLength(1)
     },
     30_000
   )
