@@ -37,9 +37,10 @@ export type Weights = Readonly<Record<string, Weight>>
 export type WeightTensors = Readonly<Record<string, tf.Tensor>>
 
 /** Running statistics are measured, frozen weights are kept, every other weight is learned. */
-export const isTrainable = (spec: WeightSpec): boolean => isParameter(spec) && spec.frozen !== true
+export const isTrainable = (spec: WeightSpec): boolean => !isStatistic(spec) && spec.frozen !== true
 
-const isParameter = ({ role }: WeightSpec): boolean => role !== "running-mean" && role !== "running-variance"
+export const isStatistic = ({ role }: WeightSpec): boolean =>
+  role === "running-mean" || role === "running-variance"
 
 export const sizeOf = (shape: ReadonlyArray<number>): number =>
   shape.reduce((size, extent) => size * extent, 1)
@@ -55,7 +56,7 @@ export const zeroWeights = (specs: ReadonlyArray<WeightSpec>): Weights =>
  * `parameters()`).
  */
 export const countParameters = (specs: ReadonlyArray<WeightSpec>): number =>
-  specs.filter(isParameter).reduce((count, spec) => count + sizeOf(spec.shape), 0)
+  specs.filter((spec) => !isStatistic(spec)).reduce((count, spec) => count + sizeOf(spec.shape), 0)
 
 /** The tensor of a name; a missing one is a mistake in the model, so it ends the run. */
 export const weightOf = (weights: WeightTensors, name: string): tf.Tensor => {

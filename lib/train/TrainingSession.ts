@@ -1,7 +1,7 @@
 /** What the training loop runs on: the variables of a run, and its compiled steps. */
 import { Effect, type Scope } from "effect"
 import type { TrainingBatches } from "../data/batches.ts"
-import { isTrainable, zeroWeights } from "../nn/Weights.ts"
+import { isStatistic, isTrainable, type Weights, zeroWeights } from "../nn/Weights.ts"
 import { type Feeds, type Fetches, type TensorError, TensorRuntime } from "../tensor/Runtime.ts"
 import type { tf } from "../tensor/tf.ts"
 import {
@@ -49,6 +49,8 @@ export interface TrainingSession<I extends string> {
     isLast: boolean,
     shapes: Shapes<I> | undefined
   ) => Effect.Effect<PartOutcome, TensorError>
+  /** Running statistics as they are now: all that parts change before the last one. */
+  readonly statistics: Effect.Effect<Weights, TensorError, TensorRuntime>
   /** As it is now, where losses are scaled. */
   readonly lossScale: Effect.Effect<LossScale | undefined, TensorError, TensorRuntime>
   /** The arrays of a ResumePoint, between two updates. */
@@ -83,6 +85,9 @@ export const openSession = Effect.fn("openSession")(function* <I extends string,
       ? undefined
       : { averages: yield* makeVariables(resultingWeights(start)), decay: emaDecay }
   const learning = { task, weights, velocities, optimizer: params, lossScaling, averaging }
+  const running = Object.fromEntries(
+    task.weights.filter(isStatistic).map(({ name }) => [name, weights[name]!] as const)
+  )
   const numParts = params.batchSize / batches.batchSize
   const compiled =
     numParts === 1
@@ -92,6 +97,7 @@ export const openSession = Effect.fn("openSession")(function* <I extends string,
     resulting: averaging?.averages ?? weights,
     numParts,
     ...compiled,
+    statistics: readVariables(running),
     lossScale: lossScaling === undefined ? Effect.succeed(undefined) : readLossScaling(lossScaling),
     read: stateOf(task, { averaging, lossScaling, velocities, weights })
   }

@@ -27,7 +27,8 @@ const dataset = {
 }
 
 const params = TrainingParams.make({ epochs: 2, batchSize, microBatchSize, warmupEpochs: 0 })
-let updates = 0
+const partsMax = 2 * (batchSize / microBatchSize)
+let parts = 0
 
 await Effect.gen(function* () {
   const classifier = yield* loadClassifier({
@@ -47,7 +48,7 @@ await Effect.gen(function* () {
     }),
     params,
     start: beginning(weights, classifier.weights),
-    stopRequested: Effect.sync(() => updates++ === 2)
+    stopRequested: Effect.sync(() => parts++ === partsMax)
   })
 }).pipe(Effect.provide(native.layer), Effect.runPromise)
 

@@ -9,7 +9,7 @@ import { initializeWeights } from "../../../lib/nn/initializers.ts"
 import type { WeightSpec } from "../../../lib/nn/Weights.ts"
 import { RandomStream } from "../../../lib/tensor/random.ts"
 import { tf } from "../../../lib/tensor/tf.ts"
-import { beginning } from "../../../lib/train/ResumePoint.ts"
+import { beginning, decodeResumePoint, encodeResumePoint } from "../../../lib/train/ResumePoint.ts"
 import { train } from "../../../lib/train/Trainer.ts"
 import { microBatchSizeOf, TrainingParams } from "../../../lib/train/TrainingParams.ts"
 import type { ClassificationTask } from "../../../lib/train/tasks/classification.ts"
@@ -148,6 +148,24 @@ for (const { layer, name, skipped } of runtimes) {
         assert.deepStrictEqual(weights, (yield* train(small)).state.weights)
         assert.notDeepEqual(weights["bn1.running_mean"], parts.start.weights["bn1.running_mean"])
       }).pipe(Effect.provide(layer))
+    )
+
+    it.effect.each([{}, { emaDecay: 0.9, lossScale: "dynamic" }] as const)(
+      "stops between two parts as if the update had not begun, and goes on alike: %j",
+      (changes) =>
+        Effect.gen(function* () {
+          const toy = yield* toyTraining({ batchSize: 12, microBatchSize: 4, epochs: 2, ...changes })
+          const whole = encodeResumePoint((yield* train(toy)).state)
+          for (const parts of [1, 5, 8]) {
+            let asked = 0
+            const stopRequested = Effect.sync(() => asked++ === parts)
+            const { state, status } = yield* train({ ...toy, stopRequested })
+            assert.strictEqual(status, "stopped")
+            assert.strictEqual(state.epoch * 2 + state.step, Math.floor(parts / 3))
+            const start = yield* decodeResumePoint(encodeResumePoint(state), toy.classifier.weights)
+            assert.deepStrictEqual(encodeResumePoint((yield* train({ ...toy, start })).state), whole)
+          }
+        }).pipe(Effect.provide(layer))
     )
   })
 }

@@ -55,7 +55,7 @@ for (const { layer, name, skipped } of runtimes) {
         const toy = yield* toyTraining({ emaDecay: decay, microBatchSize: 4, lossScale: 1024 })
         const expected = encodeResumePoint((yield* train(toy)).state)
         let asked = 0
-        const stopRequested = Effect.sync(() => asked++ >= 4)
+        const stopRequested = Effect.sync(() => asked++ >= 8)
         const stopped = encodeResumePoint((yield* train({ ...toy, stopRequested })).state)
         const start = yield* decodeResumePoint(stopped, toy.classifier.weights)
         assert.deepStrictEqual([start.epoch, start.step], [1, 1])
