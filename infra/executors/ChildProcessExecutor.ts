@@ -39,8 +39,9 @@ const outcome = (
     case "Stopped":
       return Effect.fail(new JobInterrupted({ jobName }))
     case "Lost": {
-      const { how, signal } = ending
-      return Effect.fail(new WorkerLost({ jobName, how, transient: signal === "SIGKILL", logTail }))
+      const { how, isOutOfMemory, signal } = ending
+      const transient = signal === "SIGKILL"
+      return Effect.fail(new WorkerLost({ jobName, how, transient, isOutOfMemory, logTail }))
     }
     case "Failed": {
       const { errorTag, reason, transient } = ending

@@ -32,6 +32,7 @@ const killed = (request: JobRequest) =>
     jobName: request.jobName,
     how: "it was to end at once",
     transient: false,
+    isOutOfMemory: false,
     logTail: []
   })
 

@@ -7,6 +7,7 @@ import { createInterface } from "node:readline"
 import type { JobSignal } from "../../lib/workflow/Executor.ts"
 import type { StoreTraffic } from "../stores/TrafficMeter.ts"
 import { type ChildRequest, type FromChild, type JobEnding, outputEnd, type ToChild } from "./messages.ts"
+import { oomKills } from "./oomKills.ts"
 import type { OrphanGuard } from "./orphanGuard.ts"
 import type { StateAnswer, StateQuestion } from "./stateQuestions.ts"
 
@@ -26,6 +27,8 @@ export interface Lost {
   readonly _tag: "Lost"
   readonly how: string
   readonly signal: NodeJS.Signals | null
+  /** As far as can be told: the system killed a process for it while the job ran. */
+  readonly isOutOfMemory: boolean
 }
 
 export interface Ended {
@@ -68,6 +71,7 @@ export class JobProcess {
   readonly #onTraffic: ChildProcessOptions["onTraffic"]
   #current: Current | undefined
   #gone: Lost | undefined
+  #oomKillsBefore: number | undefined
 
   /** It has its own process group, so that the terminal's Ctrl-C reaches only the parent. */
   constructor(options: ChildProcessOptions, guard: OrphanGuard) {
@@ -103,6 +107,7 @@ export class JobProcess {
         numStreamsEnded: 0
       }
       this.#current = current
+      this.#oomKillsBefore = oomKills()
       if (this.#gone !== undefined) this.#settle(current, this.#gone)
       else this.#tell({ _tag: "Run", request, isLast })
     })
@@ -194,7 +199,8 @@ export class JobProcess {
   }
 
   #onGone(how: string, signal: NodeJS.Signals | null): void {
-    this.#gone ??= { _tag: "Lost", how, signal }
+    const isOutOfMemory = signal === "SIGKILL" && oomKills() !== this.#oomKillsBefore
+    this.#gone ??= { _tag: "Lost", how, signal, isOutOfMemory }
     const current = this.#current
     if (current !== undefined) this.#settle(current, current.ending ?? this.#gone)
   }

@@ -60,12 +60,18 @@ export class WorkerLost extends Schema.TaggedError<WorkerLost>()("WorkerLost", {
   how: Schema.String,
   /** Whether it may pass by itself: somebody killed it, or the system did to get memory back. */
   transient: Schema.Boolean,
+  /** The system killed it, since it had no memory left. */
+  isOutOfMemory: Schema.Boolean,
   logTail: Schema.Array(Schema.String)
 }) {
   override get message() {
+    const ended = `The process of job "${this.jobName}" ended early (${this.how}`
+    const goesOn = "goes on from its last saved state"
+    if (!this.isOutOfMemory) return `${ended}). Run again: it ${goesOn}.`
     return (
-      `The process of job "${this.jobName}" ended early (${this.how}). ` +
-      "Run again: it goes on from its last saved state."
+      `${ended}: the system ran out of memory). Free some, run fewer jobs at once (--concurrency), or ` +
+      "let it take less (a training by a smaller microBatchSize or batchSize), and run again: " +
+      `with the same params it ${goesOn}.`
     )
   }
 }

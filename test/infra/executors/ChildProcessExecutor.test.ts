@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs"
-import { assert, describe, it } from "@effect/vitest"
+import { afterAll, assert, describe, it } from "@effect/vitest"
 import { Cause, Deferred, Effect, Exit, Fiber, Layer } from "effect"
 import { CodeBundles } from "../../../infra/code/CodeClosure.ts"
 import { childEnvironment } from "../../../infra/executors/childEnvironment.ts"
@@ -7,12 +7,17 @@ import { Executor, type JobSignal } from "../../../lib/workflow/Executor.ts"
 import { misbehave } from "../../fixtures/toy/misbehave.ts"
 import { steps } from "../../fixtures/toy/steps.ts"
 import { execute, executorSuite, requestOf } from "../../suites/executor.ts"
+import { memoryLimit } from "../../support/memoryLimit.ts"
 import { isAlive, until } from "../../support/processes.ts"
 import { temporaryFolder } from "../../support/temporaryFolder.ts"
 import { toyChildren, toyCode, toyStorage } from "../../support/toyCode.ts"
 
 const layer = toyChildren(temporaryFolder())
 executorSuite("child process", layer)
+
+/** The first thing it notes. */
+const pidIn = ([first]: ReadonlyArray<JobSignal>) =>
+  Number((first as Extract<JobSignal, { _tag: "Note" }>).line.split(" ")[1])
 
 const misbehaving = Effect.fnUntraced(function* (how: string, signals: Array<JobSignal> = []) {
   return yield* execute(yield* requestOf(misbehave, { how }), signals)
@@ -24,7 +29,24 @@ describe("a child", () => {
       const signals: Array<JobSignal> = []
       const error = yield* Effect.flip(misbehaving("kill", signals))
       assert.deepInclude(signals, { _tag: "Output", line: "last words" })
-      assert.deepInclude(error, { _tag: "WorkerLost", how: "signal SIGKILL", logTail: ["last words"] })
+      const expected = { _tag: "WorkerLost", how: "signal SIGKILL", isOutOfMemory: false } as const
+      assert.deepInclude(error, { ...expected, logTail: ["last words"] })
+    }).pipe(Effect.provide(layer))
+  )
+
+  const limit = memoryLimit(`distillery-test-${process.pid}`, 2 ** 28)
+  const unlimited = limit === undefined ? " (skipped: no control group can be made here)" : ""
+  afterAll(() => limit?.close())
+
+  it.effect.skipIf(limit === undefined)(`that the system kills for its memory is told so${unlimited}`, () =>
+    Effect.gen(function* () {
+      const signals: Array<JobSignal> = []
+      const running = yield* Effect.forkChild(Effect.flip(misbehaving("gorge", signals)))
+      yield* Effect.promise(() => until(() => signals.length > 0))
+      limit!.add(pidIn(signals))
+      const error = yield* Fiber.join(running)
+      assert.deepInclude(error, { _tag: "WorkerLost", how: "signal SIGKILL", isOutOfMemory: true })
+      assert.match(error.message, /ran out of memory.*microBatchSize/)
     }).pipe(Effect.provide(layer))
   )
 
@@ -58,7 +80,7 @@ describe("a child", () => {
       const signals: Array<JobSignal> = []
       const running = yield* Effect.forkChild(misbehaving("hang", signals))
       yield* Effect.promise(() => until(() => signals.length > 0))
-      const pid = Number((signals[0] as Extract<JobSignal, { _tag: "Note" }>).line.split(" ")[1])
+      const pid = pidIn(signals)
       assert.isTrue(isAlive(pid))
       yield* Fiber.interrupt(running)
       yield* Effect.promise(() => until(() => !isAlive(pid)))
