@@ -35,6 +35,15 @@ const dots = (data: ReadonlyArray<Point>, colour: string, symbol: string, symbol
   itemStyle: { color: colour }
 })
 
+/** No gain, over the whole height, behind the rest; its invisible point keeps 0 on the axis. */
+const zeroLine = {
+  ...{ type: "line", showSymbol: false, data: [[0, 0]] },
+  markLine: {
+    ...{ z: 1, silent: true, symbol: "none", label: { show: false }, data: [{ xAxis: 0 }] },
+    lineStyle: { color: "var(--muted)", width: 1, type: "solid" }
+  }
+}
+
 /** In points of per cent: a dot for the mean, a bar for the interval, diamonds for the paper's networks. */
 export const gainsChart = (rows: ReadonlyArray<AblationRow>): string => {
   const shown = rows.filter(({ gain }) => gain !== null)
@@ -45,17 +54,13 @@ export const gainsChart = (rows: ReadonlyArray<AblationRow>): string => {
   const paper = shown.flatMap((one, row) =>
     paperGainsOf(one).map(({ after, before }): Point => [after.top1 - before.top1, row])
   )
-  const zero: ReadonlyArray<Point> = [
-    [0, 0],
-    [0, shown.length - 1]
-  ]
   return renderSvg("ablation-gains", sizeOf(shown.length), {
     ...axes(
       shown.map(({ title }) => title),
       "gain in top-1, points"
     ),
     series: [
-      line(zero, "var(--muted)", 1),
+      zeroLine,
       ...whiskers.map((ends) => line(ends, seriesColour(0), 3)),
       dots(paper, seriesColour(seriesOfPaper), "diamond", 9),
       dots(means, seriesColour(0), "circle", 10)

@@ -3,11 +3,11 @@
  * them (`--text`, `--muted`, `--line`, `--accent`, `--series-0`), so that one chart serves light and dark.
  */
 import { HeatmapChart, LineChart } from "echarts/charts"
-import { GridComponent, VisualMapComponent } from "echarts/components"
+import { GridComponent, MarkLineComponent, VisualMapComponent } from "echarts/components"
 import { type EChartsCoreOption, init, use } from "echarts/core"
 import { SVGRenderer } from "echarts/renderers"
 
-use([SVGRenderer, LineChart, HeatmapChart, GridComponent, VisualMapComponent])
+use([SVGRenderer, LineChart, HeatmapChart, GridComponent, MarkLineComponent, VisualMapComponent])
 
 export interface ChartSize {
   /** CSS pixels; the page scales the chart to the room it has. */
