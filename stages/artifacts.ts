@@ -195,7 +195,8 @@ export const ClassificationEvaluation = Schema.Struct({
     recall: Schema.Number,
     support: Schema.Int
   }).fields,
-  confusion
+  /** Of more than 200 classes a blob: the cells that are not 0, see `lib/data/confusion-cells.ts`. */
+  confusion: Schema.Union([confusion, BlobRef])
 })
 
 /** Average precisions are `null` for a class the test split has no box of; `support` counts boxes. */

@@ -14,6 +14,7 @@ import {
   encodeClassPredictions,
   encodeMaskPredictions
 } from "../lib/data/predictions.ts"
+import { storedConfusion } from "../lib/data/stored-confusion.ts"
 import { boxPredictions } from "../lib/metrics/box-predictions.ts"
 import { classPredictions } from "../lib/metrics/class-predictions.ts"
 import { classificationMetrics } from "../lib/metrics/classification.ts"
@@ -130,7 +131,7 @@ const evaluateClassifier = Effect.fnUntraced(function* (
     numExamples: test.labels.length,
     metrics: { top1, top5, loss, macs, params: numParams },
     perClass: perClass.map((row, label) => ({ name: classes[label]!, ...row })),
-    confusion: confusionMatrix,
+    confusion: yield* storedConfusion(confusionMatrix),
     predictions: yield* blobs.put(predictions),
     history
   })

@@ -16,6 +16,7 @@ import {
   showSegmented
 } from "../lib/charts/shown-images.ts"
 import { ImageCodec } from "../lib/data/ImageCodec.ts"
+import { readConfusion } from "../lib/data/stored-confusion.ts"
 import { BlobStore } from "../lib/storage/BlobStore.ts"
 import type { ValuesOf } from "../lib/workflow/Stage.ts"
 import type { EvaluationValue, ModelValue, PreparedDatasetValue, ReportValue } from "./artifacts.ts"
@@ -80,10 +81,14 @@ const commonReport = ({ name, evaluation, model, dataset }: Named) => ({
   transferred: transferReport(model)
 })
 
-const confusionReport = ({ confusion, perClass }: EvaluationValue<"classification" | "segmentation">) => {
+const confusionReport = Effect.fnUntraced(function* ({
+  confusion,
+  perClass
+}: EvaluationValue<"classification" | "segmentation">) {
+  const { cells, matrix } = yield* readConfusion(confusion)
   const classes = perClass.map(({ name }) => name)
-  return { confusion, confusedPairs: mostConfused(classes, confusion, confusedPairsMax) }
-}
+  return { confusion: matrix, confusedPairs: mostConfused(classes, cells, confusedPairsMax) }
+})
 
 const nothingShown: ShownImages<never> = { examples: [], pictures: [], samples: [] }
 
@@ -130,7 +135,7 @@ const partOf = Effect.fnUntraced(function* (named: Named, params: Params) {
       const { perClass, task } = evaluation
       const shown = options === undefined ? nothingShown : yield* showClassified(options)
       const { examples } = shown
-      return part({ task, ...common, perClass, ...confusionReport(evaluation), examples }, shown)
+      return part({ task, ...common, perClass, ...(yield* confusionReport(evaluation)), examples }, shown)
     }
     case "detection": {
       const { perClass, task } = evaluation
@@ -141,7 +146,7 @@ const partOf = Effect.fnUntraced(function* (named: Named, params: Params) {
       const { perClass, task } = evaluation
       const shown = options === undefined ? nothingShown : yield* showSegmented(options)
       const { examples } = shown
-      return part({ task, ...common, perClass, ...confusionReport(evaluation), examples }, shown)
+      return part({ task, ...common, perClass, ...(yield* confusionReport(evaluation)), examples }, shown)
     }
   }
 })
@@ -164,7 +169,7 @@ export const run = Effect.fn("report")(function* ({
     partOf({ name, evaluation, model: models[name], dataset: datasets[name] }, params)
   )
   const document: ReportDocument = {
-    schemaVersion: 2,
+    schemaVersion: 3,
     title: params.title,
     models: parts.map(({ report }) => report)
   }

@@ -1,5 +1,6 @@
 /** What a report says, before it is a page: written as JSON beside the HTML. */
 import { Schema } from "effect"
+import type { ConfusionCell } from "../metrics/confusion-matrix.ts"
 import { EpochRecord } from "../train/EpochRecord.ts"
 
 const ConfusedPair = Schema.Struct({
@@ -57,9 +58,9 @@ const example = {
   quality: Schema.Number
 }
 
-/** Row: label, column: prediction, counts of images or pixels. */
+/** Row: label, column: prediction, counts of images or pixels; `null` where there are too many classes. */
 const confusion = {
-  confusion: Schema.Array(Schema.Array(Schema.Int)),
+  confusion: Schema.NullOr(Schema.Array(Schema.Array(Schema.Int))),
   confusedPairs: Schema.Array(ConfusedPair)
 }
 
@@ -139,30 +140,31 @@ const ModelReport = Schema.Union([ClassifierReport, DetectorReport, SegmenterRep
 export type ModelReport = typeof ModelReport.Type
 
 export const ReportDocument = Schema.Struct({
-  schemaVersion: Schema.Literal(2),
+  schemaVersion: Schema.Literal(3),
   title: Schema.String,
   models: Schema.Array(ModelReport)
 })
 export type ReportDocument = typeof ReportDocument.Type
 
 /**
- * The pairs of different classes that were confused most often, at most `count`; equal ones in class order.
+ * The pairs of different classes that were confused most often, at most `count`; equal ones in the order of
+ * the cells.
  */
 export const mostConfused = (
   classes: ReadonlyArray<string>,
-  confusion: ReadonlyArray<ReadonlyArray<number>>,
+  cells: ReadonlyArray<ConfusionCell>,
   count: number
-): ReadonlyArray<ConfusedPair> =>
-  confusion
-    .flatMap((row, label) => {
-      const total = row.reduce((sum, value) => sum + value, 0)
-      return row.map((value, prediction) => ({
-        label: classes[label]!,
-        prediction: classes[prediction]!,
-        count: label === prediction ? 0 : value,
-        share: total === 0 ? 0 : value / total
-      }))
-    })
-    .filter((pair) => pair.count > 0)
-    .toSorted((a, b) => b.count - a.count)
+): ReadonlyArray<ConfusedPair> => {
+  const totals = new Map<number, number>()
+  for (const [label, , value] of cells) totals.set(label, (totals.get(label) ?? 0) + value)
+  return cells
+    .filter(([label, prediction]) => label !== prediction)
+    .toSorted(([, , a], [, , b]) => b - a)
     .slice(0, count)
+    .map(([label, prediction, value]) => ({
+      label: classes[label]!,
+      prediction: classes[prediction]!,
+      count: value,
+      share: value / totals.get(label)!
+    }))
+}

@@ -19,6 +19,10 @@ const matrixPanel = (
   cells: "counts" | "shares"
 ): string => {
   const classes = model.perClass.map(({ name }) => name)
+  if (model.confusion === null) {
+    const what = `A matrix of ${grouped(classes.length)} classes is not drawn; the evaluation has it.`
+    return `<div class="panel"><h3>Label and prediction</h3><p class="muted">${what}</p></div>`
+  }
   const meaning = cells === "counts" ? "" : `<p class="small muted">Percent of a row's pixels.</p>`
   return `<div class="panel"><h3>Label (row) and prediction (column)</h3>${meaning}<div class="wide matrix">
 <div style="min-width:${26 * classes.length + 80}px">

@@ -16,6 +16,17 @@ export const confusionMatrix = (
   return matrix
 }
 
+/** How often one label was taken for one class. */
+export type ConfusionCell = readonly [label: number, prediction: number, count: number]
+
+/** The cells that are not 0, row by row. */
+export const confusionCells = (matrix: ReadonlyArray<ReadonlyArray<number>>): ReadonlyArray<ConfusionCell> =>
+  matrix.flatMap((row, label) =>
+    row.flatMap(
+      (count, prediction): ReadonlyArray<ConfusionCell> => (count === 0 ? [] : [[label, prediction, count]])
+    )
+  )
+
 const largestOf = (logits: Float32Array, start: number, count: number): number => {
   let best = 0
   for (let index = 1; index < count; index++) {

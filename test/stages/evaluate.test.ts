@@ -2,6 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Schema } from "effect"
 import { encodeLabelledImages } from "../../lib/data/labelled-images.ts"
+import { readConfusion } from "../../lib/data/stored-confusion.ts"
 import { loadClassifier } from "../../lib/models/Classifier.ts"
 import { encodeWeights } from "../../lib/models/weights.ts"
 import { initializeWeights } from "../../lib/nn/initializers.ts"
@@ -20,11 +21,13 @@ const preprocessing = { height: 8, width: 8, channels: 1, fit: "stretch", mean: 
 /** What the network says of every image, whatever is on it: class b, then c, then a. */
 const constant = { "fc.weight": 0, "fc.bias": [0, 2, 1] }
 
-const storedModel = Effect.gen(function* () {
-  const { weights: specs } = yield* loadClassifier({ architecture, imageChannels: 1, numClasses: 3 })
+const modelOf = Effect.fn(function* (classes: ReadonlyArray<string>, bias: ReadonlyArray<number>) {
+  const numClasses = classes.length
+  const { weights: specs } = yield* loadClassifier({ architecture, imageChannels: 1, numClasses })
   const weights = { ...initializeWeights(specs, "torch-default", RandomStream.make(1)) }
-  weights["fc.weight"] = { shape: [4, 3], values: new Float32Array(12).fill(constant["fc.weight"]) }
-  weights["fc.bias"] = { shape: [3], values: Float32Array.from(constant["fc.bias"]) }
+  const still = new Float32Array(4 * numClasses).fill(constant["fc.weight"])
+  weights["fc.weight"] = { shape: [4, numClasses], values: still }
+  weights["fc.bias"] = { shape: [numClasses], values: Float32Array.from(bias) }
   const model: ClassifierValue = {
     _tag: "Classifier",
     architecture,
@@ -37,6 +40,7 @@ const storedModel = Effect.gen(function* () {
   }
   return model
 })
+const storedModel = modelOf(classes, constant["fc.bias"])
 
 /** Images of noise, the first `labels[0]`, and so on. */
 const storedDataset = Effect.fn(function* (labels: ReadonlyArray<number>, size = 8, input = size) {
@@ -64,6 +68,34 @@ const storedDataset = Effect.fn(function* (labels: ReadonlyArray<number>, size =
 })
 
 describe("evaluate", () => {
+  it.effect(
+    "of 1,000 classes keeps the cells of the confusion matrix in a blob, the record stays short",
+    () =>
+      Effect.gen(function* () {
+        const many = Array.from({ length: 1000 }, (_, index) => `n${index}`)
+        const model = yield* modelOf(
+          many,
+          many.map((_, index) => Number(index === 700))
+        )
+        const dataset = { ...(yield* storedDataset([5, 700, 5, 999])), classes: many }
+        const evaluation = yield* run({ params: {}, inputs: { model, dataset } })
+        assert.isBelow(JSON.stringify(evaluation, null, 1).length, 200_000)
+        if (evaluation.task !== "classification") return assert.fail(evaluation.task)
+        const cells = [
+          [5, 700, 2],
+          [700, 700, 1],
+          [999, 700, 1]
+        ] as const
+        assert.deepStrictEqual(yield* readConfusion(evaluation.confusion), {
+          matrix: null,
+          cells: [...cells]
+        })
+        assert.deepStrictEqual(evaluation.perClass[700], {
+          ...{ name: "n700", precision: 0.25, recall: 1, support: 1 }
+        })
+      }).pipe(Effect.provide(layer))
+  )
+
   it.effect("scores every image, those of the last, short step too", () =>
     Effect.gen(function* () {
       // 253 images in steps of 250: 84 of c among them, all after the first 169.

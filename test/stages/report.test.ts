@@ -3,6 +3,7 @@ import { Effect, Layer, Schema } from "effect"
 import { layer as codecLayer } from "../../infra/images/SharpImageCodec.ts"
 import { ReportDocument } from "../../lib/charts/ReportDocument.ts"
 import { ImageCodec } from "../../lib/data/ImageCodec.ts"
+import { storedConfusion } from "../../lib/data/stored-confusion.ts"
 import { type BlobRef, BlobStore } from "../../lib/storage/BlobStore.ts"
 import { run } from "../../stages/report.run.ts"
 import { ReportParams } from "../../stages/report.ts"
@@ -140,6 +141,30 @@ it.layer(services)("the report's page", (it) => {
     })
   )
 
+  it.effect("a matrix of 1,000 classes is not drawn, and what was confused is told", () =>
+    Effect.gen(function* () {
+      const { evaluations } = yield* inputs
+      const row = { precision: 1, recall: 1, support: 4 }
+      const perClass = Array.from({ length: 1000 }, (_, index) => ({ ...row, name: `n${index}` }))
+      const matrix = perClass.map((_, label) => perClass.map((_, guess): number => (label === guess ? 3 : 0)))
+      matrix[7]![998] = 1
+      const confusion = yield* storedConfusion(matrix)
+      const many = { ...evaluations.teacher, perClass, confusion }
+      const { html, json } = yield* run({
+        params,
+        inputs: { evaluations: { many }, models: {}, datasets: {} }
+      })
+      const shown = yield* text(html)
+      assert.include(shown, "A matrix of 1,000 classes is not drawn")
+      assert.isBelow(shown.length, 500_000)
+      const [model] = Schema.decodeUnknownSync(ReportDocument)(JSON.parse(yield* text(json))).models
+      assert.deepInclude(model, {
+        confusion: null,
+        confusedPairs: [{ label: "n7", prediction: "n998", count: 1, share: 0.25 }]
+      })
+    })
+  )
+
   it.effect("equal inputs give equal bytes, whatever was drawn before", () =>
     Effect.gen(function* () {
       const first = yield* report()
@@ -236,7 +261,7 @@ it.layer(services)("what stands beside the page", (it) => {
   it.effect("the JSON twin has every model by its task", () =>
     Effect.gen(function* () {
       const { models, schemaVersion } = yield* document
-      assert.strictEqual(schemaVersion, 2)
+      assert.strictEqual(schemaVersion, 3)
       assert.deepStrictEqual(
         models.map(({ name, task, transferred }) => [name, task, transferred]),
         [
@@ -254,7 +279,7 @@ it.layer(services)("what stands beside the page", (it) => {
   it.effect("confused pairs are counted, the most frequent first", () =>
     Effect.gen(function* () {
       const { confusedPairs, confusion } = modelOf(yield* document, "segmenter", "segmentation")
-      const wrong = confusion.flatMap((row, label) => row.filter((_, prediction) => prediction !== label))
+      const wrong = confusion!.flatMap((row, label) => row.filter((_, prediction) => prediction !== label))
       assert.strictEqual(confusedPairs[0]?.count, Math.max(...wrong))
       assert.isTrue(confusedPairs.every(({ label, prediction }) => label !== prediction))
     })
