@@ -9,6 +9,10 @@ export interface Progress {
   readonly step: number
   /** Steps of an epoch. */
   readonly steps: number
+  /** Parts of the next step that are done; each is a micro-batch. */
+  readonly part: number
+  /** Parts of a step. */
+  readonly parts: number
   readonly imagesPerSecond: number
   /** Mean over the epoch so far. */
   readonly loss: number

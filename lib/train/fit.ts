@@ -140,12 +140,12 @@ export const fitTask = Effect.fn("fitTask")(function* <I extends string, O exten
     },
     saveIntervalMillis,
     stopRequested: host.stopRequested,
-    onProgress: ({ epoch, epochs, imagesPerSecond, loss, scaling, step, steps }) =>
+    onProgress: ({ epoch, epochs, imagesPerSecond, loss, part, parts, scaling, step, steps }) =>
       host.report({
         phase: `epoch ${epoch}/${epochs}`,
-        done: (epoch - 1) * steps + step,
-        total: epochs * steps,
-        unit: "steps",
+        done: ((epoch - 1) * steps + step) * parts + part,
+        total: epochs * steps * parts,
+        unit: parts === 1 ? "steps" : "micro-batches",
         facts: {
           "images/s": imagesPerSecond,
           loss,

@@ -64,6 +64,7 @@ export const runStep = Effect.fnUntraced(function* <I extends string>(
     }
     yield* tell({
       ...{ epoch: cursor.epoch + 1, epochs, step: cursor.step + (isLast ? 1 : 0), steps: stepsPerEpoch },
+      ...{ part: isLast ? 0 : part + 1, parts: session.numParts },
       loss: sums.loss!.total / sums.loss!.weight,
       scaling: lossScale === null ? undefined : { lossScale, skippedSteps: skippedSteps(sums) }
     })

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { TestClock } from "effect/testing"
 import { layerPortable } from "../../../infra/tensorflow/PortableRuntime.ts"
 import type { Progress } from "../../../lib/train/Progress.ts"
 import { encodeResumePoint, type ResumePoint } from "../../../lib/train/ResumePoint.ts"
@@ -106,6 +107,25 @@ describe("whoever watches the Trainer", () => {
       assert.deepStrictEqual([first!.epochs, first!.steps], [100, 3])
       assert.isAbove(first!.imagesPerSecond, 0)
       assert.isTrue(Number.isFinite(first!.loss))
+    }).pipe(Effect.provide(layerPortable))
+  )
+
+  it.effect("is told the parts of a step, where it has some", () =>
+    Effect.gen(function* () {
+      const toy = yield* toyTraining({ microBatchSize: 2 })
+      const told: Array<readonly number[]> = []
+      yield* train({
+        ...toy,
+        onProgress: ({ part, parts, step }) => Effect.sync(() => void told.push([step, part, parts])),
+        stopRequested: Effect.map(TestClock.adjust("1 second"), () => told.length === 5)
+      })
+      assert.deepStrictEqual(told, [
+        [0, 1, 4],
+        [0, 2, 4],
+        [0, 3, 4],
+        [1, 0, 4],
+        [1, 1, 4]
+      ])
     }).pipe(Effect.provide(layerPortable))
   )
 
