@@ -12,8 +12,8 @@
  * 0.9416 (the last two learn more without a teacher: 0.7328, 0.7877). It was not run here at full size: 200
  * epochs of ResNet-50-D alone are 6.7e18 floating-point operations. Prepared images take 262 and 459 GB of
  * disk beside the archives and their copy (`limit` of `prepared` and `prepared-299` takes fewer), and about
- * 3 GiB of memory while they are trained on. Training takes more: on CPUs 128 images of 224 pixels 13 GiB with
- * ResNet-152-D, of 299 pixels 1.8 times that; a smaller `microBatchSize` takes less.
+ * 3 GiB of memory while they are trained on. Training takes more: on CPUs 128 images of 224 pixels 13 GiB
+ * with ResNet-152-D, of 299 pixels 1.8 times that; a smaller `microBatchSize` takes less.
  */
 import * as Pipeline from "../lib/workflow/Pipeline.ts"
 import { Distill } from "../stages/distill.ts"
