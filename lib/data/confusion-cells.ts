@@ -1,4 +1,7 @@
-/** The cells of a confusion matrix that are not 0 ↔ their safetensors bytes: of many classes most are 0. */
+/**
+ * The cells of a confusion matrix that are not 0 ↔ their safetensors bytes: of many classes most are 0.
+ * `cells` `[n, 3]`, int32: label, prediction, and how many images.
+ */
 import { Effect } from "effect"
 import type { ConfusionCell } from "../metrics/confusion-matrix.ts"
 import { decodeSafetensors, encodeSafetensors, SafetensorsError } from "../models/safetensors.ts"

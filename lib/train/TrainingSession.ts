@@ -53,7 +53,7 @@ export interface TrainingSession<I extends string> {
   readonly statistics: Effect.Effect<Weights, TensorError, TensorRuntime>
   /** As it is now, where losses are scaled. */
   readonly lossScale: Effect.Effect<LossScale | undefined, TensorError, TensorRuntime>
-  /** The arrays of a ResumePoint, between two updates. */
+  /** The arrays of a ResumePoint between two updates; between two parts all but the `statistics`. */
   readonly read: Effect.Effect<
     Pick<ResumePoint, "weights" | "velocities" | "averages" | "lossScale">,
     TensorError,

@@ -33,7 +33,10 @@ export type StepEnd =
   /** On request; `statistics` are those before the step, the other weights have not changed. */
   | { readonly _tag: "Stopped"; readonly statistics: Weights }
 
-/** One update, by the parts of its batch; while one is computed, the next is made. */
+/**
+ * One update, by the parts of its batch; while one is computed, the next is made. `stopRequested` is asked
+ * before each. Fails with `DivergedError`, `ImagesError`, tensor errors.
+ */
 export const runStep = Effect.fnUntraced(function* <I extends string>(
   running: Running<I>,
   cursor: Cursor,
